@@ -1,0 +1,13 @@
+//! countersign signs outbound SOAP messages with WS-Security and exchanges the signing key with
+//! no downtime.
+//!
+//! ```text
+//! a message's way   flow ─ proxy/accept ─ proxy/route ─ wss (sign) ─ proxy/forward ─ receiver
+//!                   flow ─ proxy/reply ──────────────────────────────── response ───┘
+//! a key's life      keys/source ─ keys/lifecycle: pending ─ active ─ retired ─ keys (ring) ─ wss
+//! ```
+
+pub mod keys;
+mod spelling;
+pub mod wss;
+pub mod xml;

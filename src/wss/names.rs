@@ -1,0 +1,38 @@
+//! Namespace names and algorithm URIs, spelled once (WSS 1.1.1, XML Signature 1.1, RFC 9231).
+
+/// SOAP 1.1 envelope.
+pub const SOAP11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+/// SOAP 1.2 envelope.
+pub const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
+/// WS-Security extension elements.
+pub const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+/// WS-Security 1.1 extension elements.
+pub const WSSE11: &str = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd";
+/// WS-Security utility: `Id`, `Timestamp`.
+pub const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
+/// XML Signature.
+pub const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
+/// Exclusive C14N: the algorithm without comments, and the namespace of `InclusiveNamespaces`.
+pub const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+/// WS-Addressing 1.0.
+pub const WSA: &str = "http://www.w3.org/2005/08/addressing";
+/// WS-Addressing, the member submission of August 2004.
+pub const WSA_2004: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing";
+/// The STR-Transform (WSS 1.1.1, section 8.3).
+pub const STR_TRANSFORM: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform";
+/// `EncodingType` of base64 (WSS 1.1.1, section 6.3).
+pub const BASE64_BINARY: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
+/// `ValueType` of one X.509 certificate.
+pub const X509_V3: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3";
+/// `ValueType` of a certificate path.
+pub const X509_PKI_PATH: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509PKIPathv1";
+/// `ValueType` of a subject key identifier.
+pub const X509_SKI: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509SubjectKeyIdentifier";
+/// `ValueType` of a SHA-1 thumbprint.
+pub const THUMBPRINT_SHA1: &str =
+    "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1";

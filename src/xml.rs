@@ -1,0 +1,47 @@
+//! XML without HTTP and without keys: bytes, events, offsets.
+//!
+//! The signer's side is ours and streams: [`scan`] reads events, [`namespace`] knows what prefixes
+//! mean, [`canonical`] turns a subtree's events into exclusive C14N octets, [`splice`] puts new
+//! bytes between old ones. The verifier's side is libxml2, behind [`libxml`] alone.
+
+use std::fmt;
+
+/// A place in a document, for people: both count from 1, columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// Line, from 1; CR LF and a lone CR end a line as LF does (XML 1.0, section 2.11).
+    pub line: u64,
+    /// Column in characters, from 1.
+    pub column: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// What a peer's document may ask of us, against exhaustion (CVE-2013-2160, coercive parsing).
+/// Both engines enforce the same limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Elements open at the same time.
+    pub depth: usize,
+    /// Attributes and namespace declarations on one element.
+    pub attributes: usize,
+    /// Bytes of a name, prefix included.
+    pub name: usize,
+    /// Bytes of one attribute value, as written.
+    pub value: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            depth: 256,
+            attributes: 512,
+            name: 1024,
+            value: 1024 * 1024,
+        }
+    }
+}
