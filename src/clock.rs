@@ -1,0 +1,38 @@
+//! The one place that reads the clock. Everything else takes `now` as an argument; tests inject
+//! a clock of their own. Durations are measured with `tokio::time::Instant`, not with this.
+
+use std::fmt;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+/// Tells the time, in UTC.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> OffsetDateTime + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    pub fn system() -> Self {
+        Self(Arc::new(OffsetDateTime::now_utc))
+    }
+
+    /// A clock that shows what `now` returns, for tests.
+    #[must_use]
+    pub fn from_fn(now: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time it shows.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}

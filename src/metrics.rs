@@ -1,0 +1,335 @@
+//! What operators watch: every name, unit and label set, in one table.
+//!
+//! Other parts tell what happened, in the past tense; nobody else knows a metric's name. A label's value comes
+//! from the configuration or from a closed vocabulary, never from a peer. Each application has a
+//! registry of its own.
+
+use std::time::Duration;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+use time::OffsetDateTime;
+
+use crate::spelling::vocabulary;
+
+/// Seconds; from a small message on the same host to a receiver at its time-out.
+const REQUEST_BUCKETS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
+];
+/// Seconds; from an ECDSA signature to RSA-4096 over many megabytes.
+const SIGN_BUCKETS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+];
+/// Seconds; a switch is a pointer in memory, or a write to disk.
+const SWITCH_BUCKETS: &[f64] = &[0.000_01, 0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
+
+/// `key` labels are this much of a fingerprint.
+const KEY_LABEL_DIGITS: usize = 16;
+
+vocabulary! {
+    /// A part of a request's time.
+    pub enum Phase {
+        /// From the request's head to the last byte of its message.
+        Read = "read",
+        /// From there to the signature, waiting for a free core included.
+        Sign = "sign",
+        /// From there to the head of the receiver's answer.
+        Receiver = "receiver",
+        /// From the request's head to the answer's last byte.
+        Total = "total",
+    }
+}
+
+/// The counters of one application.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    messages_signed: IntCounterVec,
+    sign_duration: HistogramVec,
+    key_switches: IntCounterVec,
+    key_switch_duration: Histogram,
+}
+
+impl Metrics {
+    /// The table.
+    ///
+    /// # Errors
+    /// When two metrics have one name, or the system has no `/proc`.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let table = Table(Registry::new());
+        let build = table.gauges("countersign_build_info", "The running version.", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        table.0.register(Box::new(ProcessCollector::for_self()))?;
+        Ok(Self {
+            requests: table.counters(
+                "countersign_requests_total",
+                "Requests by how they ended.",
+                &["route", "outcome"],
+            )?,
+            request_duration: table.histograms(
+                "countersign_request_duration_seconds",
+                "Where a request's time goes.",
+                &["route", "phase"],
+                REQUEST_BUCKETS,
+            )?,
+            messages_signed: table.counters(
+                "countersign_messages_signed_total",
+                "Messages signed, by key.",
+                &["alias", "key"],
+            )?,
+            sign_duration: table.histograms(
+                "countersign_sign_duration_seconds",
+                "Digesting and signing one message.",
+                &["alias", "algorithm"],
+                SIGN_BUCKETS,
+            )?,
+            key_switches: table.counters(
+                "countersign_key_switches_total",
+                "Changes of an alias's active key.",
+                &["alias", "trigger"],
+            )?,
+            key_switch_duration: table.histogram(
+                "countersign_key_switch_duration_seconds",
+                "From the command to the first instant at which every new message takes the new key.",
+                SWITCH_BUCKETS,
+            )?,
+            registry: table.0,
+        })
+    }
+
+    /// A request ended; `route` is `None` where none was found.
+    pub fn request_ended(&self, route: Option<&str>, outcome: &str) {
+        self.requests
+            .with_label_values(&[route.unwrap_or("none"), outcome])
+            .inc();
+    }
+
+    /// A request got through one phase.
+    pub fn phase_passed(&self, route: Option<&str>, phase: Phase, took: Duration) {
+        self.request_duration
+            .with_label_values(&[route.unwrap_or("none"), phase.name()])
+            .observe(took.as_secs_f64());
+    }
+
+    /// A message was signed.
+    pub fn message_signed(&self, alias: &str, fingerprint: &str, algorithm: &str, took: Duration) {
+        self.messages_signed
+            .with_label_values(&[alias, key_label(fingerprint)])
+            .inc();
+        self.sign_duration
+            .with_label_values(&[alias, algorithm])
+            .observe(took.as_secs_f64());
+    }
+
+    /// An alias's active key changed; `trigger` says what asked for it.
+    pub fn key_switched(&self, alias: &str, trigger: &'static str, took: Duration) {
+        self.key_switches.with_label_values(&[alias, trigger]).inc();
+        self.key_switch_duration.observe(took.as_secs_f64());
+    }
+
+    /// From now on every scrape shows the keys that `facts` returns. Call it once.
+    ///
+    /// # Errors
+    /// When it was called before.
+    pub fn watch_keys(
+        &self,
+        facts: impl Fn() -> Vec<KeyFact> + Send + Sync + 'static,
+    ) -> Result<(), prometheus::Error> {
+        self.registry
+            .register(Box::new(KeyCollector::new(Box::new(facts))?))
+    }
+
+    /// Everything in the Prometheus text format.
+    ///
+    /// # Errors
+    /// When a part of it cannot be written as text.
+    pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+/// What the metrics tell of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFact {
+    /// The alias it belongs to.
+    pub alias: String,
+    /// SHA-256 of its certificate, lower-case hex.
+    pub fingerprint: String,
+    /// The state it is in.
+    pub state: &'static str,
+    /// Last instant of the certificate's validity.
+    pub not_after: OffsetDateTime,
+}
+
+/// Makes the key gauges anew at each scrape, so that no series outlives its key.
+struct KeyCollector {
+    facts: Box<dyn Fn() -> Vec<KeyFact> + Send + Sync>,
+    described: KeyGauges,
+}
+
+impl KeyCollector {
+    fn new(facts: Box<dyn Fn() -> Vec<KeyFact> + Send + Sync>) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            facts,
+            described: KeyGauges::new()?,
+        })
+    }
+}
+
+impl Collector for KeyCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        [self.described.info.desc(), self.described.not_after.desc()].concat()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Ok(gauges) = KeyGauges::new() else {
+            return Vec::new(); // the same call succeeded in `KeyCollector::new`
+        };
+        for fact in (self.facts)() {
+            let key = key_label(&fact.fingerprint);
+            gauges
+                .info
+                .with_label_values(&[&fact.alias, key, fact.state])
+                .set(1);
+            let not_after = fact.not_after - OffsetDateTime::UNIX_EPOCH;
+            gauges
+                .not_after
+                .with_label_values(&[&fact.alias, key])
+                .set(not_after.as_seconds_f64());
+        }
+        [gauges.info.collect(), gauges.not_after.collect()].concat()
+    }
+}
+
+struct KeyGauges {
+    info: IntGaugeVec,
+    not_after: GaugeVec,
+}
+
+impl KeyGauges {
+    fn new() -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            info: IntGaugeVec::new(
+                Opts::new("countersign_key_info", "The keys there are, by state."),
+                &["alias", "key", "state"],
+            )?,
+            not_after: GaugeVec::new(
+                Opts::new(
+                    "countersign_key_not_after_timestamp_seconds",
+                    "When the key's certificate expires.",
+                ),
+                &["alias", "key"],
+            )?,
+        })
+    }
+}
+
+/// A registry under construction.
+struct Table(Registry);
+
+impl Table {
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        self.registered(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        self.registered(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        buckets: &[f64],
+    ) -> Result<HistogramVec, prometheus::Error> {
+        self.registered(HistogramVec::new(
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+            labels,
+        )?)
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+        self.registered(Histogram::with_opts(
+            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
+        )?)
+    }
+
+    fn registered<M: Collector + Clone + 'static>(&self, metric: M) -> Result<M, prometheus::Error> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+}
+
+/// Enough of a fingerprint to tell keys apart on a dashboard.
+fn key_label(fingerprint: &str) -> &str {
+    fingerprint.get(..KEY_LABEL_DIGITS).unwrap_or(fingerprint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINGERPRINT: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    fn rendered(metrics: &Metrics) -> String {
+        String::from_utf8(metrics.render().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_happened_is_counted_under_its_labels() {
+        let metrics = Metrics::new().unwrap();
+        metrics.request_ended(Some("orders"), "answered");
+        metrics.phase_passed(Some("orders"), Phase::Read, Duration::from_millis(3));
+        metrics.message_signed("orders", FINGERPRINT, "rsa-sha256", Duration::from_millis(1));
+        metrics.key_switched("orders", "operator", Duration::from_micros(20));
+
+        let text = rendered(&metrics);
+        for line in [
+            r#"countersign_requests_total{outcome="answered",route="orders"} 1"#,
+            r#"countersign_request_duration_seconds_count{phase="read",route="orders"} 1"#,
+            r#"countersign_messages_signed_total{alias="orders",key="0011223344556677"} 1"#,
+            r#"countersign_sign_duration_seconds_count{algorithm="rsa-sha256",alias="orders"} 1"#,
+            r#"countersign_key_switches_total{alias="orders",trigger="operator"} 1"#,
+            "countersign_key_switch_duration_seconds_count 1",
+            r#"countersign_build_info{version="#,
+            "process_open_fds ",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_gone_has_no_series() {
+        let keys = std::sync::Arc::new(std::sync::Mutex::new(vec![KeyFact {
+            alias: "orders".into(),
+            fingerprint: FINGERPRINT.into(),
+            state: "active",
+            not_after: OffsetDateTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000),
+        }]));
+        let metrics = Metrics::new().unwrap();
+        let watched = keys.clone();
+        metrics
+            .watch_keys(move || watched.lock().unwrap().clone())
+            .unwrap();
+
+        let text = rendered(&metrics);
+        assert!(
+            text.contains(r#"countersign_key_info{alias="orders",key="0011223344556677",state="active"} 1"#)
+        );
+        assert!(text.contains(
+            r#"countersign_key_not_after_timestamp_seconds{alias="orders",key="0011223344556677"} 2000000000"#
+        ));
+
+        keys.lock().unwrap().clear();
+        assert!(!rendered(&metrics).contains("countersign_key_info{"));
+    }
+}
