@@ -1,9 +1,15 @@
 //! Who may sign, who may verify, who may decrypt.
 
-use aws_lc_rs as _;
-
-pub mod signer;
-
-pub use signer::{KeyType, SignatureAlgorithm, Signer};
+mod fingerprint;
+pub mod generate;
 pub mod material;
-pub use material::Certificate;
+mod name;
+mod private_key;
+pub mod signer;
+mod suitability;
+
+pub use fingerprint::{Fingerprint, NotAFingerprint};
+pub use material::{Certificate, KeyMaterial};
+pub use private_key::{PrivateKey, UnsupportedKey};
+pub use signer::{KeyType, SignatureAlgorithm, Signer, SignerError, Usage};
+pub use suitability::KeyRefused;

@@ -1,69 +1,228 @@
-//! Certificates and private keys as they are read from sources: the facts that others ask for.
+//! Certificates as they are read from sources: the facts that WS-Security and operators ask for.
+//! Whether a certificate is trusted is not asked here.
 
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use openssl::bn::BigNum;
+use openssl::error::ErrorStack;
+use openssl::pkey::{PKey, Public};
+use openssl::x509::X509;
 use time::OffsetDateTime;
+use x509_parser::extensions::{KeyUsage, ParsedExtension};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// One X.509 certificate and the facts WS-Security needs of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Certificate {}
+use super::fingerprint::Fingerprint;
+use super::name::rfc4514;
+use super::private_key::PrivateKey;
+
+/// What a source gives: a private key, its certificate, and what leads from there to a root.
+pub struct KeyMaterial {
+    /// The private key.
+    pub private_key: PrivateKey,
+    /// The certificate that belongs to it.
+    pub certificate: Certificate,
+    /// Further certificates of the path, signer's issuer first.
+    pub chain: Vec<Certificate>,
+}
+
+/// One X.509 certificate and the facts WS-Security needs of it. Cheap to clone.
+#[derive(Clone)]
+pub struct Certificate(Arc<Facts>);
+
+struct Facts {
+    der: Vec<u8>,
+    public_key: PKey<Public>,
+    fingerprint: Fingerprint,
+    thumbprint: [u8; 20],
+    issuer: String,
+    subject: String,
+    serial: String,
+    subject_key_identifier: Option<Vec<u8>>,
+    self_issued: bool,
+    may_sign: bool,
+    not_before: OffsetDateTime,
+    not_after: OffsetDateTime,
+}
+
+/// Not a certificate that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is not a valid X.509 certificate: {0}")]
+pub struct CertificateError(String);
 
 impl Certificate {
+    /// Reads exactly one certificate.
+    ///
+    /// # Errors
+    /// When the bytes are no DER certificate, or there are more of them.
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let (rest, parsed) = X509Certificate::from_der(der).map_err(malformed)?;
+        if !rest.is_empty() {
+            return Err(CertificateError(format!("{} bytes follow it", rest.len())));
+        }
+        let key_usage = parsed.key_usage().map_err(malformed)?;
+        Ok(Self(Arc::new(Facts {
+            der: der.to_vec(),
+            public_key: public_key(der).map_err(malformed)?,
+            fingerprint: Fingerprint::of(der),
+            thumbprint: thumbprint(der)?,
+            issuer: rfc4514(parsed.issuer()),
+            subject: rfc4514(parsed.subject()),
+            serial: decimal(parsed.raw_serial()).map_err(malformed)?,
+            subject_key_identifier: subject_key_identifier(&parsed)?,
+            self_issued: parsed.issuer().as_raw() == parsed.subject().as_raw(),
+            may_sign: key_usage.is_none_or(|usage| permits_signing(usage.value)),
+            not_before: parsed.validity().not_before.to_datetime(),
+            not_after: parsed.validity().not_after.to_datetime(),
+        })))
+    }
+
     /// DER.
     #[must_use]
     pub fn der(&self) -> &[u8] {
-        todo!()
+        &self.0.der
     }
 
     /// SHA-256 of the DER in lower-case hex: how operators name a key.
     #[must_use]
-    pub fn fingerprint(&self) -> &str {
-        todo!()
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.0.fingerprint
     }
 
     /// SHA-1 of the DER: `ThumbprintSHA1` (WSS 1.1.1, section 7.3).
     #[must_use]
     pub fn thumbprint(&self) -> [u8; 20] {
-        todo!()
+        self.0.thumbprint
     }
 
     /// Issuer as RFC 4514 text by the DName rules of XML Signature 1.1, section 4.5.4.1.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        todo!()
+        &self.0.issuer
     }
 
     /// Subject, likewise.
     #[must_use]
     pub fn subject(&self) -> &str {
-        todo!()
+        &self.0.subject
     }
 
     /// Serial number in decimal, any length.
     #[must_use]
     pub fn serial(&self) -> &str {
-        todo!()
+        &self.0.serial
     }
 
     /// Value of the SKI extension, if there is one.
     #[must_use]
     pub fn subject_key_identifier(&self) -> Option<&[u8]> {
-        todo!()
+        self.0.subject_key_identifier.as_deref()
     }
 
     /// Issued by itself: a root has no place in a PKIPath.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
-        todo!()
+        self.0.self_issued
     }
 
     /// First instant of validity.
     #[must_use]
     pub fn not_before(&self) -> OffsetDateTime {
-        todo!()
+        self.0.not_before
     }
 
     /// Last instant of validity.
     #[must_use]
     pub fn not_after(&self) -> OffsetDateTime {
-        todo!()
+        self.0.not_after
+    }
+
+    /// Its key usage, if there is one, permits digital signatures (RFC 5280, section 4.2.1.3).
+    #[must_use]
+    pub fn may_sign(&self) -> bool {
+        self.0.may_sign
+    }
+
+    pub(super) fn public_key(&self) -> &PKey<Public> {
+        &self.0.public_key
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der() == other.der()
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({} sha256:{})", self.subject(), self.fingerprint())
+    }
+}
+
+fn malformed(error: impl fmt::Display) -> CertificateError {
+    CertificateError(error.to_string())
+}
+
+fn public_key(der: &[u8]) -> Result<PKey<Public>, ErrorStack> {
+    X509::from_der(der)?.public_key()
+}
+
+fn thumbprint(der: &[u8]) -> Result<[u8; 20], CertificateError> {
+    let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der);
+    sha1.as_ref().try_into().map_err(malformed)
+}
+
+/// The content octets of an INTEGER; some authorities issue negative serials.
+fn decimal(integer: &[u8]) -> Result<String, ErrorStack> {
+    let mut number = BigNum::from_slice(integer)?;
+    if integer.first().is_some_and(|first| first & 0x80 != 0) {
+        let modulus = [&[1], vec![0; integer.len()].as_slice()].concat();
+        number = &number - &BigNum::from_slice(&modulus)?;
+    }
+    Ok(number.to_dec_str()?.to_string())
+}
+
+fn subject_key_identifier(parsed: &X509Certificate<'_>) -> Result<Option<Vec<u8>>, CertificateError> {
+    let oid = x509_parser::oid_registry::OID_X509_EXT_SUBJECT_KEY_IDENTIFIER;
+    let extension = parsed.get_extension_unique(&oid).map_err(malformed)?;
+    Ok(extension.and_then(|extension| {
+        let ParsedExtension::SubjectKeyIdentifier(identifier) = extension.parsed_extension() else {
+            return None;
+        };
+        Some(identifier.0.to_vec())
+    }))
+}
+
+fn permits_signing(usage: &KeyUsage) -> bool {
+    usage.digital_signature() || usage.non_repudiation()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_of_any_length_is_decimal() {
+        for (integer, expected) in [
+            (&[0x00][..], "0"),
+            (&[0x7f], "127"),
+            (&[0x00, 0x80], "128"),
+            (&[0xff], "-1"),
+            (&[0x80, 0x00], "-32768"),
+            (&[0x7f; 20], "727885129180488904360266563744972327436484050815"),
+        ] {
+            assert_eq!(decimal(integer).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_certificate_are_refused() {
+        for bytes in [&b""[..], b"\x30\x00", b"-----BEGIN CERTIFICATE-----"] {
+            assert!(Certificate::from_der(bytes).is_err());
+        }
     }
 }

@@ -1,5 +1,13 @@
-//! A private key that may sign, with its certificate.
+//! A private key that may sign, with its certificate: what `wss` signs with.
 
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use time::OffsetDateTime;
+
+use super::private_key::PrivateKey;
+use super::suitability::{self, KeyRefused};
+use super::{Certificate, KeyMaterial};
 use crate::spelling::vocabulary;
 
 vocabulary! {
@@ -28,6 +36,51 @@ vocabulary! {
         /// Ed25519.
         Ed25519 = "ed25519",
     }
+}
+
+impl SignatureAlgorithm {
+    pub(super) const fn parts(self) -> (Scheme, Option<Hash>) {
+        match self {
+            Self::RsaSha1 => (Scheme::RsaPkcs1, Some(Hash::Sha1)),
+            Self::RsaSha256 => (Scheme::RsaPkcs1, Some(Hash::Sha256)),
+            Self::RsaSha384 => (Scheme::RsaPkcs1, Some(Hash::Sha384)),
+            Self::RsaSha512 => (Scheme::RsaPkcs1, Some(Hash::Sha512)),
+            Self::RsaPssSha256 => (Scheme::RsaPss, Some(Hash::Sha256)),
+            Self::RsaPssSha384 => (Scheme::RsaPss, Some(Hash::Sha384)),
+            Self::RsaPssSha512 => (Scheme::RsaPss, Some(Hash::Sha512)),
+            Self::EcdsaSha256 => (Scheme::Ecdsa, Some(Hash::Sha256)),
+            Self::EcdsaSha384 => (Scheme::Ecdsa, Some(Hash::Sha384)),
+            Self::EcdsaSha512 => (Scheme::Ecdsa, Some(Hash::Sha512)),
+            Self::Ed25519 => (Scheme::Ed25519, None),
+        }
+    }
+
+    /// A key of this type can make such signatures.
+    #[must_use]
+    pub const fn fits(self, key_type: KeyType) -> bool {
+        match self.parts().0 {
+            Scheme::RsaPkcs1 | Scheme::RsaPss => matches!(key_type, KeyType::Rsa { .. }),
+            Scheme::Ecdsa => matches!(key_type, KeyType::P256 | KeyType::P384 | KeyType::P521),
+            Scheme::Ed25519 => matches!(key_type, KeyType::Ed25519),
+        }
+    }
+}
+
+/// What is done with the hash; Ed25519 hashes on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    RsaPkcs1,
+    RsaPss,
+    Ecdsa,
+    Ed25519,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hash {
+    Sha1,
+    Sha256,
+    Sha384,
+    Sha512,
 }
 
 /// The type of a key.
@@ -62,26 +115,65 @@ impl KeyType {
     }
 }
 
+impl fmt::Display for KeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rsa { bits } => write!(f, "RSA-{bits}"),
+            Self::P256 => f.write_str("P-256"),
+            Self::P384 => f.write_str("P-384"),
+            Self::P521 => f.write_str("P-521"),
+            Self::Ed25519 => f.write_str("Ed25519"),
+        }
+    }
+}
+
 /// A private key that may sign, with its certificate. Never shows the key: no `Debug` of it.
-pub struct Signer {}
+pub struct Signer {
+    private_key: PrivateKey,
+    certificate: Certificate,
+    chain: Vec<Certificate>,
+    uses: AtomicU64,
+    last_use: AtomicI64,
+}
 
 impl Signer {
+    /// Of material that may sign at `now`: the two halves belong together, the certificate has not
+    /// expired and permits signing, the key is strong enough, and a trial signature verifies.
+    ///
+    /// # Errors
+    /// With the first of these that does not hold.
+    pub fn new(material: KeyMaterial, now: OffsetDateTime) -> Result<Self, KeyRefused> {
+        let KeyMaterial {
+            private_key,
+            certificate,
+            chain,
+        } = material;
+        suitability::check(&private_key, &certificate, now)?;
+        Ok(Self {
+            private_key,
+            certificate,
+            chain,
+            uses: AtomicU64::new(0),
+            last_use: AtomicI64::new(0),
+        })
+    }
+
     /// The signing certificate.
     #[must_use]
-    pub fn certificate(&self) -> &super::Certificate {
-        todo!()
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
     }
 
     /// Further certificates of the path, signer's issuer first, as the source gave them.
     #[must_use]
-    pub fn chain(&self) -> &[super::Certificate] {
-        todo!()
+    pub fn chain(&self) -> &[Certificate] {
+        &self.chain
     }
 
     /// The type of the key.
     #[must_use]
     pub fn key_type(&self) -> KeyType {
-        todo!()
+        self.private_key.key_type()
     }
 
     /// Signs `message` (not its digest). ECDSA values are r||s of fixed length (XML Signature 1.1, section 6.4.3).
@@ -89,16 +181,41 @@ impl Signer {
     /// # Errors
     /// When the algorithm does not fit the key, or the key refuses.
     pub fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignerError> {
-        let _ = (algorithm, message);
-        todo!()
+        self.private_key.sign(algorithm, message)
     }
+
+    /// Counts one message signed with it.
+    pub fn record_use(&self, now: OffsetDateTime) {
+        self.uses.fetch_add(1, Ordering::Relaxed);
+        self.last_use.fetch_max(now.unix_timestamp(), Ordering::Relaxed);
+    }
+
+    /// How many messages it has signed, and when the last one.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let uses = self.uses.load(Ordering::Relaxed);
+        let last = OffsetDateTime::from_unix_timestamp(self.last_use.load(Ordering::Relaxed)).ok();
+        Usage {
+            uses,
+            last_use: last.filter(|_| uses > 0),
+        }
+    }
+}
+
+/// What a key was used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Messages signed.
+    pub uses: u64,
+    /// When the last one was, to the second.
+    pub last_use: Option<OffsetDateTime>,
 }
 
 /// Why a key did not sign.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignerError {
     /// The algorithm needs a key of another type.
-    #[error("{algorithm} does not fit a key of type {key_type:?}")]
+    #[error("{algorithm} does not fit a key of type {key_type}")]
     AlgorithmMismatch {
         /// Asked for.
         algorithm: SignatureAlgorithm,

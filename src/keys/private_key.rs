@@ -1,0 +1,201 @@
+//! A private key held in memory and the two libraries that sign with it: aws-lc-rs wherever it
+//! can, OpenSSL for the pairs it leaves out (SHA-1, ECDSA with another curve's hash).
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa;
+use aws_lc_rs::signature as aws_lc;
+use openssl::ecdsa::EcdsaSig;
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey, Private};
+use openssl::rsa::Padding;
+use openssl::sign::{RsaPssSaltlen, Signer as OpenSslSigner};
+use zeroize::Zeroizing;
+
+use super::Certificate;
+use super::signer::{Hash, KeyType, Scheme, SignatureAlgorithm, SignerError};
+
+/// A private key. Has no `Debug`; its memory belongs to the two libraries, which clear it.
+pub struct PrivateKey {
+    key: PKey<Private>,
+    key_type: KeyType,
+    aws_lc: Option<AwsLc>,
+}
+
+enum AwsLc {
+    Rsa(rsa::KeyPair),
+    Ecdsa(Hash, aws_lc::EcdsaKeyPair),
+    Ed25519(aws_lc::Ed25519KeyPair),
+}
+
+/// A key that no signature algorithm of ours fits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("keys of type {0} are not supported: use RSA, P-256, P-384, P-521 or Ed25519")]
+pub struct UnsupportedKey(String);
+
+impl PrivateKey {
+    /// # Errors
+    /// When no signature algorithm of ours fits such a key.
+    pub fn new(key: PKey<Private>) -> Result<Self, UnsupportedKey> {
+        let key_type = key_type(&key)?;
+        let aws_lc = key
+            .private_key_to_pkcs8()
+            .ok()
+            .map(Zeroizing::new)
+            .and_then(|pkcs8| AwsLc::new(key_type, &pkcs8));
+        Ok(Self {
+            key,
+            key_type,
+            aws_lc,
+        })
+    }
+
+    pub(super) fn key_type(&self) -> KeyType {
+        self.key_type
+    }
+
+    pub(super) fn belongs_to(&self, certificate: &Certificate) -> bool {
+        self.key.public_eq(certificate.public_key())
+    }
+
+    pub(super) fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignerError> {
+        if !algorithm.fits(self.key_type) {
+            return Err(SignerError::AlgorithmMismatch {
+                algorithm,
+                key_type: self.key_type,
+            });
+        }
+        match self.aws_lc.as_ref().and_then(|key| key.sign(algorithm, message)) {
+            Some(signature) => signature,
+            None => sign_with_openssl(&self.key, algorithm, message).map_err(|_| SignerError::Failed),
+        }
+    }
+}
+
+fn key_type(key: &PKey<Private>) -> Result<KeyType, UnsupportedKey> {
+    match key.id() {
+        Id::RSA => Ok(KeyType::Rsa {
+            bits: key.bits().try_into().unwrap_or(usize::MAX),
+        }),
+        Id::ED25519 => Ok(KeyType::Ed25519),
+        Id::EC => match key.ec_key().ok().and_then(|key| key.group().curve_name()) {
+            Some(Nid::X9_62_PRIME256V1) => Ok(KeyType::P256),
+            Some(Nid::SECP384R1) => Ok(KeyType::P384),
+            Some(Nid::SECP521R1) => Ok(KeyType::P521),
+            Some(other) => Err(UnsupportedKey(other.short_name().unwrap_or("EC").to_owned())),
+            None => Err(UnsupportedKey("EC with explicit parameters".to_owned())),
+        },
+        other => Err(UnsupportedKey(
+            Nid::from_raw(other.as_raw())
+                .short_name()
+                .unwrap_or("unknown")
+                .to_owned(),
+        )),
+    }
+}
+
+impl AwsLc {
+    /// `None` for keys outside its limits, such as RSA over 8192 bits.
+    fn new(key_type: KeyType, pkcs8: &[u8]) -> Option<Self> {
+        let ecdsa = |hash, algorithm| {
+            let key = aws_lc::EcdsaKeyPair::from_pkcs8(algorithm, pkcs8).ok()?;
+            Some(Self::Ecdsa(hash, key))
+        };
+        match key_type {
+            KeyType::Rsa { .. } => rsa::KeyPair::from_pkcs8(pkcs8).ok().map(Self::Rsa),
+            KeyType::P256 => ecdsa(Hash::Sha256, &aws_lc::ECDSA_P256_SHA256_FIXED_SIGNING),
+            KeyType::P384 => ecdsa(Hash::Sha384, &aws_lc::ECDSA_P384_SHA384_FIXED_SIGNING),
+            KeyType::P521 => ecdsa(Hash::Sha512, &aws_lc::ECDSA_P521_SHA512_FIXED_SIGNING),
+            KeyType::Ed25519 => aws_lc::Ed25519KeyPair::from_pkcs8(pkcs8).ok().map(Self::Ed25519),
+        }
+    }
+
+    /// `None` when it has no such pair.
+    fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Option<Result<Vec<u8>, SignerError>> {
+        match self {
+            Self::Rsa(key) => rsa_encoding(algorithm).map(|encoding| sign_rsa(key, encoding, message)),
+            Self::Ecdsa(hash, key) if algorithm.parts().1 == Some(*hash) => {
+                let signature = key.sign(&SystemRandom::new(), message);
+                Some(
+                    signature
+                        .map(|value| value.as_ref().to_vec())
+                        .map_err(|_| SignerError::Failed),
+                )
+            }
+            Self::Ecdsa(..) => None,
+            Self::Ed25519(key) => {
+                let signature = key.try_sign(message);
+                Some(
+                    signature
+                        .map(|value| value.as_ref().to_vec())
+                        .map_err(|_| SignerError::Failed),
+                )
+            }
+        }
+    }
+}
+
+fn rsa_encoding(algorithm: SignatureAlgorithm) -> Option<&'static aws_lc::RsaSignatureEncoding> {
+    match algorithm.parts() {
+        (Scheme::RsaPkcs1, Some(Hash::Sha256)) => Some(&aws_lc::RSA_PKCS1_SHA256),
+        (Scheme::RsaPkcs1, Some(Hash::Sha384)) => Some(&aws_lc::RSA_PKCS1_SHA384),
+        (Scheme::RsaPkcs1, Some(Hash::Sha512)) => Some(&aws_lc::RSA_PKCS1_SHA512),
+        (Scheme::RsaPss, Some(Hash::Sha256)) => Some(&aws_lc::RSA_PSS_SHA256),
+        (Scheme::RsaPss, Some(Hash::Sha384)) => Some(&aws_lc::RSA_PSS_SHA384),
+        (Scheme::RsaPss, Some(Hash::Sha512)) => Some(&aws_lc::RSA_PSS_SHA512),
+        _ => None,
+    }
+}
+
+fn sign_rsa(
+    key: &rsa::KeyPair,
+    encoding: &'static aws_lc::RsaSignatureEncoding,
+    message: &[u8],
+) -> Result<Vec<u8>, SignerError> {
+    let mut signature = vec![0; key.public_modulus_len()];
+    key.sign(encoding, &SystemRandom::new(), message, &mut signature)
+        .map_err(|_| SignerError::Failed)?;
+    Ok(signature)
+}
+
+fn sign_with_openssl(
+    key: &PKey<Private>,
+    algorithm: SignatureAlgorithm,
+    message: &[u8],
+) -> Result<Vec<u8>, ErrorStack> {
+    let (scheme, hash) = algorithm.parts();
+    let mut signer = match hash {
+        Some(hash) => OpenSslSigner::new(message_digest(hash), key)?,
+        None => OpenSslSigner::new_without_digest(key)?,
+    };
+    if scheme == Scheme::RsaPss {
+        signer.set_rsa_padding(Padding::PKCS1_PSS)?;
+        signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+    }
+    let signature = signer.sign_oneshot_to_vec(message)?;
+    match scheme {
+        Scheme::Ecdsa => fixed_length(&signature, key),
+        Scheme::RsaPkcs1 | Scheme::RsaPss | Scheme::Ed25519 => Ok(signature),
+    }
+}
+
+/// r||s, each as long as the curve's order (XML Signature 1.1, section 6.4.3).
+fn fixed_length(der: &[u8], key: &PKey<Private>) -> Result<Vec<u8>, ErrorStack> {
+    let signature = EcdsaSig::from_der(der)?;
+    let length = i32::try_from(key.bits().div_ceil(8)).unwrap_or(i32::MAX);
+    let (r, s) = (
+        signature.r().to_vec_padded(length)?,
+        signature.s().to_vec_padded(length)?,
+    );
+    Ok([r, s].concat())
+}
+
+pub(super) fn message_digest(hash: Hash) -> MessageDigest {
+    match hash {
+        Hash::Sha1 => MessageDigest::sha1(),
+        Hash::Sha256 => MessageDigest::sha256(),
+        Hash::Sha384 => MessageDigest::sha384(),
+        Hash::Sha512 => MessageDigest::sha512(),
+    }
+}
