@@ -7,7 +7,9 @@
 //! a key's life      keys/source ─ keys/lifecycle: pending ─ active ─ retired ─ keys (ring) ─ wss
 //! ```
 
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod keys;
 pub mod metrics;
 mod spelling;

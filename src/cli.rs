@@ -1,0 +1,124 @@
+//! The command line: one file a command; prints, never decides.
+//!
+//! Results go to standard output. An error is one clear sentence on standard error: exit 1, and 2
+//! for wrong usage. Passwords come from files or a prompt, never as an argument, where the
+//! process list would show them.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod check;
+
+/// Signs outbound SOAP messages with WS-Security and exchanges the signing key with no downtime.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+    };
+    result.unwrap_or_else(|error| error.report())
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Whoever reads standard output has stopped reading; nobody is left to tell.
+    #[error("standard output was closed")]
+    Closed,
+    /// It failed; says what to do.
+    #[error("{0}")]
+    Failed(String),
+    /// It cannot be asked this way.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl CliError {
+    /// A failure, in the words of `error`.
+    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+    pub fn failed(error: impl ToString) -> Self {
+        Self::Failed(error.to_string())
+    }
+
+    #[expect(
+        clippy::print_stderr,
+        reason = "standard error is where a command's errors go"
+    )]
+    fn report(&self) -> ExitCode {
+        match self {
+            Self::Closed => ExitCode::FAILURE,
+            Self::Failed(sentence) => {
+                eprintln!("error: {sentence}");
+                ExitCode::FAILURE
+            }
+            Self::Usage(sentence) => {
+                eprintln!("error: {sentence}\n\nFor more information, try '--help'.");
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// Writes to standard output, bytes as they are.
+///
+/// # Errors
+/// When it is closed or full.
+pub fn print(bytes: impl AsRef<[u8]>) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush());
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return CliError::Closed;
+        }
+        CliError::Failed(format!("cannot write to standard output: {error}"))
+    })
+}
+
+/// Reads `IN`: a file, or standard input for `-`.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_input(input: &Path) -> Result<Vec<u8>, CliError> {
+    if input != Path::new("-") {
+        return read_file(input);
+    }
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| CliError::Failed(format!("cannot read standard input: {error}")))?;
+    Ok(bytes)
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// When it cannot be read; names it.
+pub fn read_file(file: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(file).map_err(|error| CliError::Failed(format!("cannot read {}: {error}", file.display())))
+}
+
+/// Runs a command that waits for the network.
+///
+/// # Errors
+/// The command's, or when the system gives no threads.
+pub fn block_on<T>(command: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Runtime::new()
+        .map_err(|error| CliError::Failed(format!("cannot start threads: {error}")))?
+        .block_on(command)
+}

@@ -1,0 +1,103 @@
+//! The configuration: one TOML file in, a [`Config`] that cannot be wrong out.
+//!
+//! Parsed, not validated: a value that is not usable never reaches the rest. Every mistake is
+//! reported at once, with its line and what to do, so one run shows them all. Reads no keys (that
+//! is [`crate::keys`]' work, and `countersign check`'s) and opens no sockets.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::wss::Profile;
+
+mod alias;
+mod defaults;
+mod embedded;
+mod error;
+mod listeners;
+mod log;
+mod not_yet;
+mod profile;
+mod reader;
+mod route;
+mod value;
+
+pub use alias::{Activation, AliasConfig, Source};
+pub use error::{ConfigError, ConfigErrors};
+pub use listeners::{AdminConfig, ProxyConfig};
+pub use log::{LogConfig, LogFormat, LogLevel};
+pub use route::{ClientCertificate, FaultStatus, ReceiverTls, RouteConfig, Timeouts};
+pub use value::lifetime;
+
+use reader::{Document, Table};
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where integration flows send to.
+    pub proxy: ProxyConfig,
+    /// API, metrics, health.
+    pub admin: AdminConfig,
+    /// Directory of everything that outlives a start; mode 0700.
+    pub state: PathBuf,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// Signing identities by name.
+    pub aliases: BTreeMap<String, AliasConfig>,
+    /// Profiles by name; `default` is always there.
+    pub profiles: BTreeMap<String, Profile>,
+    /// In the order of the file.
+    pub routes: Vec<RouteConfig>,
+}
+
+impl Config {
+    /// Reads the file. Relative paths in it are relative to it.
+    ///
+    /// # Errors
+    /// When it cannot be read, and with every mistake in it.
+    pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
+        let text = std::fs::read_to_string(file).map_err(|error| ConfigErrors::unreadable(file, &error))?;
+        Self::parse(&text, file)
+    }
+
+    /// Reads configuration text as if it stood in `file`.
+    ///
+    /// # Errors
+    /// With every mistake in it.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigErrors> {
+        Document::read(text, file, Self::from_table)
+    }
+
+    fn from_table(root: &mut Table<'_>) -> Option<Self> {
+        let state = root.section("state", |state| {
+            state
+                .optional("directory", value::path)
+                .unwrap_or_else(|| state.relative(defaults::STATE_DIRECTORY))
+        });
+        let proxy = root.section("proxy", ProxyConfig::from_table);
+        let admin = root.section("admin", |admin| AdminConfig::from_table(admin, &state));
+        let log = root.section("log", LogConfig::from_table);
+        let aliases = root.named("alias", AliasConfig::from_table);
+        let mut profiles = root.named("profile", profile::from_table);
+        profiles
+            .entry(defaults::PROFILE.to_owned())
+            .or_insert_with(|| Some(Profile::default()));
+        let routes = route::all(root, &aliases, &profiles);
+        Some(Self {
+            proxy,
+            admin,
+            state,
+            log,
+            aliases: complete(aliases)?,
+            profiles: complete(profiles)?,
+            routes: routes?,
+        })
+    }
+}
+
+/// All of them, or `None` if one was wrong (which has been reported).
+fn complete<T>(tables: BTreeMap<String, Option<T>>) -> Option<BTreeMap<String, T>> {
+    tables
+        .into_iter()
+        .map(|(name, table)| Some((name, table?)))
+        .collect()
+}

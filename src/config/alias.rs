@@ -1,0 +1,125 @@
+//! `[alias.NAME]`: a signing identity; its keys come and go.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::reader::{Table, Value};
+use super::{defaults, not_yet, value};
+use crate::spelling::vocabulary;
+
+/// A signing identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasConfig {
+    /// Where its keys come from; `None`: they are imported through the admin API.
+    pub source: Option<Source>,
+    /// How long a displaced key is kept.
+    pub retention: Duration,
+    /// When a pending key becomes the active one.
+    pub activate: Activation,
+}
+
+/// Where an alias's keys come from. Read at start; a fingerprint that is known changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A PKCS#12 file.
+    Pkcs12 {
+        /// The file.
+        path: PathBuf,
+        /// Holds its password.
+        password_file: PathBuf,
+        /// Friendly name of the entry, where there are several.
+        entry: Option<String>,
+    },
+    /// PEM files; both may be the same.
+    Pem {
+        /// Certificate, then its chain.
+        certificate: PathBuf,
+        /// Private key.
+        private_key: PathBuf,
+    },
+}
+
+vocabulary! {
+    /// When a pending key becomes the active one. An alias without an active key never waits.
+    pub enum Activation {
+        /// An operator says so.
+        Manual = "manual",
+        /// As it is imported.
+        OnImport = "on-import",
+    }
+}
+
+impl AliasConfig {
+    pub(super) fn from_table(table: &mut Table<'_>) -> Option<Self> {
+        table.optional("strategy", strategy);
+        let retention = table
+            .optional("retention", retention)
+            .unwrap_or(defaults::RETENTION);
+        let activate = table
+            .optional("activate", activation)
+            .unwrap_or(Activation::Manual);
+        let described = table.has("source");
+        let source = table.optional_section("source", Source::from_table);
+        // A source that is there and wrong has been reported; it must not read as "no source".
+        (source.is_some() || !described).then_some(Self {
+            source,
+            retention,
+            activate,
+        })
+    }
+}
+
+impl Source {
+    fn from_table(table: &mut Table<'_>) -> Option<Self> {
+        let (pkcs12, pem) = (
+            table.has("pkcs12"),
+            table.has("certificate") || table.has("private_key"),
+        );
+        if pkcs12 == pem {
+            table.report(SOURCE.to_owned());
+        }
+        if pem {
+            let certificate = table.required("certificate", "\"tls.crt\"", value::path);
+            let private_key = table.required("private_key", "\"tls.key\"", value::path);
+            return Some(Self::Pem {
+                certificate: certificate?,
+                private_key: private_key?,
+            });
+        }
+        let path = table.optional("pkcs12", value::path);
+        let password_file = table.required("password_file", "\"keys/orders.password\"", value::path);
+        let entry = table.optional("entry", |entry| value::text(entry).map(str::to_owned));
+        Some(Self::Pkcs12 {
+            path: path?,
+            password_file: password_file?,
+            entry,
+        })
+    }
+}
+
+const SOURCE: &str = "source is either { pkcs12 = \"…\", password_file = \"…\" } \
+    or { certificate = \"…\", private_key = \"…\" }";
+
+fn strategy(value: &Value<'_>) -> Result<(), String> {
+    let strategy = value::text(value)?;
+    match not_yet::value("strategy", strategy) {
+        Some(sentence) => Err(format!("{sentence}; write \"pre-publish\"")),
+        None if strategy == "pre-publish" => Ok(()),
+        None => Err(format!("{strategy:?} is not known here; write \"pre-publish\"")),
+    }
+}
+
+fn activation(value: &Value<'_>) -> Result<Activation, String> {
+    match not_yet::value("activate", value::text(value)?) {
+        Some(sentence) => Err(format!("{sentence}; write \"manual\" or \"on-import\"")),
+        None => value::word(value),
+    }
+}
+
+fn retention(value: &Value<'_>) -> Result<Duration, String> {
+    let retention = value::duration(value)?;
+    if retention < defaults::RETENTION {
+        return Err("90d is the least: late responses and disputes need the old key".to_owned());
+    }
+    Ok(retention)
+}

@@ -1,0 +1,32 @@
+//! Every default of the configuration that is not a [`crate::wss::Profile`]'s, with its unit.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+/// Loopback: whoever reaches the port gets messages signed.
+pub(super) const PROXY_LISTEN: SocketAddr = loopback(8080);
+pub(super) const ADMIN_LISTEN: SocketAddr = loopback(9090);
+
+/// Bytes of one message; larger: 413.
+pub(super) const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+/// Bytes of all messages together; over it 503.
+pub(super) const MAX_BUFFERED: usize = 512 * 1024 * 1024;
+
+pub(super) const STATE_DIRECTORY: &str = "state";
+/// Within the state directory.
+pub(super) const ADMIN_TOKEN_FILE: &str = "admin-token";
+
+/// How long a displaced key is kept. Also the least that is accepted: responses encrypted to the
+/// old key, and disputes over what it signed, come late.
+pub(super) const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// The profile of a route that names none; always there.
+pub(super) const PROFILE: &str = "default";
+
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(90);
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+}

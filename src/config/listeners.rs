@@ -1,0 +1,94 @@
+//! `[proxy]` and `[admin]`: who may reach what.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::reader::{Table, Value};
+use super::{defaults, value};
+
+/// Where integration flows send to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyConfig {
+    /// Port 0: the system picks one, and it is logged.
+    pub listen: SocketAddr,
+    /// Bytes of one message.
+    pub max_message: usize,
+    /// Bytes of all messages together.
+    pub max_buffered: usize,
+    /// Listening beyond loopback was asked for in so many words.
+    pub open: bool,
+}
+
+impl ProxyConfig {
+    pub(super) fn from_table(table: &mut Table<'_>) -> Self {
+        let proxy = Self {
+            listen: table
+                .optional("listen", value::address)
+                .unwrap_or(defaults::PROXY_LISTEN),
+            max_message: table
+                .optional("max_message", value::size)
+                .unwrap_or(defaults::MAX_MESSAGE),
+            max_buffered: table
+                .optional("max_buffered", value::size)
+                .unwrap_or(defaults::MAX_BUFFERED),
+            open: table.optional("open", value::boolean).unwrap_or(false),
+        };
+        if !proxy.listen.ip().is_loopback() && !proxy.open {
+            table.report_at("listen", OPEN_PROXY);
+        }
+        if proxy.max_buffered < proxy.max_message {
+            table.report_at(
+                "max_buffered",
+                "it is smaller than max_message, so the largest messages never fit",
+            );
+        }
+        proxy
+    }
+}
+
+const OPEN_PROXY: &str = "whoever reaches this address gets messages signed; \
+    listen on 127.0.0.1, or write open = true if that is meant";
+
+/// API, metrics, health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// Port 0: the system picks one, and it is logged.
+    pub listen: SocketAddr,
+    /// The operator's bearer token; made on first start, mode 0600.
+    pub token_file: PathBuf,
+    /// Listening beyond loopback without TLS was asked for in so many words.
+    pub plaintext: bool,
+    /// `/metrics` needs no token.
+    pub metrics_open: bool,
+}
+
+impl AdminConfig {
+    pub(super) fn from_table(table: &mut Table<'_>, state: &Path) -> Self {
+        let admin = Self {
+            listen: table
+                .optional("listen", value::address)
+                .unwrap_or(defaults::ADMIN_LISTEN),
+            token_file: table
+                .optional("token_file", value::path)
+                .unwrap_or_else(|| state.join(defaults::ADMIN_TOKEN_FILE)),
+            plaintext: table.optional("plaintext", value::boolean).unwrap_or(false),
+            metrics_open: table.optional("metrics", metrics).unwrap_or(false),
+        };
+        if !admin.listen.ip().is_loopback() && !admin.plaintext {
+            table.report_at("listen", PLAINTEXT_ADMIN);
+        }
+        admin
+    }
+}
+
+const PLAINTEXT_ADMIN: &str = "tokens would cross the network unencrypted; \
+    listen on 127.0.0.1, or write plaintext = true if that is meant";
+
+fn metrics(value: &Value<'_>) -> Result<bool, String> {
+    match value::text(value)? {
+        "open" => Ok(true),
+        other => Err(format!(
+            "{other:?} is not known here; write \"open\", or remove it to demand a token"
+        )),
+    }
+}

@@ -1,0 +1,363 @@
+//! Reads a TOML document and collects every mistake instead of stopping at the first, as serde
+//! does. A section's reader asks for its keys; what nobody asked for is unknown, and an error.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, ConfigErrors};
+use super::not_yet;
+use super::value::check_name;
+
+/// One document and the mistakes found in it so far.
+pub(super) struct Document<'i> {
+    text: &'i str,
+    file: &'i Path,
+    errors: RefCell<Vec<ConfigError>>,
+}
+
+impl<'i> Document<'i> {
+    /// Reads `text` with `read`, which gives `None` only after it has reported why.
+    pub(super) fn read<T>(
+        text: &'i str,
+        file: &'i Path,
+        read: impl FnOnce(&mut Table<'_>) -> Option<T>,
+    ) -> Result<T, ConfigErrors> {
+        let document = Self {
+            text,
+            file,
+            errors: RefCell::default(),
+        };
+        let (root, syntax) = DeTable::parse_recoverable(text);
+        for error in &syntax {
+            document.report(
+                error.span().unwrap_or_default(),
+                format!("not TOML: {}", error.message()),
+            );
+        }
+        // What a recovering parser guesses would only raise mistakes that nobody made.
+        let value = if syntax.is_empty() {
+            Table {
+                document: &document,
+                path: String::new(),
+                span: 0..0,
+                entries: Some(root.get_ref()),
+                asked: Vec::new(),
+            }
+            .finish(read)
+        } else {
+            None
+        };
+        let errors = document.errors.into_inner();
+        match value {
+            Some(value) if errors.is_empty() => Ok(value),
+            _ => Err(ConfigErrors::new(errors)),
+        }
+    }
+
+    fn report(&self, span: Range<usize>, sentence: String) {
+        let line = Some(self.line(span.start));
+        self.errors.borrow_mut().push(ConfigError {
+            file: self.file.to_owned(),
+            line,
+            sentence,
+        });
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        1 + self
+            .text
+            .bytes()
+            .take(offset)
+            .filter(|&byte| byte == b'\n')
+            .count()
+    }
+
+    fn relative(&self, path: &str) -> PathBuf {
+        self.file.parent().unwrap_or_else(|| Path::new("")).join(path)
+    }
+}
+
+/// One table of the document; an absent one reads as empty.
+pub(super) struct Table<'d> {
+    document: &'d Document<'d>,
+    /// Dotted, as [`not_yet`] spells it, names of users' own as they are: `alias.orders`.
+    path: String,
+    span: Range<usize>,
+    entries: Option<&'d DeTable<'d>>,
+    asked: Vec<&'static str>,
+}
+
+impl<'d> Table<'d> {
+    /// The value of `key`, if it is there and right.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&Value<'_>) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self.ask(key)?;
+        read(&value)
+            .map_err(|sentence| value.report(format!("{key}: {sentence}")))
+            .ok()
+    }
+
+    /// The value of `key`; its absence is a mistake. `example` shows what to write.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl FnOnce(&Value<'_>) -> Result<T, String>,
+    ) -> Option<T> {
+        if !self.has(key) {
+            self.asked.push(key);
+            self.report(format!("{key} is missing; write {key} = {example}"));
+        }
+        self.optional(key, read)
+    }
+
+    /// Every element of the array `key`, if it is there; `None` too when an element is wrong.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&Value<'_>) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let value = self.ask(key)?;
+        let DeValue::Array(elements) = value.value.get_ref() else {
+            value.report(format!(
+                "{key}: {}; write [\"…\", \"…\"]",
+                value.instead_of("a list")
+            ));
+            return None;
+        };
+        let read_one = |element| {
+            let element = Value {
+                document: self.document,
+                value: element,
+            };
+            read(&element)
+                .map_err(|sentence| element.report(format!("{key}: {sentence}")))
+                .ok()
+        };
+        // All are read before the first wrong one makes the whole `None`.
+        elements
+            .iter()
+            .map(read_one)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .collect()
+    }
+
+    /// The table `key`.
+    pub(super) fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Table<'_>) -> T) -> T {
+        let path = self.child_path(key);
+        match self.ask(key) {
+            Some(value) => value.table(path).finish(read),
+            None => self.absent(path).finish(read),
+        }
+    }
+
+    /// The table `key`, if it is there.
+    pub(super) fn optional_section<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Table<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let path = self.child_path(key);
+        self.ask(key).and_then(|value| value.table(path).finish(read))
+    }
+
+    /// Every table under `key`, by the name users gave it.
+    pub(super) fn named<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Table<'_>) -> Option<T>,
+    ) -> BTreeMap<String, Option<T>> {
+        let path = self.child_path(key);
+        let Some(parent) = self.ask(key) else {
+            return BTreeMap::new();
+        };
+        let tables = parent.table(path.clone()).entries.into_iter().flatten();
+        tables
+            .map(|(name, value)| {
+                if let Err(sentence) = check_name(name.get_ref()) {
+                    self.document.report(name.span(), sentence);
+                }
+                let table = Value {
+                    document: self.document,
+                    value,
+                }
+                .table(format!("{path}.{}", name.get_ref()));
+                (name.get_ref().to_string(), table.finish(&read))
+            })
+            .collect()
+    }
+
+    /// Every table of the array of tables `key`.
+    pub(super) fn each<T>(&mut self, key: &'static str, mut read: impl FnMut(&mut Table<'_>) -> T) -> Vec<T> {
+        let path = self.child_path(key);
+        let Some(value) = self.ask(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(elements) = value.value.get_ref() else {
+            value.report(format!("[{path}] is a list of tables; write [[{path}]]"));
+            return Vec::new();
+        };
+        let table = |value| {
+            Value {
+                document: self.document,
+                value,
+            }
+            .table(path.clone())
+        };
+        elements
+            .iter()
+            .map(|element| table(element).finish(&mut read))
+            .collect()
+    }
+
+    /// Reports a mistake of `key` that only shows beside other keys.
+    pub(super) fn report_at(&self, key: &'static str, sentence: &str) {
+        let span = self
+            .entries
+            .and_then(|entries| entries.get(key))
+            .map_or_else(|| self.span.clone(), Spanned::span);
+        self.document.report(span, format!("{key}: {sentence}"));
+    }
+
+    /// Reports a mistake of the table as a whole.
+    pub(super) fn report(&self, sentence: String) {
+        self.document.report(self.span.clone(), sentence);
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.is_some_and(|entries| entries.contains_key(key))
+    }
+
+    /// A path relative to the document.
+    pub(super) fn relative(&self, path: &str) -> PathBuf {
+        self.document.relative(path)
+    }
+
+    fn ask(&mut self, key: &'static str) -> Option<Value<'d>> {
+        self.asked.push(key);
+        let value = self.entries?.get(key)?;
+        Some(Value {
+            document: self.document,
+            value,
+        })
+    }
+
+    fn absent(&self, path: String) -> Self {
+        Table {
+            document: self.document,
+            path,
+            span: self.span.clone(),
+            entries: None,
+            asked: Vec::new(),
+        }
+    }
+
+    fn child_path(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    /// Reads the table; then whatever `read` has not asked for is a mistake.
+    fn finish<T>(mut self, read: impl FnOnce(&mut Table<'_>) -> T) -> T {
+        let value = read(&mut self);
+        for (key, _) in self.entries.into_iter().flatten() {
+            if !self.asked.contains(&key.get_ref().as_ref()) {
+                self.document.report(key.span(), self.unknown(key.get_ref()));
+            }
+        }
+        value
+    }
+
+    fn unknown(&self, key: &str) -> String {
+        if let Some(sentence) = not_yet::setting(&self.path, key) {
+            return sentence;
+        }
+        let place = if self.path.is_empty() {
+            String::new()
+        } else {
+            format!(" in [{}]", self.path)
+        };
+        match nearest(key, self.asked.iter().copied()) {
+            Some(known) => format!("{key} is not known{place}; did you mean {known}?"),
+            None => format!("{key} is not known{place}; use one of {}", self.asked.join(", ")),
+        }
+    }
+}
+
+/// One value and where it stands.
+pub(super) struct Value<'d> {
+    document: &'d Document<'d>,
+    value: &'d Spanned<DeValue<'d>>,
+}
+
+impl<'d> Value<'d> {
+    pub(super) fn get(&self) -> &'d DeValue<'d> {
+        self.value.get_ref()
+    }
+
+    /// The line it stands on, from 1.
+    pub(super) fn line(&self) -> usize {
+        self.document.line(self.value.span().start)
+    }
+
+    /// A path relative to the document.
+    pub(super) fn relative(&self, path: &str) -> PathBuf {
+        self.document.relative(path)
+    }
+
+    /// "an integer stands where text is expected".
+    pub(super) fn instead_of(&self, expected: &str) -> String {
+        let found = match self.get() {
+            DeValue::String(_) => "text",
+            DeValue::Integer(_) | DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        format!("{found} stands where {expected} is expected")
+    }
+
+    fn table(&self, path: String) -> Table<'d> {
+        let entries = if let DeValue::Table(entries) = self.get() {
+            Some(entries)
+        } else {
+            self.report(format!("{path}: {}; write [{path}]", self.instead_of("a table")));
+            None
+        };
+        Table {
+            document: self.document,
+            path,
+            span: self.value.span(),
+            entries,
+            asked: Vec::new(),
+        }
+    }
+
+    fn report(&self, sentence: String) {
+        self.document.report(self.value.span(), sentence);
+    }
+}
+
+/// The known word that was probably meant.
+pub(super) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let distance = |candidate: &str| strsim::damerau_levenshtein(word, candidate);
+    known
+        .into_iter()
+        .map(|candidate| (distance(candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len() / 3 + 1)
+        .min()
+        .map(|(_, candidate)| candidate)
+}

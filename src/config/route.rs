@@ -1,0 +1,215 @@
+//! `[[route]]`: one integration flow to one receiver.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Uri;
+
+use super::reader::{Table, Value, nearest};
+use super::{AliasConfig, defaults, value};
+use crate::spelling::vocabulary;
+use crate::wss::Profile;
+
+/// One integration flow to one receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteConfig {
+    /// Unique; in logs, metrics and the admin API.
+    pub name: String,
+    /// Unique; the request path that leads here, exactly.
+    pub path: String,
+    /// `http` or `https`.
+    pub receiver: Uri,
+    /// The signing identity; one of [`super::Config::aliases`].
+    pub alias: String,
+    /// Name of the profile.
+    pub profile_name: String,
+    /// The profile itself.
+    pub profile: Profile,
+    /// Trust and identity towards an `https` receiver.
+    pub receiver_tls: ReceiverTls,
+    /// How long the receiver may take.
+    pub timeouts: Timeouts,
+    /// Status of our own faults.
+    pub fault_status: FaultStatus,
+}
+
+/// Trust and identity towards an `https` receiver.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReceiverTls {
+    /// PEM file of the only authorities trusted; `None`: the system's store.
+    pub ca: Option<PathBuf>,
+    /// Who we are, where the receiver asks.
+    pub client: Option<ClientCertificate>,
+}
+
+/// A TLS client certificate, as PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// Certificate, then its chain.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub private_key: PathBuf,
+}
+
+/// How long the receiver may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a connection stands, TLS included.
+    pub connect: Duration,
+    /// From the last byte sent to the head of the response.
+    pub response: Duration,
+    /// For the exchange as a whole.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: defaults::CONNECT_TIMEOUT,
+            response: defaults::RESPONSE_TIMEOUT,
+            total: defaults::TOTAL_TIMEOUT,
+        }
+    }
+}
+
+vocabulary! {
+    /// Status of our own faults.
+    pub enum FaultStatus {
+        /// As the SOAP bindings say: 500, and 400 for a SOAP 1.2 Sender.
+        Soap = "soap",
+        /// As HTTP says: 404, 413, 502, ….
+        Http = "http",
+    }
+}
+
+/// Every route, or `None` if one was wrong.
+pub(super) fn all(
+    root: &mut Table<'_>,
+    aliases: &BTreeMap<String, Option<AliasConfig>>,
+    profiles: &BTreeMap<String, Option<Profile>>,
+) -> Option<Vec<RouteConfig>> {
+    let (mut names, mut paths) = (BTreeMap::new(), BTreeMap::new());
+    let read = |table: &mut Table<'_>| {
+        let name = table.required("name", "\"orders\"", |value| {
+            unique(value, value::name(value)?, &mut names)
+        });
+        let path = table.required("path", "\"/orders\"", |value| {
+            unique(value, path(value)?, &mut paths)
+        });
+        let receiver = table.required("receiver", "\"https://erp.example.com/orders\"", receiver);
+        let alias = table.required("alias", "\"orders\"", |value| one_of(value, "alias", aliases));
+        let profile_name = table
+            .optional("profile", |value| one_of(value, "profile", profiles))
+            .unwrap_or_else(|| defaults::PROFILE.to_owned());
+        let receiver_tls = table.section("receiver_tls", ReceiverTls::from_table);
+        let timeouts = table.section("timeouts", Timeouts::from_table);
+        let fault_status = table
+            .optional("fault_status", value::word)
+            .unwrap_or(FaultStatus::Soap);
+        let profile = profiles.get(&profile_name).cloned().flatten()?;
+        Some(RouteConfig {
+            name: name?,
+            path: path?,
+            receiver: receiver?,
+            alias: alias?,
+            profile_name,
+            profile,
+            receiver_tls,
+            timeouts,
+            fault_status,
+        })
+    };
+    let routes = root.each("route", read);
+    if routes.is_empty() && !root.has("route") {
+        root.report("there is no route; write [[route]] with name, path, receiver and alias".to_owned());
+    }
+    routes.into_iter().collect()
+}
+
+impl ReceiverTls {
+    fn from_table(table: &mut Table<'_>) -> Self {
+        let ca = table.optional("ca", value::path);
+        let certificate = table.optional("certificate", value::path);
+        let private_key = table.optional("private_key", value::path);
+        if table.has("certificate") != table.has("private_key") {
+            table.report(
+                "receiver_tls: certificate and private_key go together; write both or none".to_owned(),
+            );
+        }
+        let client = certificate
+            .zip(private_key)
+            .map(|(certificate, private_key)| ClientCertificate {
+                certificate,
+                private_key,
+            });
+        Self { ca, client }
+    }
+}
+
+impl Timeouts {
+    fn from_table(table: &mut Table<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            connect: table
+                .optional("connect", value::duration)
+                .unwrap_or(default.connect),
+            response: table
+                .optional("response", value::duration)
+                .unwrap_or(default.response),
+            total: table.optional("total", value::duration).unwrap_or(default.total),
+        }
+    }
+}
+
+fn path(value: &Value<'_>) -> Result<String, String> {
+    let path = value::text(value)?;
+    let is_path = |uri: Uri| uri.path() == path && uri.query().is_none() && uri.authority().is_none();
+    if path.starts_with('/') && path.parse().is_ok_and(is_path) {
+        return Ok(path.to_owned());
+    }
+    Err(format!(
+        "{path:?} is not a path; write \"/orders\", percent-encoded, without query"
+    ))
+}
+
+fn receiver(value: &Value<'_>) -> Result<Uri, String> {
+    let text = value::text(value)?;
+    let served = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    let uri = text.parse().ok().filter(served).ok_or_else(|| {
+        format!("{text:?} is not an address of a receiver; write http://host:port/path or https://…")
+    })?;
+    match uri.authority() {
+        Some(authority) if authority.as_str().contains('@') => {
+            Err("user and password in the address are not used; remove them".to_owned())
+        }
+        _ => Ok(uri),
+    }
+}
+
+/// Refuses a value that an earlier route has.
+fn unique(value: &Value<'_>, own: String, seen: &mut BTreeMap<String, usize>) -> Result<String, String> {
+    match seen.get(&own) {
+        Some(line) => Err(format!(
+            "{own:?} is taken by the route of line {line}; each route needs its own"
+        )),
+        None => {
+            seen.insert(own.clone(), value.line());
+            Ok(own)
+        }
+    }
+}
+
+/// A name that another section defines. One that is defined wrongly counts: its mistake has been
+/// reported already.
+fn one_of<T>(value: &Value<'_>, kind: &str, defined: &BTreeMap<String, T>) -> Result<String, String> {
+    let name = value::text(value)?;
+    if defined.contains_key(name) {
+        return Ok(name.to_owned());
+    }
+    let hint = match nearest(name, defined.keys().map(String::as_str)) {
+        Some(known) => format!("did you mean {known:?}?"),
+        None => format!("define it as [{kind}.{name}]"),
+    };
+    Err(format!("there is no {kind} {name:?}; {hint}"))
+}

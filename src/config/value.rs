@@ -1,0 +1,105 @@
+//! Single values: TOML in, typed out, or a sentence that says what to write instead.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use toml::de::DeValue;
+
+use super::reader::{Value, nearest};
+use crate::spelling::UnknownWord;
+
+pub(super) fn text<'d>(value: &Value<'d>) -> Result<&'d str, String> {
+    let DeValue::String(text) = value.get() else {
+        return Err(value.instead_of("text in quotes"));
+    };
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(text)
+}
+
+pub(super) fn boolean(value: &Value<'_>) -> Result<bool, String> {
+    let DeValue::Boolean(boolean) = value.get() else {
+        return Err(value.instead_of("true or false"));
+    };
+    Ok(*boolean)
+}
+
+/// Names end up in metric labels, log fields and URLs.
+pub(super) fn name(value: &Value<'_>) -> Result<String, String> {
+    check_name(text(value)?).map(str::to_owned)
+}
+
+pub(super) fn check_name(name: &str) -> Result<&str, String> {
+    if name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    {
+        return Ok(name);
+    }
+    Err(format!(
+        "{name:?} is not a name; use letters, digits, '-' and '_'"
+    ))
+}
+
+/// Relative paths are relative to the configuration file.
+pub(super) fn path(value: &Value<'_>) -> Result<PathBuf, String> {
+    text(value).map(|path| value.relative(path))
+}
+
+/// A word of a closed vocabulary.
+pub(super) fn word<T: FromStr<Err = UnknownWord>>(value: &Value<'_>) -> Result<T, String> {
+    let word = text(value)?;
+    word.parse().map_err(
+        |unknown: UnknownWord| match nearest(word, unknown.known.split(", ")) {
+            Some(known) => format!("{unknown} (did you mean {known}?)"),
+            None => unknown.to_string(),
+        },
+    )
+}
+
+pub(super) fn address(value: &Value<'_>) -> Result<SocketAddr, String> {
+    let text = text(value)?;
+    text.parse().map_err(|_| {
+        format!("{text:?} is not an address to listen on; write an IP address and a port, as 127.0.0.1:8080")
+    })
+}
+
+/// A span of time; none at all is never what is meant.
+pub(super) fn duration(value: &Value<'_>) -> Result<Duration, String> {
+    parse_duration(text(value)?)
+}
+
+/// Bytes; none at all is never what is meant.
+pub(super) fn size(value: &Value<'_>) -> Result<usize, String> {
+    let text = text(value)?;
+    let wrong = || format!("{text:?} is not a size; write 64MiB, 512KiB, …");
+    let bytes = text.parse::<ByteSize>().map_err(|_| wrong())?.as_u64();
+    usize::try_from(bytes)
+        .ok()
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(wrong)
+}
+
+/// A Timestamp's lifetime as configuration and flags write it: `5m`, or `off` for none.
+///
+/// # Errors
+/// With what to write instead.
+pub fn lifetime(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    parse_duration(text)
+        .map(Some)
+        .map_err(|sentence| format!("{sentence}; or \"off\" for none"))
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| format!("{text:?} is not a duration; write 90d, 5m, 10s, …"))
+}
