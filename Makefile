@@ -1,0 +1,31 @@
+# What runs in CI is what you run: `make test` and `make check`, each with all its set-up.
+.DEFAULT_GOAL := help
+.PHONY: help test check bench
+
+# rustup's place, for a shell that has not read its profile yet
+export PATH := $(PATH):$(HOME)/.cargo/bin
+export COUNTERSIGN_CORPUS ?= $(abspath ../shared/corpus)
+
+help:
+	@echo 'make test     all tests'
+	@echo 'make check    format, lints, documentation, dependencies, advisories'
+	@echo 'make bench    benchmarks'
+
+test:
+	@scripts/setup test
+	@[ -d "$$COUNTERSIGN_CORPUS" ] || \
+	  echo 'no corpus at $(COUNTERSIGN_CORPUS): its tests run on tests/messages only (set COUNTERSIGN_CORPUS)'
+	cargo test --locked
+
+check:
+	@scripts/setup check
+	shellcheck scripts/* .ci/run
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --locked
+	cargo deny --locked check bans licenses sources
+	scripts/audit
+
+bench:
+	@scripts/setup build
+	cargo bench --locked
