@@ -1,0 +1,402 @@
+//! The configuration: what is read, what is refused, and in which words.
+
+use std::path::Path;
+use std::time::Duration;
+
+use countersign::config::{Activation, Config, FaultStatus, LogFormat, LogLevel, Source};
+use countersign::keys::SignatureAlgorithm;
+use countersign::wss::Profile;
+use countersign::wss::profile::{KeyIdentifier, Layout, Part};
+
+/// The least that works; a mistake is written below or above it.
+const LEAST: &str = r#"
+[alias.orders]
+[[route]]
+name = "orders"
+path = "/orders"
+receiver = "https://erp.example.com/orders"
+alias = "orders"
+"#;
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let config = parse(LEAST);
+
+    assert_eq!(config.proxy.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.proxy.max_message, 64 << 20);
+    assert_eq!(config.proxy.max_buffered, 512 << 20);
+    assert_eq!(config.admin.listen.to_string(), "127.0.0.1:9090");
+    assert!(!config.admin.metrics_open);
+    assert_eq!(
+        (config.log.format, config.log.level),
+        (LogFormat::Text, LogLevel::Info)
+    );
+    assert_eq!(
+        config.aliases["orders"].retention,
+        Duration::from_secs(90 * 86_400)
+    );
+    assert_eq!(config.aliases["orders"].activate, Activation::Manual);
+    assert_eq!(config.routes[0].profile, Profile::default());
+    assert_eq!(config.routes[0].timeouts.connect, Duration::from_secs(5));
+    assert_eq!(config.routes[0].fault_status, FaultStatus::Soap);
+}
+
+#[test]
+fn relative_paths_are_relative_to_the_file() {
+    let config = parse(
+        r#"
+        state.directory = "/var/lib/countersign"
+        alias.orders.source = { pkcs12 = "keys/orders.p12", password_file = "/run/password", entry = "2026" }
+        [[route]]
+        name = "orders"
+        path = "/orders"
+        receiver = "https://erp.example.com/"
+        alias = "orders"
+        receiver_tls = { ca = "ca.pem" }
+        "#,
+    );
+
+    assert_eq!(config.state, Path::new("/var/lib/countersign"));
+    assert_eq!(
+        config.admin.token_file,
+        Path::new("/var/lib/countersign/admin-token")
+    );
+    let pkcs12 = Source::Pkcs12 {
+        path: "/etc/countersign/keys/orders.p12".into(),
+        password_file: "/run/password".into(),
+        entry: Some("2026".into()),
+    };
+    assert_eq!(config.aliases["orders"].source, Some(pkcs12));
+    assert_eq!(
+        config.routes[0].receiver_tls.ca.as_deref(),
+        Some(Path::new("/etc/countersign/ca.pem"))
+    );
+}
+
+#[test]
+fn a_profile_is_read_in_full_and_reaches_its_routes() {
+    let config = parse(&format!(
+        r#"{LEAST}profile = "erp"
+        [profile.erp]
+        key_identifier = "issuer-serial"
+        include_token = true
+        signature_algorithm = "rsa-pss-sha512"
+        sign = ["body", "wsa", "header:{{urn:x}}Id"]
+        timestamp = "off"
+        layout = "lax-timestamp-last"
+        must_understand = false
+        actor = "urn:gateway"
+        "#
+    ));
+
+    let expected = Profile {
+        key_identifier: KeyIdentifier::IssuerSerial,
+        include_token: true,
+        signature_algorithm: Some(SignatureAlgorithm::RsaPssSha512),
+        sign: vec![
+            Part::Body,
+            Part::Addressing,
+            Part::Header {
+                namespace: "urn:x".into(),
+                local: "Id".into(),
+            },
+        ],
+        timestamp: None,
+        layout: Layout::LaxTimestampLast,
+        must_understand: false,
+        actor: Some("urn:gateway".into()),
+        ..Profile::default()
+    };
+    assert_eq!(config.routes[0].profile, expected);
+    assert_eq!(config.routes[0].profile_name, "erp");
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_by_line() {
+    let text = r#"
+[proxy]
+listen = "0.0.0.0:8080"
+max_mesage = "1MiB"
+[alias.orders]
+retention = "89d"
+[[route]]
+name = "orders"
+path = "orders"
+receiver = "ftp://erp.example.com/"
+alias = "order"
+"#;
+
+    let errors = mistakes(text);
+
+    let lines: Vec<_> = errors.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [3, 4, 6, 9, 10, 11], "{errors:#?}");
+}
+
+#[test]
+fn each_mistake_of_a_listener_says_what_to_do() {
+    each_says(&[
+        (
+            "[proxy]\nlisten = \"localhost\"",
+            2,
+            "write an IP address and a port",
+        ),
+        (
+            "[proxy]\nlisten = \"0.0.0.0:1\"",
+            2,
+            "write open = true if that is meant",
+        ),
+        (
+            "[proxy]\nlisten = 8080",
+            2,
+            "a number stands where text in quotes is expected",
+        ),
+        ("[proxy]\nmax_message = \"many\"", 2, "write 64MiB"),
+        ("[proxy]\nmax_message = \"0B\"", 2, "write 64MiB"),
+        ("[proxy]\nmax_buffered = \"1MiB\"", 2, "smaller than max_message"),
+        (
+            "[admin]\nlisten = \"[::]:1\"",
+            2,
+            "write plaintext = true if that is meant",
+        ),
+        ("[admin]\nmetrics = \"closed\"", 2, "write \"open\", or remove it"),
+    ]);
+}
+
+#[test]
+fn each_mistake_of_an_alias_says_what_to_do() {
+    each_says(&[
+        ("[alias.o]\nretention = \"89d\"", 2, "90d is the least"),
+        ("[alias.o]\nretention = \"long\"", 2, "write 90d, 5m, 10s"),
+        (
+            "[alias.o]\nactivate = \"never\"",
+            2,
+            "use one of: manual, on-import",
+        ),
+        ("[alias.\"a b\"]", 1, "use letters, digits"),
+        ("[alias.o]\nsource = {}", 2, "source is either"),
+        (
+            "[alias.o]\nsource = { certificate = \"a\" }",
+            2,
+            "private_key is missing",
+        ),
+        (
+            "[alias.o]\nsource = { pkcs12 = \"a\" }",
+            2,
+            "password_file is missing",
+        ),
+        (
+            "[alias.o]\nsource = { pkcs12 = \"a\", private_key = \"b\" }",
+            2,
+            "source is either",
+        ),
+    ]);
+}
+
+#[test]
+fn each_mistake_of_a_profile_says_what_to_do() {
+    each_says(&[
+        (
+            "[profile.p]\nkey_identifier = \"thumb\"",
+            2,
+            "use one of: binary-security-token",
+        ),
+        (
+            "[profile.p]\nsignature_algorithm = \"rsa-sha255\"",
+            2,
+            "did you mean rsa-sha256?",
+        ),
+        ("[profile.p]\nsign = []", 2, "at least one part"),
+        ("[profile.p]\nsign = \"body\"", 2, "write [\"…\", \"…\"]"),
+        (
+            "[profile.p]\nsign = [\n\"body\",\n\"boddy\"]",
+            4,
+            "did you mean body?",
+        ),
+        (
+            "[profile.p]\nsign = [\"body\", \"body\"]",
+            2,
+            "body stands there twice",
+        ),
+        ("[profile.p]\ntimestamp = \"0s\"", 2, "or \"off\" for none"),
+        (
+            "[profile.p]\nmust_understand = \"yes\"",
+            2,
+            "text stands where true or false is expected",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_not_known_is_told_with_what_is() {
+    each_says(&[
+        ("[proxi]", 1, "proxi is not known; did you mean proxy?"),
+        (
+            "[proxy]\nlissten = \"127.0.0.1:1\"",
+            2,
+            "lissten is not known in [proxy]; did you mean listen?",
+        ),
+        ("[log]\nzzz = 1", 2, "use one of format, level"),
+        ("[log]\nlevel = \"infos\"", 2, "did you mean info?"),
+        ("[log]\nformat = \"xml\"", 2, "use one of: text, json"),
+        ("proxy = 1", 1, "write [proxy]"),
+        ("x = ", 1, "not TOML"),
+    ]);
+}
+
+#[test]
+fn each_mistake_of_a_route_says_what_to_do() {
+    let cases = [
+        ("path = \"/orders\"", "path = \"orders\"", "is not a path"),
+        ("path = \"/orders\"", "path = \"/orders?x=1\"", "is not a path"),
+        ("path = \"/orders\"", "", "path is missing; write path ="),
+        (
+            "https://erp.example.com/orders",
+            "erp.example.com",
+            "write http://host:port/path or https://",
+        ),
+        (
+            "https://erp.example.com/orders",
+            "https://me:secret@erp.example.com/",
+            "are not used; remove them",
+        ),
+        (
+            "alias = \"orders\"",
+            "alias = \"order\"",
+            "there is no alias \"order\"; did you mean \"orders\"?",
+        ),
+        (
+            "alias = \"orders\"",
+            "alias = \"invoices\"",
+            "define it as [alias.invoices]",
+        ),
+        (
+            "alias = \"orders\"",
+            "alias = \"orders\"\nprofile = \"erp\"",
+            "define it as [profile.erp]",
+        ),
+        (
+            "alias = \"orders\"",
+            "alias = \"orders\"\ntimeouts = { connect = 5 }",
+            "text in quotes",
+        ),
+        (
+            "alias = \"orders\"",
+            "alias = \"orders\"\nreceiver_tls = { certificate = \"a\" }",
+            "go together",
+        ),
+        ("name = \"orders\"", "name = \"my orders\"", "is not a name"),
+    ];
+    for (right, wrong, words) in cases {
+        let errors = mistakes(&LEAST.replace(right, wrong));
+        assert!(
+            errors.len() == 1 && errors[0].1.contains(words),
+            "{wrong:?} should say {words:?}: {errors:#?}"
+        );
+    }
+}
+
+#[test]
+fn two_routes_share_neither_name_nor_path() {
+    let route = LEAST.trim_start().trim_start_matches("[alias.orders]");
+
+    let errors = mistakes(&format!("{LEAST}{route}"));
+
+    assert_eq!(errors.len(), 2, "{errors:#?}");
+    assert!(
+        errors[0].1.contains("\"orders\" is taken by the route of line 4"),
+        "{errors:#?}"
+    );
+    assert!(
+        errors[1]
+            .1
+            .contains("\"/orders\" is taken by the route of line 5"),
+        "{errors:#?}"
+    );
+}
+
+#[test]
+fn a_configuration_without_a_route_is_refused() {
+    let errors = mistakes("[alias.orders]\n");
+    assert!(errors[0].1.contains("there is no route"), "{errors:#?}");
+    let errors = mistakes("[route]\nname = \"orders\"\n");
+    assert!(errors[0].1.contains("write [[route]]"), "{errors:#?}");
+}
+
+#[test]
+fn what_is_only_coming_is_refused_by_name() {
+    let sections = [
+        "[public]\nlisten = \"127.0.0.1:1\"",
+        "[proxy]\ntls = { certificate = \"a\", private_key = \"b\" }",
+        "[admin]\ntls = { certificate = \"a\", private_key = \"b\" }",
+        "[[admin.access]]\nname = \"prometheus\"",
+        "[state]\nmaster_key_file = \"a\"",
+        "[alias.o]\nstrategy = \"hold\"",
+        "[alias.o]\nstrategy = \"receiver-led\"",
+        "[alias.o]\nactivate = \"before-expiry\"",
+        "[alias.o]\nhold = { count = 1 }",
+        "[alias.o]\nexpired = \"sign\"",
+    ];
+    let of_routes = [
+        "url = \"http://x/\"",
+        "key_refused = [\"cxf\"]",
+        "self_check = 0.01",
+        "clients = [\"CN=x\"]",
+    ];
+    let configurations = sections
+        .iter()
+        .map(|section| format!("{section}\n{LEAST}"))
+        .chain(of_routes.iter().map(|setting| format!("{LEAST}{setting}\n")));
+    for text in configurations {
+        let errors = mistakes(&text);
+        let refused = errors.len() == 1 && errors[0].1.contains("is not supported by this version yet");
+        assert!(refused, "{text}: {errors:#?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let errors = Config::load(Path::new("/nowhere/countersign.toml")).unwrap_err();
+    assert!(
+        errors
+            .to_string()
+            .starts_with("/nowhere/countersign.toml: cannot read"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn the_embedded_default_is_right() {
+    let config = Config::embedded().unwrap();
+
+    assert_eq!(config.routes[0].path, "/demo");
+    assert_eq!(config.routes[0].receiver.to_string(), "http://127.0.0.1:8081/");
+    assert_eq!(config.state, Path::new("state"));
+    let pem = Source::Pem {
+        certificate: "state/demo.pem".into(),
+        private_key: "state/demo.pem".into(),
+    };
+    assert_eq!(config.aliases["demo"].source, Some(pem));
+}
+
+/// Each text, before an otherwise right configuration, is answered at the line with the words.
+fn each_says(cases: &[(&str, usize, &str)]) {
+    for (text, line, words) in cases {
+        let errors = mistakes(&format!("{text}\n{LEAST}"));
+        let found = errors
+            .iter()
+            .any(|(at, sentence)| at == line && sentence.contains(words));
+        assert!(found, "{text:?} should say {words:?} at line {line}: {errors:#?}");
+    }
+}
+
+fn parse(text: &str) -> Config {
+    Config::parse(text, Path::new("/etc/countersign/countersign.toml")).unwrap()
+}
+
+fn mistakes(text: &str) -> Vec<(usize, String)> {
+    let errors = Config::parse(text, Path::new("countersign.toml")).expect_err(text);
+    errors
+        .iter()
+        .map(|error| (error.line.unwrap(), error.sentence.clone()))
+        .collect()
+}

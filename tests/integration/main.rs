@@ -1,0 +1,8 @@
+//! One binary for all integration tests, which saves link time; a topic a module.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod configuration;
