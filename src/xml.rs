@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+pub mod libxml;
+
 /// A place in a document, for people: both count from 1, columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Position {

@@ -1,0 +1,186 @@
+//! Handles on the elements of a tree: read only, valid as long as the tree.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::ptr::{NonNull, null};
+
+use libxml::bindings::{
+    _xmlAttr, _xmlDoc, _xmlNode, xmlElementType, xmlElementType_XML_CDATA_SECTION_NODE,
+    xmlElementType_XML_ELEMENT_NODE, xmlElementType_XML_PI_NODE, xmlElementType_XML_TEXT_NODE, xmlNs,
+};
+
+use super::{Tree, borrow};
+
+/// One element. Two handles are equal when they are of the same element.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Element<'t> {
+    pub(super) raw: NonNull<_xmlNode>,
+    tree: PhantomData<&'t Tree>,
+}
+
+/// One attribute; a namespace declaration is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute<'t> {
+    /// Namespace name; empty for none.
+    pub namespace: Cow<'t, str>,
+    /// Local name.
+    pub local: Cow<'t, str>,
+    /// Normalised value.
+    pub value: String,
+}
+
+impl<'t> Element<'t> {
+    pub(super) fn new(raw: NonNull<_xmlNode>) -> Self {
+        Self {
+            raw,
+            tree: PhantomData,
+        }
+    }
+
+    /// The local name.
+    #[must_use]
+    pub fn local_name(self) -> Cow<'t, str> {
+        // SAFETY: a name ends with NUL and lives as long as the tree
+        unsafe { borrow(self.node().name) }
+    }
+
+    /// The namespace name; empty for none.
+    #[must_use]
+    pub fn namespace(self) -> Cow<'t, str> {
+        namespace_name(self.node().ns)
+    }
+
+    /// The prefix it is written with; empty for none.
+    #[must_use]
+    pub fn prefix(self) -> Cow<'t, str> {
+        // SAFETY: null, or a declaration that lives as long as the tree
+        let prefix = unsafe { self.node().ns.as_ref() }.map_or(null(), |declaration| declaration.prefix);
+        // SAFETY: null, or a text that ends with NUL and lives as long as the tree
+        unsafe { borrow(prefix) }
+    }
+
+    /// Is this its name?
+    #[must_use]
+    pub fn is(self, namespace: &str, local: &str) -> bool {
+        self.local_name() == local && self.namespace() == namespace
+    }
+
+    /// The value of an attribute; `namespace` is empty for none.
+    #[must_use]
+    pub fn attribute(self, namespace: &str, local: &str) -> Option<String> {
+        self.attributes()
+            .find(|has| has.local == local && has.namespace == namespace)
+            .map(|has| has.value)
+    }
+
+    /// Its attributes, as written.
+    pub fn attributes(self) -> impl Iterator<Item = Attribute<'t>> {
+        let first = NonNull::new(self.node().properties);
+        // SAFETY: attributes of the tree, linked and unchanging
+        let all = std::iter::successors(first, |at| NonNull::new(unsafe { at.as_ref() }.next));
+        // SAFETY: as above
+        all.map(|at| Attribute::new(unsafe { at.as_ref() }))
+    }
+
+    /// The element that holds it; none for the document element.
+    #[must_use]
+    pub fn parent(self) -> Option<Self> {
+        as_element(NonNull::new(self.node().parent)?)
+    }
+
+    /// Its child elements.
+    pub fn children(self) -> impl Iterator<Item = Self> {
+        self.nodes().filter_map(as_element)
+    }
+
+    /// Itself and every element within, in document order; without recursion.
+    pub fn descendants(self) -> impl Iterator<Item = Self> {
+        let following = move |at: &Self| {
+            let child = at.children().next();
+            let ancestors = std::iter::successors(Some(*at), |at| at.parent());
+            let mut within = ancestors.take_while(|at| *at != self);
+            child.or_else(|| within.find_map(Self::next_sibling))
+        };
+        std::iter::successors(Some(self), following)
+    }
+
+    /// Its character content, when it has no other: `None` if it holds an element, a comment or a
+    /// processing instruction (CVE-2025-29775: a comment within a `DigestValue`).
+    #[must_use]
+    pub fn text(self) -> Option<String> {
+        self.nodes().map(text_of).collect()
+    }
+
+    /// Does it hold a processing instruction, at any depth?
+    #[must_use]
+    pub fn holds_processing_instruction(self) -> bool {
+        let mut nodes = self.descendants().flat_map(Self::nodes);
+        nodes.any(|node| kind(node) == xmlElementType_XML_PI_NODE)
+    }
+
+    fn next_sibling(self) -> Option<Self> {
+        siblings(self.node().next).find_map(as_element)
+    }
+
+    fn nodes(self) -> impl Iterator<Item = NonNull<_xmlNode>> {
+        siblings(self.node().children)
+    }
+
+    /// The document it belongs to.
+    pub(super) fn document(self) -> NonNull<_xmlDoc> {
+        // SAFETY: every node of a parsed tree has its document, which is live as long as the tree
+        unsafe { NonNull::new_unchecked(self.node().doc) }
+    }
+
+    /// For one look at a field: canonicalisation writes to nodes, so no reference is kept.
+    fn node(&self) -> &_xmlNode {
+        // SAFETY: the tree keeps the node alive, and nothing writes to it meanwhile
+        unsafe { self.raw.as_ref() }
+    }
+}
+
+impl Attribute<'_> {
+    fn new(attribute: &_xmlAttr) -> Self {
+        Self {
+            namespace: namespace_name(attribute.ns),
+            // SAFETY: a name ends with NUL and lives as long as the tree
+            local: unsafe { borrow(attribute.name) },
+            value: siblings(attribute.children).filter_map(text_of).collect(),
+        }
+    }
+}
+
+fn siblings(first: *mut _xmlNode) -> impl Iterator<Item = NonNull<_xmlNode>> {
+    std::iter::successors(NonNull::new(first), |at| {
+        // SAFETY: a node of the tree
+        NonNull::new(unsafe { at.as_ref() }.next)
+    })
+}
+
+fn kind(node: NonNull<_xmlNode>) -> xmlElementType {
+    // SAFETY: a node of the tree
+    unsafe { node.as_ref() }.type_
+}
+
+fn as_element<'t>(node: NonNull<_xmlNode>) -> Option<Element<'t>> {
+    (kind(node) == xmlElementType_XML_ELEMENT_NODE).then(|| Element::new(node))
+}
+
+fn text_of<'t>(node: NonNull<_xmlNode>) -> Option<Cow<'t, str>> {
+    let text = [
+        xmlElementType_XML_TEXT_NODE,
+        xmlElementType_XML_CDATA_SECTION_NODE,
+    ]
+    .contains(&kind(node));
+    // SAFETY: a node of the tree
+    let content = unsafe { node.as_ref() }.content;
+    // SAFETY: the content of a text is null, or ends with NUL and lives as long as the tree
+    text.then(|| unsafe { borrow(content) })
+}
+
+fn namespace_name<'t>(declaration: *const xmlNs) -> Cow<'t, str> {
+    // SAFETY: null, or a declaration that lives as long as the tree
+    let name = unsafe { declaration.as_ref() }.map_or(null(), |declaration| declaration.href);
+    // SAFETY: null, or a text that ends with NUL and lives as long as the tree
+    unsafe { borrow(name) }
+}
