@@ -1,6 +1,6 @@
 # What runs in CI is what you run: `make test` and `make check`, each with all its set-up.
 .DEFAULT_GOAL := help
-.PHONY: help test check bench
+.PHONY: help test check fuzz bench
 
 # rustup's place, for a shell that has not read its profile yet
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -8,7 +8,8 @@ export COUNTERSIGN_CORPUS ?= $(abspath ../shared/corpus)
 
 help:
 	@echo 'make test     all tests'
-	@echo 'make check    format, lints, documentation, dependencies, advisories'
+	@echo 'make check    format, lints, documentation, dependencies, advisories, a short fuzz'
+	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
 
 test:
@@ -25,6 +26,11 @@ check:
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --locked
 	cargo deny --locked check bans licenses sources
 	scripts/audit
+	FUZZ_SECONDS=20 scripts/fuzz
+
+fuzz:
+	@scripts/setup check
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} scripts/fuzz
 
 bench:
 	@scripts/setup build
