@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod keys;
 pub mod metrics;
+pub mod proxy;
 mod spelling;
 pub mod wss;
 pub mod xml;

@@ -45,6 +45,30 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// How a request ended.
+    pub enum Outcome {
+        /// The receiver answered, whatever it said.
+        Answered = "answered",
+        /// The request or its message was refused; its sender must change it.
+        Refused = "refused",
+        /// The alias has no key that may sign now.
+        NoKey = "no-key",
+        /// The key did not sign.
+        NotSigned = "not-signed",
+        /// Too much to do.
+        Overloaded = "overloaded",
+        /// The receiver could not be reached, or broke off before its answer.
+        Unreachable = "unreachable",
+        /// The receiver did not answer in time.
+        TimedOut = "timed-out",
+        /// The receiver's answer ended midway.
+        BrokenOff = "broken-off",
+        /// The sender went away before it was answered.
+        Abandoned = "abandoned",
+    }
+}
+
 /// The counters of one application.
 pub struct Metrics {
     registry: Registry,
@@ -104,9 +128,9 @@ impl Metrics {
     }
 
     /// A request ended; `route` is `None` where none was found.
-    pub fn request_ended(&self, route: Option<&str>, outcome: &str) {
+    pub fn request_ended(&self, route: Option<&str>, outcome: Outcome) {
         self.requests
-            .with_label_values(&[route.unwrap_or("none"), outcome])
+            .with_label_values(&[route.unwrap_or("none"), outcome.name()])
             .inc();
     }
 
@@ -287,7 +311,7 @@ mod tests {
     #[test]
     fn what_happened_is_counted_under_its_labels() {
         let metrics = Metrics::new().unwrap();
-        metrics.request_ended(Some("orders"), "answered");
+        metrics.request_ended(Some("orders"), Outcome::Answered);
         metrics.phase_passed(Some("orders"), Phase::Read, Duration::from_millis(3));
         metrics.message_signed("orders", FINGERPRINT, "rsa-sha256", Duration::from_millis(1));
         metrics.key_switched("orders", "operator", Duration::from_micros(20));

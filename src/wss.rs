@@ -122,6 +122,12 @@ impl MessageReader {
 pub struct PlainMessage {}
 
 impl PlainMessage {
+    /// It arrived in another encoding and is in UTF-8 now.
+    #[must_use]
+    pub fn transcoded(&self) -> bool {
+        todo!()
+    }
+
     /// Its SOAP version.
     #[must_use]
     pub fn soap_version(&self) -> SoapVersion {
@@ -139,5 +145,11 @@ impl SignedMessage {
     #[must_use]
     pub fn segments(&self) -> &[Bytes] {
         &self.segments
+    }
+
+    /// The same, for the one time that it is sent.
+    #[must_use]
+    pub fn into_segments(self) -> Vec<Bytes> {
+        self.segments
     }
 }

@@ -1,0 +1,146 @@
+//! The record of one request, from its head to the last byte of its answer: told to log and
+//! metrics once, when it is dropped, so that no request goes uncounted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode, request};
+use tokio::time::Instant;
+
+use super::read;
+use super::route::Route;
+use crate::metrics::{Metrics, Outcome, Phase};
+use crate::wss::SoapVersion;
+
+/// The record of one request.
+pub(super) struct Exchange {
+    metrics: Arc<Metrics>,
+    begun: Instant,
+    /// When the last phase ended.
+    mark: Instant,
+    method: Method,
+    route: Option<Arc<Route>>,
+    soap_version: SoapVersion,
+    key: Option<String>,
+    status: Option<StatusCode>,
+    outcome: Outcome,
+    reason: Option<String>,
+}
+
+impl Exchange {
+    /// A request's head has been read.
+    pub(super) fn begun(head: &request::Parts, metrics: Arc<Metrics>) -> Self {
+        let now = Instant::now();
+        Self {
+            metrics,
+            begun: now,
+            mark: now,
+            method: head.method.clone(),
+            route: None,
+            soap_version: read::soap_version(&head.headers),
+            key: None,
+            status: None,
+            outcome: Outcome::Abandoned,
+            reason: None,
+        }
+    }
+
+    /// Its route was found.
+    pub(super) fn routed(&mut self, route: &Arc<Route>) {
+        self.route = Some(route.clone());
+    }
+
+    /// Its route.
+    pub(super) fn route(&self) -> Option<&Route> {
+        self.route.as_deref()
+    }
+
+    /// When the exchange as a whole must be over.
+    pub(super) fn deadline(&self) -> Instant {
+        self.begun + self.route().map_or(Duration::ZERO, |route| route.total)
+    }
+
+    /// The message said which SOAP version it is.
+    pub(super) fn soap_version_read(&mut self, version: Option<SoapVersion>) {
+        self.soap_version = version.unwrap_or(self.soap_version);
+    }
+
+    /// The SOAP version to answer in.
+    pub(super) fn soap_version(&self) -> SoapVersion {
+        self.soap_version
+    }
+
+    /// The message was signed with this key.
+    pub(super) fn signed_with(&mut self, fingerprint: &str) {
+        self.key = Some(fingerprint.to_owned());
+    }
+
+    /// A phase is over.
+    pub(super) fn passed(&mut self, phase: Phase) {
+        let now = Instant::now();
+        self.metrics
+            .phase_passed(self.route_name(), phase, now - self.mark);
+        self.mark = now;
+    }
+
+    /// The receiver's answer has begun; until it is over it may still break off.
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        (self.status, self.outcome) = (Some(status), Outcome::BrokenOff);
+    }
+
+    /// The receiver's answer was passed on to its end.
+    pub(super) fn completed(&mut self) {
+        self.outcome = Outcome::Answered;
+    }
+
+    /// We refused, with this status and for this reason.
+    pub(super) fn refused(&mut self, status: StatusCode, outcome: Outcome, reason: String) {
+        (self.status, self.outcome, self.reason) = (Some(status), outcome, Some(reason));
+    }
+
+    fn route_name(&self) -> Option<&str> {
+        self.route().map(|route| route.name.as_str())
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.metrics
+            .phase_passed(self.route_name(), Phase::Total, self.begun.elapsed());
+        self.metrics.request_ended(self.route_name(), self.outcome);
+        self.log();
+    }
+}
+
+/// Writes the request's line at the level given.
+macro_rules! line {
+    ($level:ident, $exchange:expr) => {
+        tracing::$level!(
+            route = $exchange.route_name(),
+            method = %$exchange.method,
+            outcome = $exchange.outcome.name(),
+            status = $exchange.status.map(|status| status.as_u16()),
+            key = $exchange.key,
+            seconds = $exchange.begun.elapsed().as_secs_f64(),
+            reason = $exchange.reason,
+            "request"
+        )
+    };
+}
+
+impl Exchange {
+    /// One line a request: what needs somebody on our side or the receiver's warns, what the sender must
+    /// change informs, the rest is for debugging. `reason` is our own sentence, never a message's content.
+    fn log(&self) {
+        match self.outcome {
+            Outcome::Answered => line!(debug, self),
+            Outcome::Refused | Outcome::Abandoned => line!(info, self),
+            Outcome::NoKey
+            | Outcome::NotSigned
+            | Outcome::Overloaded
+            | Outcome::Unreachable
+            | Outcome::TimedOut
+            | Outcome::BrokenOff => line!(warn, self),
+        }
+    }
+}

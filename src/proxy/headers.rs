@@ -1,0 +1,175 @@
+//! Which header fields go on, and which end here (RFC 9110, section 7.6).
+
+use std::hash::{BuildHasher, RandomState};
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use http::{Version, request};
+
+/// Fields about one connection, besides those that `Connection` names.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Fields that speak of the body's old bytes, and those that are made anew for the next connection.
+const REPLACED: [HeaderName; 10] = [
+    CONTENT_LENGTH,
+    EXPECT,
+    HOST,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("signature"),
+    HeaderName::from_static("signature-input"),
+    HeaderName::from_static("proxy-authentication-info"),
+];
+
+/// The name by which we know our own `Via` again; one for each process, so that several proxies
+/// may stand in a row.
+#[derive(Debug, Clone)]
+pub(super) struct Pseudonym(String);
+
+impl Pseudonym {
+    /// A new one. It need not be secret, only different: a hasher's random seed does.
+    pub(super) fn random() -> Self {
+        Self(format!("countersign-{:016x}", RandomState::new().hash_one(())))
+    }
+
+    /// The request has been here before.
+    pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
+        let mut hops = headers
+            .get_all(VIA)
+            .into_iter()
+            .flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+        hops.any(|hop| {
+            hop.split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty())
+                .nth(1)
+                == Some(self.0.as_bytes())
+        })
+    }
+
+    /// Takes from a request what goes on to the receiver.
+    pub(super) fn onward(&self, head: &request::Parts) -> HeaderMap {
+        let mut headers = head.headers.clone();
+        end_to_end(&mut headers);
+        for name in &REPLACED {
+            headers.remove(name);
+        }
+        let version = if head.version == Version::HTTP_10 {
+            "1.0"
+        } else {
+            "1.1"
+        };
+        if let Ok(hop) = HeaderValue::try_from(format!("{version} {}", self.0)) {
+            headers.append(VIA, hop);
+        }
+        headers
+    }
+}
+
+/// Removes what concerns one connection only.
+pub(super) fn end_to_end(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .into_iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn onward(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut request = Request::post("/orders");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        Pseudonym("us".into()).onward(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn end_to_end_fields_go_on() {
+        let kept = [
+            ("soapaction", "\"urn:place\""),
+            ("content-type", "text/xml; charset=utf-8"),
+            ("cookie", "a=b"),
+            ("authorization", "Basic YTpi"),
+        ];
+        let headers = onward(&kept);
+        for (name, value) in kept {
+            assert_eq!(headers[name], value);
+        }
+    }
+
+    #[test]
+    fn fields_of_the_connection_and_of_the_old_body_end_here() {
+        let dropped = [
+            "x-named",
+            "connection",
+            "keep-alive",
+            "proxy-connection",
+            "proxy-authorization",
+            "proxy-authenticate",
+            "proxy-authentication-info",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "content-md5",
+            "digest",
+            "content-digest",
+            "repr-digest",
+            "signature",
+            "signature-input",
+            "expect",
+            "host",
+            "content-length",
+        ];
+        let fields: Vec<_> = dropped
+            .map(|name| {
+                (
+                    name,
+                    if name == "connection" {
+                        "close , X-Named"
+                    } else {
+                        "1"
+                    },
+                )
+            })
+            .into();
+        let headers = onward(&fields);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), [VIA]);
+    }
+
+    #[test]
+    fn our_own_via_is_known_again_among_others() {
+        let headers = onward(&[("via", "1.1 other (us), 1.0 fred")]);
+        let us = Pseudonym("us".into());
+        assert!(us.is_in(&headers));
+        assert!(!us.is_in(&onward_without_us()));
+        assert_ne!(Pseudonym::random().0, Pseudonym::random().0);
+    }
+
+    fn onward_without_us() -> HeaderMap {
+        HeaderMap::from_iter([(VIA, HeaderValue::from_static("1.1 other (us), 1.0 fred"))])
+    }
+}

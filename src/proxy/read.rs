@@ -1,0 +1,244 @@
+//! Step 3: a request's body becomes a [`PlainMessage`], read while it arrives.
+//!
+//! Everything that a sender can make us keep is bounded here: the bytes of one message, the bytes of
+//! all messages together, and the time it takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::{HeaderMap, HeaderValue, request};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::exchange::Exchange;
+use super::media_type::MediaType;
+use super::route::Route;
+use crate::wss::{MessageError, PlainMessage, SoapVersion};
+
+/// The next bytes of a body come within this time.
+const BODY_GAP: Duration = Duration::from_secs(30);
+/// After a refusal, the rest of the body is read up to this many bytes and this long, so that the
+/// connection can be used again; past that it is closed.
+const DRAIN_BYTES: usize = 8 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// A whole message and the memory that it is allowed to take.
+pub(super) struct Received {
+    pub(super) message: PlainMessage,
+    pub(super) memory: Reservation,
+}
+
+/// Why no message was read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    /// `Content-Type` says that it is not a SOAP message.
+    #[error("{0}; send Content-Type text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2)")]
+    MediaType(String),
+    /// SOAP with attachments, or MTOM.
+    #[error(
+        "attachments are not supported yet; send the SOAP envelope alone, as text/xml or application/soap+xml"
+    )]
+    Multipart,
+    /// Compressed.
+    #[error("the content coding {0} is not supported; send the message without Content-Encoding")]
+    Coding(String),
+    /// An `Expect` other than 100-continue.
+    #[error("the expectation {0} cannot be met; leave out the Expect field")]
+    Expectation(String),
+    /// Over `max_message`.
+    #[error("the message is larger than {0} bytes; send a smaller one, or raise max_message")]
+    TooLarge(usize),
+    /// Over `max_buffered`.
+    #[error("too many messages are under way; send it again later")]
+    Overloaded,
+    /// The sender went silent, or took too long altogether.
+    #[error("the message did not arrive in time; send it again, faster")]
+    TooSlow,
+    /// The sender broke off, or broke HTTP.
+    #[error("the message broke off: {0}; send it again")]
+    BrokenOff(#[source] hyper::Error),
+    /// Not a message that we sign.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+}
+
+/// What all readers share.
+pub(super) struct Reading {
+    max_message: usize,
+    buffered: Arc<Semaphore>,
+}
+
+impl Reading {
+    /// With bounds in bytes, of one message and of all.
+    pub(super) fn new(max_message: usize, max_buffered: usize) -> Self {
+        Self {
+            max_message,
+            buffered: Arc::new(Semaphore::new(max_buffered.min(Semaphore::MAX_PERMITS))),
+        }
+    }
+
+    /// Reads the whole message. Once it is transcoded, the head says so.
+    pub(super) async fn message(
+        &self,
+        head: &mut request::Parts,
+        body: &mut RequestBody,
+        route: &Route,
+        exchange: &mut Exchange,
+    ) -> Result<Received, ReadError> {
+        let media_type = admitted(&head.headers)?;
+        if declared_length(&head.headers).is_some_and(|length| length > self.max_message as u64) {
+            return Err(ReadError::TooLarge(self.max_message));
+        }
+        let mut reader = route.protection.read(media_type.charset());
+        let (mut length, mut memory) = (0, Reservation::empty(&self.buffered));
+        while let Some(chunk) = body.next(exchange.deadline()).await? {
+            length += chunk.len();
+            if length > self.max_message {
+                return Err(ReadError::TooLarge(self.max_message));
+            }
+            memory.grow(&self.buffered, chunk.len())?;
+            let fed = reader.feed(chunk);
+            exchange.soap_version_read(reader.soap_version());
+            fed?;
+        }
+        let message = reader.finish()?;
+        if let Some(content_type) = message.transcoded().then(|| media_type.in_utf8()).flatten() {
+            head.headers.insert(CONTENT_TYPE, content_type);
+        }
+        Ok(Received { message, memory })
+    }
+}
+
+/// A share of `max_buffered`; given back when dropped.
+pub(super) struct Reservation(Option<OwnedSemaphorePermit>);
+
+impl Reservation {
+    /// Nothing yet.
+    fn empty(buffered: &Arc<Semaphore>) -> Self {
+        Self(buffered.clone().try_acquire_many_owned(0).ok())
+    }
+
+    fn grow(&mut self, buffered: &Arc<Semaphore>, bytes: usize) -> Result<(), ReadError> {
+        let bytes = u32::try_from(bytes).map_err(|_| ReadError::Overloaded)?;
+        let more = buffered
+            .clone()
+            .try_acquire_many_owned(bytes)
+            .map_err(|_| ReadError::Overloaded)?;
+        match &mut self.0 {
+            Some(permit) => permit.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// The body of a request, which is read, or drained, or left alone.
+pub(super) struct RequestBody {
+    incoming: Incoming,
+    /// The sender waits for "100 Continue", which the first read sends.
+    waits: bool,
+}
+
+impl RequestBody {
+    /// The body that belongs to the head.
+    pub(super) fn new(head: &request::Parts, incoming: Incoming) -> Self {
+        Self {
+            incoming,
+            waits: head.headers.contains_key(EXPECT),
+        }
+    }
+
+    /// The next bytes; `None` at the end. Trailer fields end here.
+    async fn next(&mut self, deadline: Instant) -> Result<Option<Bytes>, ReadError> {
+        self.waits = false;
+        loop {
+            let frame = timeout_at(deadline, timeout(BODY_GAP, self.incoming.frame())).await;
+            let Ok(Ok(frame)) = frame else {
+                return Err(ReadError::TooSlow);
+            };
+            let Some(frame) = frame.transpose().map_err(ReadError::BrokenOff)? else {
+                return Ok(None);
+            };
+            if let Ok(chunk) = frame.into_data() {
+                return Ok(Some(chunk));
+            }
+        }
+    }
+
+    /// Reads what is left and forgets it. False if the connection cannot be used again.
+    pub(super) async fn drain(&mut self) -> bool {
+        let rest = async {
+            let mut left = DRAIN_BYTES;
+            while let Some(frame) = self.incoming.frame().await {
+                let Ok(frame) = frame else { return false };
+                let Some(less) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else {
+                    return false;
+                };
+                left = less;
+            }
+            true
+        };
+        !self.waits && timeout(DRAIN_TIME, rest).await.unwrap_or(false)
+    }
+}
+
+/// The SOAP version that a `Content-Type` speaks of.
+pub(super) fn soap_version(headers: &HeaderMap) -> SoapVersion {
+    match headers.get(CONTENT_TYPE).and_then(MediaType::parse) {
+        Some(media_type) if media_type.essence() == SOAP12_TYPE => SoapVersion::Soap12,
+        _ => SoapVersion::Soap11,
+    }
+}
+
+const SOAP11_TYPE: &str = "text/xml";
+const SOAP12_TYPE: &str = "application/soap+xml";
+
+/// Checks everything that a head says about its message.
+fn admitted(headers: &HeaderMap) -> Result<MediaType, ReadError> {
+    if let Some(other) = headers
+        .get_all(EXPECT)
+        .iter()
+        .find(|value| !is(value, "100-continue"))
+    {
+        return Err(ReadError::Expectation(shown(other)));
+    }
+    if let Some(other) = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .find(|value| !is(value, "identity"))
+    {
+        return Err(ReadError::Coding(shown(other)));
+    }
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else {
+        return Err(ReadError::MediaType(
+            "the request has no Content-Type, or several".to_owned(),
+        ));
+    };
+    let media_type = MediaType::parse(value)
+        .ok_or_else(|| ReadError::MediaType(format!("{} is not a media type", shown(value))))?;
+    match media_type.essence() {
+        SOAP11_TYPE | SOAP12_TYPE => Ok(media_type),
+        "multipart/related" => Err(ReadError::Multipart),
+        other => Err(ReadError::MediaType(format!("{other} is not a SOAP message"))),
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn is(value: &HeaderValue, word: &str) -> bool {
+    value
+        .as_bytes()
+        .trim_ascii()
+        .eq_ignore_ascii_case(word.as_bytes())
+}
+
+fn shown(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}

@@ -1,0 +1,259 @@
+//! Step 7: the receiver's answer, or our refusal, becomes an HTTP response. Here is the one table
+//! from error to status and SOAP fault.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Sleep, sleep_until};
+
+use super::exchange::Exchange;
+use super::forward::ForwardError;
+use super::headers::end_to_end;
+use super::read::ReadError;
+use super::route::RouteError;
+use super::sign::SigningError;
+use crate::config::FaultStatus;
+use crate::metrics::Outcome;
+use crate::wss::{MessageErrorKind, SoapVersion};
+
+mod fault;
+
+use fault::Blame;
+
+/// When a client should try again after an overload, or without a usable key.
+const RETRY_AFTER_TIME: Duration = Duration::from_secs(5);
+
+/// The receiver's answer as it came: nothing in it has been verified.
+pub(super) struct UnverifiedResponse(Response<Incoming>);
+
+impl UnverifiedResponse {
+    /// An answer that a receiver gave.
+    pub(super) fn new(response: Response<Incoming>) -> Self {
+        Self(response)
+    }
+}
+
+/// Why a request gets no answer from its receiver: one variant a step.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// Step 2.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// Step 3.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Step 4.
+    #[error(transparent)]
+    Sign(#[from] SigningError),
+    /// Step 5.
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
+}
+
+/// What a refusal means to HTTP, to SOAP and to the metrics.
+struct Verdict {
+    /// By HTTP; what is answered depends on [`Rule`] as well.
+    status: StatusCode,
+    blame: Blame,
+    outcome: Outcome,
+    rule: Rule,
+}
+
+/// Whether the route's `fault_status` has a say in the status.
+#[derive(PartialEq, Eq)]
+enum Rule {
+    /// HTTP was not used as it should be: its own statuses, whatever the SOAP binding says.
+    Http,
+    /// A message was not carried.
+    Message,
+    /// There is too much to do: 503 by either rule, so that load balancers see it.
+    Overload,
+}
+
+/// The table.
+fn verdict(refusal: &Refusal) -> Verdict {
+    use Blame::{Receiver, Sender};
+    use Outcome::{NoKey, NotSigned, Overloaded, Refused, TimedOut, Unreachable};
+    use Rule::{Http, Message, Overload};
+    let (status, blame, outcome, rule) = match refusal {
+        Refusal::Route(error) => match error {
+            RouteError::Tunnel | RouteError::Method(_) => {
+                (StatusCode::METHOD_NOT_ALLOWED, Sender, Refused, Http)
+            }
+            RouteError::Relay(_) => (StatusCode::FORBIDDEN, Sender, Refused, Http),
+            RouteError::Unknown(_) => (StatusCode::NOT_FOUND, Sender, Refused, Http),
+            RouteError::Loop => (StatusCode::LOOP_DETECTED, Receiver, Refused, Http),
+        },
+        Refusal::Read(error) => match error {
+            ReadError::MediaType(_) | ReadError::Multipart | ReadError::Coding(_) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, Sender, Refused, Http)
+            }
+            ReadError::Expectation(_) => (StatusCode::EXPECTATION_FAILED, Sender, Refused, Http),
+            ReadError::TooSlow => (StatusCode::REQUEST_TIMEOUT, Sender, Refused, Http),
+            ReadError::BrokenOff(_) => (StatusCode::BAD_REQUEST, Sender, Refused, Http),
+            ReadError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, Sender, Refused, Message),
+            ReadError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Receiver, Overloaded, Overload),
+            ReadError::Message(error) => match error.kind {
+                MessageErrorKind::Malformed => (StatusCode::BAD_REQUEST, Sender, Refused, Message),
+                MessageErrorKind::UnsupportedEncoding => {
+                    (StatusCode::UNSUPPORTED_MEDIA_TYPE, Sender, Refused, Message)
+                }
+            },
+        },
+        Refusal::Sign(error) => match error {
+            SigningError::NoKey(_) => (StatusCode::SERVICE_UNAVAILABLE, Receiver, NoKey, Message),
+            SigningError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Receiver, Overloaded, Overload),
+            SigningError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, Receiver, NotSigned, Message),
+        },
+        Refusal::Forward(error) => match error {
+            ForwardError::ConnectTimedOut | ForwardError::TimedOut => {
+                (StatusCode::GATEWAY_TIMEOUT, Receiver, TimedOut, Message)
+            }
+            ForwardError::Unreachable(_) | ForwardError::BrokenOff(_) | ForwardError::Unexpected(_) => {
+                (StatusCode::BAD_GATEWAY, Receiver, Unreachable, Message)
+            }
+            ForwardError::Address(_) => (StatusCode::BAD_REQUEST, Sender, Refused, Http),
+        },
+    };
+    Verdict {
+        status,
+        blame,
+        outcome,
+        rule,
+    }
+}
+
+impl Verdict {
+    /// The status by the route's rule: the SOAP bindings know 500, and 400 for a SOAP 1.2 Sender.
+    fn status(&self, fault_status: FaultStatus, version: SoapVersion) -> StatusCode {
+        match (&self.rule, fault_status, version, &self.blame) {
+            (Rule::Http | Rule::Overload, ..) | (Rule::Message, FaultStatus::Http, ..) => self.status,
+            (Rule::Message, FaultStatus::Soap, SoapVersion::Soap12, Blame::Sender) => StatusCode::BAD_REQUEST,
+            (Rule::Message, FaultStatus::Soap, ..) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// Passes the receiver's answer on, to its last byte or the exchange's deadline.
+pub(super) fn pass_on(response: UnverifiedResponse, mut exchange: Exchange) -> Response<ReplyBody> {
+    let (mut head, body) = response.0.into_parts();
+    end_to_end(&mut head.headers);
+    exchange.answered(head.status);
+    if body.is_end_stream() {
+        exchange.completed(); // hyper does not poll it
+    }
+    let deadline = Box::pin(sleep_until(exchange.deadline()));
+    Response::from_parts(
+        head,
+        ReplyBody {
+            content: Content::Receiver { body, deadline },
+            exchange,
+        },
+    )
+}
+
+/// Answers with a SOAP fault that says what to do. Unless `reusable`, the connection ends with it.
+pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, reusable: bool) -> Response<ReplyBody> {
+    let verdict = verdict(refusal);
+    let version = exchange.soap_version();
+    let fault_status = exchange
+        .route()
+        .map_or(FaultStatus::Http, |route| route.fault_status);
+    let status = verdict.status(fault_status, version);
+    let sentence = refusal.to_string();
+    let fault = fault::envelope(version, verdict.blame, &sentence);
+    exchange.refused(status, verdict.outcome, sentence);
+
+    let mut response = Response::new(ReplyBody {
+        content: Content::Fault(Full::new(Bytes::from(fault))),
+        exchange,
+    });
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(fault::content_type(version)),
+    );
+    if verdict.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_TIME.as_secs()));
+    }
+    if verdict.status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(ALLOW, HeaderValue::from_static("POST, GET, HEAD"));
+    }
+    if !reusable {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// The body of our response; with it ends the exchange.
+pub(super) struct ReplyBody {
+    content: Content,
+    exchange: Exchange,
+}
+
+enum Content {
+    Fault(Full<Bytes>),
+    Receiver {
+        body: Incoming,
+        deadline: Pin<Box<Sleep>>,
+    },
+}
+
+/// Why the receiver's answer ends midway; what has been sent of it cannot be taken back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReplyError {
+    /// The receiver broke off.
+    #[error("the receiver's answer broke off")]
+    BrokenOff(#[from] hyper::Error),
+    /// The exchange as a whole took too long.
+    #[error("the receiver's answer did not end in time")]
+    TimedOut,
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = ReplyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
+        let (body, deadline) = match &mut self.content {
+            Content::Fault(fault) => {
+                return Pin::new(fault)
+                    .poll_frame(context)
+                    .map_err(|never| match never {});
+            }
+            Content::Receiver { body, deadline } => (body, deadline),
+        };
+        if deadline.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err(ReplyError::TimedOut)));
+        }
+        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+        if frame.is_none() || body.is_end_stream() {
+            self.exchange.completed();
+        }
+        Poll::Ready(frame.map(|frame| Ok(frame?)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Fault(fault) => fault.is_end_stream(),
+            Content::Receiver { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Fault(fault) => fault.size_hint(),
+            Content::Receiver { body, .. } => body.size_hint(),
+        }
+    }
+}
