@@ -4,6 +4,10 @@
 //! mean, [`canonical`] turns a subtree's events into exclusive C14N octets, [`splice`] puts new
 //! bytes between old ones. The verifier's side is libxml2, behind [`libxml`] alone.
 
+pub mod canonical;
+pub mod namespace;
+pub mod scan;
+
 use std::fmt;
 
 pub mod libxml;

@@ -1,0 +1,373 @@
+//! Exclusive XML Canonicalization 1.0 of one element and what is in it, as its events pass by.
+//!
+//! Octets go to a [`Sink`], usually a digest. A run of input that already is canonical goes there as the
+//! slice it is. The other canonical forms are the second engine's.
+
+use std::ops::Range;
+
+use super::Limits;
+use super::namespace::{Binding, Namespaces, Prefix};
+use super::scan::{Attribute, EndTag, Error, Event, Handler, Piece, Scanner, StartTag};
+
+/// Where canonical octets go.
+pub trait Sink {
+    /// The next octets.
+    fn write(&mut self, octets: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn write(&mut self, octets: &[u8]) {
+        self.extend_from_slice(octets);
+    }
+}
+
+/// Whether comments are part of the canonical form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comments {
+    /// `http://www.w3.org/2001/10/xml-exc-c14n#`
+    Omitted,
+    /// `http://www.w3.org/2001/10/xml-exc-c14n#WithComments`
+    Kept,
+}
+
+/// The canonical form of one element in the making.
+pub struct Canonicalizer<S> {
+    sink: S,
+    comments: Comments,
+    /// The InclusiveNamespaces PrefixList; [`Prefix::NONE`] is `#default`.
+    inclusive: Vec<Prefix>,
+    /// The namespace nodes that stand on the open elements of the output.
+    rendered: Vec<Rendered>,
+    /// For each prefix the innermost of `rendered`.
+    innermost: Vec<Option<usize>>,
+    /// Height of `rendered` before each open element.
+    open: Vec<usize>,
+    /// The part of the current buffer that is canonical as it lies there and not yet written.
+    run: Range<usize>,
+    /// Short pieces on their way to the sink.
+    staged: Vec<u8>,
+    to_render: Vec<Prefix>,
+    order: Vec<usize>,
+}
+
+struct Rendered {
+    prefix: Prefix,
+    binding: Option<Binding>,
+    outer: Option<usize>,
+}
+
+/// Octets from which on a piece goes to the sink by itself.
+const LONG: usize = 512;
+/// Room for shorter ones; a sink is called for about so many octets.
+const STAGE: usize = 4096;
+
+impl<S: Sink> Canonicalizer<S> {
+    /// Begins before the start tag of the element.
+    pub fn new(sink: S, inclusive: Vec<Prefix>, comments: Comments) -> Self {
+        Self {
+            sink,
+            comments,
+            inclusive,
+            rendered: Vec::new(),
+            innermost: Vec::new(),
+            open: Vec::new(),
+            run: 0..0,
+            staged: Vec::with_capacity(STAGE + LONG),
+            to_render: Vec::new(),
+            order: Vec::new(),
+        }
+    }
+
+    /// A start tag.
+    pub fn start_tag(&mut self, tag: &StartTag<'_>) {
+        let is_apex = self.open.is_empty();
+        self.open.push(self.rendered.len());
+        self.choose_namespaces(tag, is_apex);
+        if tag.is_canonical && self.to_render.is_empty() && is_in_order(tag) {
+            self.as_written(tag.source.buffer, &tag.source.span);
+        } else {
+            self.flush(tag.source.buffer);
+            self.render(tag);
+        }
+    }
+
+    /// An end tag; whether it was the element's own.
+    pub fn end_tag(&mut self, tag: &EndTag<'_>) -> bool {
+        if tag.is_canonical {
+            self.as_written(tag.source.buffer, &tag.source.span);
+        } else {
+            self.flush(tag.source.buffer);
+            for part in [&b"</"[..], tag.name, b">"] {
+                self.stage(part);
+            }
+        }
+        let height = self.open.pop().unwrap_or(0);
+        while self.rendered.len() > height {
+            let Some(rendered) = self.rendered.pop() else {
+                break;
+            };
+            self.remember(rendered.prefix, rendered.outer);
+        }
+        self.open.is_empty()
+    }
+
+    /// Text or a part of a processing instruction.
+    pub fn piece(&mut self, piece: &Piece<'_>) {
+        match piece.replaced {
+            None => self.as_written(piece.source.buffer, &piece.source.span),
+            Some(canonical) => {
+                self.flush(piece.source.buffer);
+                self.stage(canonical);
+            }
+        }
+    }
+
+    /// A part of a comment.
+    pub fn comment(&mut self, piece: &Piece<'_>) {
+        match self.comments {
+            Comments::Kept => self.piece(piece),
+            Comments::Omitted => self.flush(piece.source.buffer),
+        }
+    }
+
+    /// No later event refers to this buffer.
+    pub fn buffer_ends(&mut self, buffer: &[u8]) {
+        self.flush(buffer);
+        self.run = 0..0;
+    }
+
+    /// The sink, once it has everything. `buffer` is that of the last event.
+    pub fn finish(mut self, buffer: &[u8]) -> S {
+        self.flush(buffer);
+        self.sink.write(&self.staged);
+        self.sink
+    }
+
+    fn as_written(&mut self, buffer: &[u8], span: &Range<usize>) {
+        if self.run.end != span.start {
+            self.flush(buffer);
+            self.run.start = span.start;
+        }
+        self.run.end = span.end;
+    }
+
+    fn flush(&mut self, buffer: &[u8]) {
+        let run = std::mem::replace(&mut self.run, 0..0);
+        if !run.is_empty() {
+            self.stage(buffer.get(run).unwrap_or(&[]));
+        }
+    }
+
+    fn stage(&mut self, octets: &[u8]) {
+        if octets.len() >= LONG || self.staged.len() >= STAGE {
+            self.sink.write(&self.staged);
+            self.staged.clear();
+        }
+        if octets.len() >= LONG {
+            self.sink.write(octets);
+        } else {
+            self.staged.extend_from_slice(octets);
+        }
+    }
+
+    /// Which declarations the start tag has in canonical form (Exclusive C14N, section 3).
+    fn choose_namespaces(&mut self, tag: &StartTag<'_>, is_apex: bool) {
+        self.to_render.clear();
+        self.choose(tag.prefix, tag.namespaces);
+        for attribute in tag.attributes {
+            if attribute.prefix != Prefix::NONE {
+                self.choose(attribute.prefix, tag.namespaces);
+            }
+        }
+        for at in 0..self.inclusive.len() {
+            let Some(&prefix) = self.inclusive.get(at) else {
+                break;
+            };
+            if is_apex || tag.namespaces.is_bound_since(prefix, tag.mark) {
+                self.choose(prefix, tag.namespaces);
+            }
+        }
+    }
+
+    /// Renders the prefix here unless its nearest rendered ancestor says the same.
+    fn choose(&mut self, prefix: Prefix, namespaces: &Namespaces) {
+        let binding = namespaces.binding(prefix);
+        let name = |binding: Option<Binding>| binding.map_or(&[][..], |binding| namespaces.name(binding));
+        let rendered = self.innermost.get(prefix.index()).copied().flatten();
+        let outer = rendered
+            .and_then(|at| self.rendered.get(at))
+            .and_then(|rendered| rendered.binding);
+        if outer == binding || prefix == Prefix::XML || name(outer) == name(binding) {
+            return;
+        }
+        self.to_render.push(prefix);
+        self.remember(prefix, Some(self.rendered.len()));
+        self.rendered.push(Rendered {
+            prefix,
+            binding,
+            outer: rendered,
+        });
+    }
+
+    fn remember(&mut self, prefix: Prefix, rendered: Option<usize>) {
+        if self.innermost.len() <= prefix.index() {
+            self.innermost.resize(prefix.index() + 1, None);
+        }
+        if let Some(innermost) = self.innermost.get_mut(prefix.index()) {
+            *innermost = rendered;
+        }
+    }
+
+    fn render(&mut self, tag: &StartTag<'_>) {
+        let mut prefixes = std::mem::take(&mut self.to_render);
+        prefixes.sort_by_key(|prefix| tag.namespaces.text(*prefix));
+        self.stage(b"<");
+        self.stage(tag.name());
+        for prefix in &prefixes {
+            self.stage(if *prefix == Prefix::NONE {
+                b" xmlns"
+            } else {
+                b" xmlns:"
+            });
+            self.stage(tag.namespaces.text(*prefix));
+            self.value(tag.namespaces.resolve(*prefix));
+        }
+        self.to_render = prefixes;
+        let mut order = std::mem::take(&mut self.order);
+        order.clear();
+        order.extend(0..tag.attributes.len());
+        order.sort_by_key(|at| tag.attributes.get(*at).map(|attribute| sort_key(tag, attribute)));
+        for attribute in order.iter().filter_map(|at| tag.attributes.get(*at)) {
+            self.stage(b" ");
+            self.stage(tag.attribute_name(attribute));
+            self.value(tag.value(attribute));
+        }
+        self.order = order;
+        self.stage(b">");
+    }
+
+    fn value(&mut self, value: &[u8]) {
+        self.stage(b"=\"");
+        self.stage(value);
+        self.stage(b"\"");
+    }
+}
+
+/// Attributes are in the order of namespace name, then local name (C14N 1.0, section 2.2).
+fn sort_key<'a>(tag: &StartTag<'a>, attribute: &Attribute) -> (&'a [u8], &'a [u8]) {
+    (
+        tag.attribute_namespace(attribute),
+        tag.attribute_local_name(attribute),
+    )
+}
+
+fn is_in_order(tag: &StartTag<'_>) -> bool {
+    tag.attributes
+        .is_sorted_by(|one, other| sort_key(tag, one) <= sort_key(tag, other))
+}
+
+/// Canonicalises the root element of a document that is at hand as a whole.
+///
+/// `namespaces` are those in scope around it; `inclusive` is the PrefixList, `#default` included.
+///
+/// # Errors
+/// When the document is not well-formed or beyond the limits.
+pub fn canonicalize<'a, S: Sink>(
+    document: &[u8],
+    limits: Limits,
+    mut namespaces: Namespaces,
+    inclusive: impl IntoIterator<Item = &'a str>,
+    comments: Comments,
+    sink: S,
+) -> Result<S, Error> {
+    let number = |prefix: &str| {
+        namespaces.number(if prefix == "#default" {
+            b""
+        } else {
+            prefix.as_bytes()
+        })
+    };
+    let inclusive = inclusive.into_iter().map(number).collect();
+    let mut root = Root {
+        canonicalizer: Canonicalizer::new(sink, inclusive, comments),
+    };
+    let mut scanner = Scanner::within(limits, namespaces);
+    scanner.feed(document, &mut root)?;
+    scanner.finish()?;
+    Ok(root.canonicalizer.finish(&[]))
+}
+
+struct Root<S> {
+    canonicalizer: Canonicalizer<S>,
+}
+
+impl<S: Sink> Handler for Root<S> {
+    type Error = Error;
+
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        match event {
+            Event::StartTag(tag) => self.canonicalizer.start_tag(tag),
+            Event::EndTag(tag) => {
+                self.canonicalizer.end_tag(tag);
+            }
+            Event::Text(piece) => self.canonicalizer.piece(piece),
+            Event::ProcessingInstruction(piece) if piece.depth > 0 => self.canonicalizer.piece(piece),
+            Event::Comment(piece) if piece.depth > 0 => self.canonicalizer.comment(piece),
+            Event::ProcessingInstruction(_) | Event::Comment(_) => {}
+        }
+        Ok(())
+    }
+
+    fn buffer_ends(&mut self, buffer: &[u8]) {
+        self.canonicalizer.buffer_ends(buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(document: &str, inclusive: &[&str]) -> String {
+        let inclusive = inclusive.iter().copied();
+        let octets = canonicalize(
+            document.as_bytes(),
+            Limits::default(),
+            Namespaces::new(),
+            inclusive,
+            Comments::Omitted,
+            Vec::new(),
+        );
+        String::from_utf8(octets.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_visibly_used_prefixes_are_rendered_and_each_once() {
+        let document = r#"<a:x xmlns:a="urn:a" xmlns:b="urn:b"><a:y b:k="1"/><b:z/></a:x>"#;
+        let expected =
+            r#"<a:x xmlns:a="urn:a"><a:y xmlns:b="urn:b" b:k="1"></a:y><b:z xmlns:b="urn:b"></b:z></a:x>"#;
+        assert_eq!(canonical(document, &[]), expected);
+    }
+
+    #[test]
+    fn prefixes_of_the_list_are_rendered_where_they_are_declared() {
+        let document = r#"<x xmlns="urn:d" xmlns:a="urn:a"><y xmlns:a="urn:2">a:q</y></x>"#;
+        assert_eq!(canonical(document, &["a"]), document);
+    }
+
+    #[test]
+    fn text_and_values_take_their_canonical_letters() {
+        let document = "<x a='\"\t&#9;&gt;' ><![CDATA[<&]]>&#13;>\r\n</x>";
+        let expected = "<x a=\"&quot; &#x9;>\">&lt;&amp;&#xD;&gt;\n</x>";
+        assert_eq!(canonical(document, &[]), expected);
+    }
+
+    #[test]
+    fn the_default_namespace_is_undeclared_where_it_was_rendered() {
+        let document = r#"<x xmlns="urn:d"><y xmlns=""/></x>"#;
+        assert_eq!(
+            canonical(document, &[]),
+            r#"<x xmlns="urn:d"><y xmlns=""></y></x>"#
+        );
+        assert_eq!(canonical(r#"<x><y xmlns=""/></x>"#, &[]), "<x><y></y></x>");
+    }
+}

@@ -1,0 +1,282 @@
+//! What prefixes mean where (Namespaces in XML 1.0): the bindings in scope as one stack that grows and
+//! shrinks with the open elements. Knows no events and no canonical form.
+//!
+//! Namespace names are kept as canonical attribute text (C14N 1.0, section 2.3), which is one-to-one
+//! with the value: they can be compared and written without being decoded.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// The namespace that `xml` is bound to, always.
+pub const XML: &[u8] = b"http://www.w3.org/XML/1998/namespace";
+/// The namespace of declarations themselves; nothing can be bound to it.
+pub const XMLNS: &[u8] = b"http://www.w3.org/2000/xmlns/";
+
+/// A prefix of this document, by number: cheaper to compare than its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Prefix(usize);
+
+impl Prefix {
+    /// No prefix: elements are in the default namespace, attributes in none.
+    pub const NONE: Self = Self(0);
+    /// `xml`.
+    pub const XML: Self = Self(1);
+
+    /// Position in a table with an entry for each prefix.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A declaration in scope, by its place on the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Binding(usize);
+
+/// The height of the stack before an element's declarations; [`Namespaces::leave`] goes back to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(usize);
+
+/// All bindings in scope.
+#[derive(Debug, Clone)]
+pub struct Namespaces {
+    prefixes: Vec<Known>,
+    numbers: HashMap<Box<[u8]>, Prefix>,
+    /// A guess in front of `numbers`, by length and outer letters: documents repeat few prefixes often.
+    guesses: [Prefix; GUESSES],
+    bindings: Vec<Bound>,
+    /// The namespace names of `bindings`, end to end.
+    names: Vec<u8>,
+}
+
+const GUESSES: usize = 32;
+
+#[derive(Debug, Clone)]
+struct Known {
+    text: Box<[u8]>,
+    innermost: Option<Binding>,
+}
+
+#[derive(Debug, Clone)]
+struct Bound {
+    prefix: Prefix,
+    name: Range<usize>,
+    /// What this binding hides.
+    outer: Option<Binding>,
+}
+
+impl Namespaces {
+    /// Nothing in scope but `xml`.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut namespaces = Self {
+            prefixes: Vec::new(),
+            numbers: HashMap::new(),
+            guesses: [Prefix::NONE; GUESSES],
+            bindings: Vec::new(),
+            names: Vec::new(),
+        };
+        namespaces.number(b"");
+        let xml = namespaces.number(b"xml");
+        namespaces.bind(xml, XML);
+        namespaces
+    }
+
+    /// The number of a prefix, known or new.
+    pub fn number(&mut self, text: &[u8]) -> Prefix {
+        let slot = guess_slot(text);
+        if let Some(&guess) = self.guesses.get(slot)
+            && self
+                .prefixes
+                .get(guess.0)
+                .is_some_and(|known| *known.text == *text)
+        {
+            return guess;
+        }
+        let number = self
+            .numbers
+            .get(text)
+            .copied()
+            .unwrap_or_else(|| self.learn(text));
+        if let Some(guess) = self.guesses.get_mut(slot) {
+            *guess = number;
+        }
+        number
+    }
+
+    fn learn(&mut self, text: &[u8]) -> Prefix {
+        let number = Prefix(self.prefixes.len());
+        self.prefixes.push(Known {
+            text: text.into(),
+            innermost: None,
+        });
+        self.numbers.insert(text.into(), number);
+        number
+    }
+
+    /// The prefix as written; empty for none.
+    #[must_use]
+    pub fn text(&self, prefix: Prefix) -> &[u8] {
+        self.prefixes.get(prefix.0).map_or(&[], |known| &known.text)
+    }
+
+    /// Where the stack stands now.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark(self.bindings.len())
+    }
+
+    /// Binds a prefix from here on; an empty name undeclares the default namespace.
+    pub fn bind(&mut self, prefix: Prefix, name: &[u8]) {
+        let binding = Binding(self.bindings.len());
+        let start = self.names.len();
+        self.names.extend_from_slice(name);
+        let outer = self
+            .prefixes
+            .get_mut(prefix.0)
+            .and_then(|known| known.innermost.replace(binding));
+        self.bindings.push(Bound {
+            prefix,
+            name: start..self.names.len(),
+            outer,
+        });
+    }
+
+    /// Forgets everything bound since the mark.
+    pub fn leave(&mut self, mark: Mark) {
+        while self.bindings.len() > mark.0 {
+            let Some(bound) = self.bindings.pop() else { return };
+            self.names.truncate(bound.name.start);
+            if let Some(known) = self.prefixes.get_mut(bound.prefix.0) {
+                known.innermost = bound.outer;
+            }
+        }
+    }
+
+    /// The declaration that gives the prefix its meaning here.
+    #[must_use]
+    pub fn binding(&self, prefix: Prefix) -> Option<Binding> {
+        self.prefixes.get(prefix.0).and_then(|known| known.innermost)
+    }
+
+    /// The namespace name of a binding; empty for `xmlns=""`.
+    #[must_use]
+    pub fn name(&self, binding: Binding) -> &[u8] {
+        self.bindings
+            .get(binding.0)
+            .and_then(|bound| self.names.get(bound.name.clone()))
+            .unwrap_or(&[])
+    }
+
+    /// The namespace name that the prefix stands for here; empty where it stands for none.
+    #[must_use]
+    pub fn resolve(&self, prefix: Prefix) -> &[u8] {
+        self.binding(prefix).map_or(&[], |binding| self.name(binding))
+    }
+
+    /// Whether the prefix was bound since the mark, that is, on the element itself.
+    #[must_use]
+    pub fn is_bound_since(&self, prefix: Prefix, mark: Mark) -> bool {
+        self.binding(prefix).is_some_and(|binding| binding.0 >= mark.0)
+    }
+
+    /// The prefixes bound since the mark, in the order of their declarations.
+    pub fn bound_since(&self, mark: Mark) -> impl Iterator<Item = Prefix> {
+        self.bindings.iter().skip(mark.0).map(|bound| bound.prefix)
+    }
+
+    /// The prefixes bound below the mark, that is, on ancestors, each once and without `xml`.
+    pub fn bound_before(&self, mark: Mark) -> impl Iterator<Item = Prefix> {
+        let outermost = self
+            .bindings
+            .iter()
+            .take(mark.0)
+            .filter(|bound| bound.outer.is_none());
+        outermost
+            .map(|bound| bound.prefix)
+            .filter(|prefix| *prefix != Prefix::XML)
+    }
+
+    /// Every prefix with a meaning here, and its namespace name; without `xml`.
+    pub fn in_scope(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let declared = self
+            .prefixes
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| *number != Prefix::XML.0);
+        declared.filter_map(|(_, known)| known.innermost.map(|binding| (&*known.text, self.name(binding))))
+    }
+
+    /// A prefix (not the default) that stands for the namespace here.
+    #[must_use]
+    pub fn prefix_of(&self, name: &[u8]) -> Option<&[u8]> {
+        self.in_scope()
+            .find(|(prefix, bound)| !prefix.is_empty() && *bound == name)
+            .map(|(prefix, _)| prefix)
+    }
+
+    /// `preferred`, or it with a number, whichever means nothing here: never rebinds what others use.
+    #[must_use]
+    pub fn unused_prefix(&self, preferred: &str) -> String {
+        let taken = |candidate: &str| self.in_scope().any(|(prefix, _)| prefix == candidate.as_bytes());
+        std::iter::once(preferred.to_owned())
+            .chain((1_u32..).map(|number| format!("{preferred}{number}")))
+            .find(|candidate| !taken(candidate))
+            .unwrap_or_default()
+    }
+}
+
+impl Default for Namespaces {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn guess_slot(text: &[u8]) -> usize {
+    match (text.first(), text.last()) {
+        (Some(first), Some(last)) => {
+            (usize::from(*first).wrapping_mul(7) ^ usize::from(*last).wrapping_mul(3) ^ text.len()) % GUESSES
+        }
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inner_binding_hides_the_outer_until_it_is_left() {
+        let mut namespaces = Namespaces::new();
+        let p = namespaces.number(b"p");
+        namespaces.bind(p, b"urn:outer");
+        let mark = namespaces.mark();
+        namespaces.bind(p, b"urn:inner");
+        assert_eq!(namespaces.resolve(p), b"urn:inner");
+        namespaces.leave(mark);
+        assert_eq!(namespaces.resolve(p), b"urn:outer");
+    }
+
+    #[test]
+    fn prefixes_that_share_a_guess_are_told_apart() {
+        let mut namespaces = Namespaces::new();
+        let all: Vec<_> = (0..500).map(|n| format!("p{n}")).collect();
+        let numbers: Vec<_> = all
+            .iter()
+            .map(|text| namespaces.number(text.as_bytes()))
+            .collect();
+        for (text, number) in all.iter().zip(numbers) {
+            assert_eq!(namespaces.number(text.as_bytes()), number);
+            assert_eq!(namespaces.text(number), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn an_unused_prefix_never_rebinds() {
+        let mut namespaces = Namespaces::new();
+        let wsu = namespaces.number(b"wsu");
+        namespaces.bind(wsu, b"urn:other");
+        assert_eq!(namespaces.unused_prefix("wsu"), "wsu1");
+        assert_eq!(namespaces.unused_prefix("ds"), "ds");
+    }
+}

@@ -1,0 +1,577 @@
+//! The scanner: UTF-8 bytes in, as they arrive; events out. Strict XML 1.0 (5th ed.) with Namespaces 1.0,
+//! without document types. One pass, no tree, memory only for what is open.
+//!
+//! It knows what bytes are in canonical form already ([`Piece::canonical`], [`StartTag::is_canonical`]), so
+//! that they can be digested where they lie, and where each stands in the document, so that others
+//! can be put between them. It does not know SOAP.
+
+mod chars;
+pub mod declaration;
+mod error;
+mod event;
+mod resolve;
+mod tag;
+mod utf8;
+
+use std::ops::Range;
+
+pub use error::{Error, Problem};
+pub use event::{Amendment, EndTag, Event, Handler, Piece, Source, StartTag};
+pub use tag::Attribute;
+
+use super::Limits;
+use super::namespace::{Mark, Namespaces, Prefix};
+use chars::Checked;
+use tag::{Fault, Lexed, Lexer};
+use utf8::Utf8;
+
+/// U+FEFF in UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+const CDATA: &[u8] = b"<![CDATA[";
+
+/// Reads one document.
+pub struct Scanner {
+    limits: Limits,
+    state: State,
+    /// Bytes of the document before the carry, or before the chunk where there is none.
+    base: u64,
+    /// The token that the last chunk broke off.
+    carry: Vec<u8>,
+    utf8: Utf8,
+    lexer: Lexer,
+    namespaces: Namespaces,
+    open: Vec<Open>,
+    root_seen: bool,
+    /// The names of the open elements, end to end.
+    names: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not a byte read.
+    Start,
+    /// Before the root element.
+    Prolog,
+    Content,
+    /// After the root element.
+    Epilog,
+    CData,
+    Comment,
+    /// A processing instruction's target has been read.
+    AfterTarget,
+    ProcessingInstruction,
+}
+
+struct Open {
+    name: usize,
+    mark: Mark,
+}
+
+/// How far a step came; `None`: the buffer ends within the token.
+type Step = Option<usize>;
+
+impl Scanner {
+    /// Before the first byte.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self::within(limits, Namespaces::new())
+    }
+
+    /// For a fragment that will stand where these namespaces are in scope.
+    #[must_use]
+    pub fn within(limits: Limits, namespaces: Namespaces) -> Self {
+        Self {
+            limits,
+            state: State::Start,
+            base: 0,
+            carry: Vec::new(),
+            utf8: Utf8::default(),
+            lexer: Lexer::default(),
+            namespaces,
+            open: Vec::new(),
+            root_seen: false,
+            names: Vec::new(),
+        }
+    }
+
+    /// The next bytes of the document.
+    ///
+    /// # Errors
+    /// The scanner's or the handler's; nothing can be fed afterwards.
+    pub fn feed<H: Handler>(&mut self, chunk: &[u8], handler: &mut H) -> Result<(), H::Error> {
+        let arrived = self.base + self.carry.len() as u64;
+        self.utf8.check(chunk).map_err(|at| Error {
+            offset: arrived + at as u64,
+            problem: Problem::Utf8,
+        })?;
+        let used = if self.carry.is_empty() {
+            0
+        } else {
+            self.finish_carried(chunk, handler)?
+        };
+        if self.carry.is_empty() {
+            let rest = chunk.get(used..).unwrap_or(&[]);
+            let done = self.scan(rest, 0, rest.len(), handler)?;
+            self.base += done as u64;
+            self.carry.extend_from_slice(rest.get(done..).unwrap_or(&[]));
+        }
+        Ok(())
+    }
+
+    /// The document is complete.
+    ///
+    /// # Errors
+    /// When it isn't.
+    pub fn finish(&self) -> Result<(), Error> {
+        let what = match self.state {
+            _ if !self.carry.is_empty() => "in the middle of a tag, a reference or a line end",
+            State::Epilog if self.utf8.is_complete() => return Ok(()),
+            State::Epilog | State::Start | State::Prolog => "with no root element",
+            State::Content => "with elements still open",
+            State::CData | State::Comment | State::AfterTarget | State::ProcessingInstruction => {
+                "in the middle of a comment, a processing instruction or a CDATA section"
+            }
+        };
+        Err(Error {
+            offset: self.base + self.carry.len() as u64,
+            problem: Problem::End(what),
+        })
+    }
+
+    /// Completes the broken-off token with as little of the chunk as it takes; how much that was.
+    fn finish_carried<H: Handler>(&mut self, chunk: &[u8], handler: &mut H) -> Result<usize, H::Error> {
+        let mut buffer = std::mem::take(&mut self.carry);
+        let broken_off = buffer.len();
+        let (mut taken, mut at) = (0, 0);
+        while at < broken_off {
+            if taken == chunk.len() {
+                buffer.drain(..at);
+                self.carry = buffer;
+                break;
+            }
+            // Doubling keeps a token that comes in drips linear.
+            let more = buffer.len().max(64).min(chunk.len() - taken);
+            buffer.extend_from_slice(chunk.get(taken..taken + more).unwrap_or(&[]));
+            taken += more;
+            at = self.scan(&buffer, at, broken_off, handler)?;
+        }
+        self.base += at as u64;
+        Ok(at.saturating_sub(broken_off))
+    }
+
+    /// Reads the tokens that begin in `from..until`, as far as the buffer holds them whole.
+    fn scan<H: Handler>(
+        &mut self,
+        buffer: &[u8],
+        from: usize,
+        until: usize,
+        handler: &mut H,
+    ) -> Result<usize, H::Error> {
+        let mut at = from;
+        while at < until {
+            let Some(next) = self.step(buffer, at, handler)? else {
+                break;
+            };
+            at = next;
+        }
+        handler.buffer_ends(buffer);
+        Ok(at)
+    }
+
+    /// Reads one token, or a piece of one that may be long.
+    fn step<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
+        match self.state {
+            State::Content => self.content(buffer, at, handler),
+            State::Start => Ok(self.start(buffer, at)?),
+            State::Prolog | State::Epilog => self.outside(buffer, at, handler),
+            State::CData => self.section(buffer, at, b"]]>", handler),
+            State::Comment => self.section(buffer, at, b"-->", handler),
+            State::ProcessingInstruction => self.section(buffer, at, b"?>", handler),
+            State::AfterTarget => self.after_target(buffer, at, handler),
+        }
+    }
+
+    /// Byte order mark and XML declaration.
+    fn start(&mut self, buffer: &[u8], at: usize) -> Result<Step, Error> {
+        let rest = buffer.get(at..).unwrap_or(&[]);
+        if rest.starts_with(BYTE_ORDER_MARK) && self.base + at as u64 == 0 {
+            return Ok(Some(at + BYTE_ORDER_MARK.len()));
+        }
+        if BYTE_ORDER_MARK.starts_with(rest) || declaration::OPENS.starts_with(rest) {
+            return Ok(None);
+        }
+        let declaration = declaration::parse(rest).map_err(|problem| self.error(at, problem))?;
+        let length = match declaration {
+            declaration::Parsed::Cut => return Ok(None),
+            declaration::Parsed::None => 0,
+            declaration::Parsed::Declaration(declaration) => declaration.length,
+        };
+        self.state = State::Prolog;
+        Ok(Some(at + length))
+    }
+
+    /// Around the root element: white space, comments, processing instructions.
+    fn outside<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
+        let rest = buffer.get(at..).unwrap_or(&[]);
+        match (chars::spaces(rest), rest.first()) {
+            (0, Some(b'<')) => self.markup(buffer, at, handler),
+            (0, _) => Err(self
+                .error(at, chars::check(rest).err().unwrap_or(Problem::TextOutside))
+                .into()),
+            (space, _) => Ok(Some(at + space)),
+        }
+    }
+
+    /// Within the root element.
+    fn content<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
+        let rest = buffer.get(at..).unwrap_or(&[]);
+        let plain = chars::plain_text(rest);
+        if plain > 0 {
+            return self.text(buffer, at..at + plain, None, handler);
+        }
+        let mut room = [0; 4];
+        let (length, replaced): (usize, Option<&[u8]>) = match rest {
+            [b'<', ..] => return self.markup(buffer, at, handler),
+            [b'&', ..] => match chars::reference(rest).map_err(|problem| self.error(at, problem))? {
+                Some((length, character)) => (length, Some(chars::canonical_text(character, &mut room))),
+                None => return Ok(None),
+            },
+            [b']', b']', b'>', ..] => return Err(self.error(at, Problem::CDataEnd).into()),
+            [b']', b']'] | [b']'] | [b'\r'] => return Ok(None),
+            [b']', ..] => (1, None),
+            [b'>', ..] => (1, Some(b"&gt;")),
+            // section 2.11: every line end is one line feed
+            [b'\r', b'\n', ..] => (2, Some(b"\n")),
+            [b'\r', ..] => (1, Some(b"\n")),
+            _ => match self.check(rest, at)? {
+                Checked::Allowed(length) => (length, None),
+                Checked::Cut => return Ok(None),
+            },
+        };
+        let as_written = replaced == rest.get(..length);
+        self.text(buffer, at..at + length, replaced.filter(|_| !as_written), handler)
+    }
+
+    fn text<H: Handler>(
+        &self,
+        buffer: &[u8],
+        span: Range<usize>,
+        replaced: Option<&[u8]>,
+        handler: &mut H,
+    ) -> Result<Step, H::Error> {
+        let end = span.end;
+        handler.event(&Event::Text(self.piece(buffer, span, replaced)))?;
+        Ok(Some(end))
+    }
+
+    /// What begins with `<`.
+    fn markup<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
+        let rest = buffer.get(at..).unwrap_or(&[]);
+        match rest {
+            [b'<', b'/', ..] => self.end_tag(buffer, at, handler),
+            [b'<', b'?', ..] => self.target(buffer, at, handler),
+            [b'<', b'!', ..] => self.declared(buffer, at, handler),
+            [b'<', _, ..] if self.open.is_empty() && self.root_seen => {
+                Err(self.error(at, Problem::SecondRoot).into())
+            }
+            [b'<', _, ..] => self.start_tag(buffer, at, handler),
+            _ => Ok(None),
+        }
+    }
+
+    /// What begins with `<!`: a comment, a CDATA section, or what is refused.
+    fn declared<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
+        let rest = buffer.get(at..).unwrap_or(&[]);
+        let cdata_allowed = self.state == State::Content;
+        if rest.starts_with(b"<!--") {
+            let end = at + 4;
+            handler.event(&Event::Comment(self.piece(buffer, at..end, None)))?;
+            self.state = State::Comment;
+            Ok(Some(end))
+        } else if cdata_allowed && rest.starts_with(CDATA) {
+            self.state = State::CData;
+            self.text(buffer, at..at + CDATA.len(), Some(b""), handler)
+        } else if rest.starts_with(b"<!DOCTYPE") {
+            Err(self.error(at, Problem::Doctype).into())
+        } else if [&b"<!--"[..], CDATA, b"<!DOCTYPE"]
+            .iter()
+            .any(|opening| opening.starts_with(rest))
+        {
+            Ok(None)
+        } else {
+            Err(self.error(at, Problem::Markup).into())
+        }
+    }
+
+    /// A piece of what lasts until `terminator`.
+    fn section<H: Handler>(
+        &mut self,
+        buffer: &[u8],
+        at: usize,
+        terminator: &[u8],
+        handler: &mut H,
+    ) -> Result<Step, H::Error> {
+        let rest = buffer.get(at..).unwrap_or(&[]);
+        let is_cdata = self.state == State::CData;
+        let (length, replaced, ends): (usize, Option<&[u8]>, bool) = match (chars::plain_section(rest), rest)
+        {
+            (plain @ 1.., _) => (plain, None, false),
+            _ if rest.starts_with(terminator) => (terminator.len(), is_cdata.then_some(b""), true),
+            _ if terminator.starts_with(rest) || rest == b"\r" => return Ok(None),
+            (_, [b'-', b'-', ..]) if self.state == State::Comment => {
+                return Err(self.error(at, Problem::Comment).into());
+            }
+            (_, [b'&', ..]) if is_cdata => (1, Some(b"&amp;"), false),
+            (_, [b'<', ..]) if is_cdata => (1, Some(b"&lt;"), false),
+            (_, [b'>', ..]) if is_cdata => (1, Some(b"&gt;"), false),
+            (_, [b'\r', b'\n', ..]) => (2, Some(b"\n"), false),
+            (_, [b'\r', ..]) => (1, Some(b"\n"), false),
+            _ => match self.check(rest, at)? {
+                Checked::Allowed(length) => (length, None, false),
+                Checked::Cut => return Ok(None),
+            },
+        };
+        let piece = self.piece(buffer, at..at + length, replaced);
+        handler.event(&match self.state {
+            State::CData => Event::Text(piece),
+            State::Comment => Event::Comment(piece),
+            State::Start
+            | State::Prolog
+            | State::Content
+            | State::Epilog
+            | State::AfterTarget
+            | State::ProcessingInstruction => Event::ProcessingInstruction(piece),
+        })?;
+        if ends {
+            self.state = self.around();
+        }
+        Ok(Some(at + length))
+    }
+
+    /// `<?` and the target of a processing instruction (section 2.6; Namespaces, section 4: no colon).
+    fn target<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
+        let rest = buffer.get(at + 2..).unwrap_or(&[]);
+        let length = chars::name(rest);
+        let Some(after) = rest.get(length) else {
+            return Ok(None);
+        };
+        let target = rest.get(..length).unwrap_or(&[]);
+        let closes = matches!(after, b'?') || chars::is_space(*after);
+        let cut = !after.is_ascii() && rest.len() - length < 4;
+        if length > self.limits.name {
+            return Err(self.error(at, Problem::NameTooLong(self.limits.name)).into());
+        } else if cut {
+            return Ok(None);
+        } else if target.is_empty()
+            || target.eq_ignore_ascii_case(b"xml")
+            || target.contains(&b':')
+            || !closes
+        {
+            return Err(self.error(at, Problem::ProcessingInstruction).into());
+        }
+        let end = at + 2 + length;
+        handler.event(&Event::ProcessingInstruction(self.piece(buffer, at..end, None)))?;
+        self.state = State::AfterTarget;
+        Ok(Some(end))
+    }
+
+    /// White space after a target: one space in canonical form if data follows (C14N 1.0, section 2.3).
+    fn after_target<H: Handler>(
+        &mut self,
+        buffer: &[u8],
+        at: usize,
+        handler: &mut H,
+    ) -> Result<Step, H::Error> {
+        let rest = buffer.get(at..).unwrap_or(&[]);
+        let space = chars::spaces(rest);
+        if rest.len() < space + 2 {
+            return Ok(None);
+        }
+        let data_follows = !rest.get(space..).unwrap_or(&[]).starts_with(b"?>");
+        if data_follows && space == 0 {
+            return Err(self.error(at, Problem::ProcessingInstruction).into());
+        }
+        let separator: &[u8] = if data_follows { b" " } else { b"" };
+        handler.event(&Event::ProcessingInstruction(self.piece(
+            buffer,
+            at..at + space,
+            Some(separator),
+        )))?;
+        self.state = State::ProcessingInstruction;
+        Ok(Some(at + space))
+    }
+
+    fn start_tag<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
+        let lexed = self.lexer.start_tag(buffer, at, &self.limits);
+        let Some(lexed) = lexed.map_err(|Fault(at, problem)| self.error(at, problem))? else {
+            return Ok(None);
+        };
+        if self.open.len() >= self.limits.depth {
+            return Err(self.error(at, Problem::TooDeep(self.limits.depth)).into());
+        }
+        let mark = self.namespaces.mark();
+        let declares = resolve::declare(&mut self.namespaces, &mut self.lexer, buffer, mark);
+        let declares = declares.map_err(|Fault(at, problem)| self.error(at, problem))?;
+        let name = buffer.get(lexed.name.clone()).unwrap_or(&[]);
+        let prefix =
+            resolve::element(&mut self.namespaces, name).map_err(|problem| self.error(at, problem))?;
+        let attributes = resolve::attributes(&mut self.namespaces, &mut self.lexer, buffer);
+        attributes.map_err(|Fault(at, problem)| self.error(at, problem))?;
+        self.open.push(Open {
+            name: self.names.len(),
+            mark,
+        });
+        self.names.extend_from_slice(name);
+        self.state = State::Content;
+        self.root_seen = true;
+        let amendment = handler.amend(&self.tag(buffer, at, &lexed, prefix, mark, declares))?;
+        if let Some(amendment) = &amendment {
+            let prefix = self.namespaces.number(amendment.prefix.as_bytes());
+            if let Some(name) = amendment.declare {
+                self.namespaces.bind(prefix, name.as_bytes());
+            }
+            self.lexer.amend(amendment, prefix);
+        }
+        let differs = declares || amendment.is_some();
+        handler.event(&Event::StartTag(
+            self.tag(buffer, at, &lexed, prefix, mark, differs),
+        ))?;
+        if lexed.is_empty {
+            self.close(buffer, lexed.end..lexed.end, false, handler)?;
+        }
+        Ok(Some(lexed.end))
+    }
+
+    fn tag<'a>(
+        &'a self,
+        buffer: &'a [u8],
+        at: usize,
+        lexed: &Lexed,
+        (prefix, local_at): (Prefix, usize),
+        mark: Mark,
+        differs: bool,
+    ) -> StartTag<'a> {
+        StartTag {
+            source: Source {
+                buffer,
+                base: self.base,
+                span: at..lexed.end,
+            },
+            prefix,
+            depth: self.open.len(),
+            is_empty: lexed.is_empty,
+            is_canonical: lexed.is_canonical && !differs,
+            namespaces: &self.namespaces,
+            mark,
+            attributes: &self.lexer.attributes,
+            name: lexed.name.clone(),
+            local_at,
+            values: &self.lexer.made,
+        }
+    }
+
+    fn end_tag<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
+        let Some(open) = self.open.last() else {
+            return Err(self.error(at, Problem::NothingOpen).into());
+        };
+        let due = self.names.get(open.name..).unwrap_or(&[]);
+        let rest = buffer.get(at + 2..).unwrap_or(&[]);
+        if rest.starts_with(due) && rest.get(due.len()) == Some(&b'>') {
+            let end = at + 2 + due.len() + 1;
+            self.close(buffer, at..end, true, handler)?;
+            return Ok(Some(end));
+        }
+        let Some(length) = memchr::memchr(b'>', rest) else {
+            return if rest.len() > due.len() + self.limits.name {
+                Err(self.error(at, Problem::EndTag).into())
+            } else {
+                Ok(None)
+            };
+        };
+        let inner = rest.get(..length).unwrap_or(&[]);
+        let (name, space) = inner.split_at(chars::name(inner));
+        if name.is_empty() || chars::spaces(space) < space.len() {
+            return Err(self.error(at, Problem::EndTag).into());
+        } else if name != due {
+            return Err(self
+                .error(
+                    at,
+                    Problem::Mismatch {
+                        expected: lossy(due),
+                        found: lossy(name),
+                    },
+                )
+                .into());
+        }
+        let end = at + 2 + length + 1;
+        self.close(buffer, at..end, false, handler)?;
+        Ok(Some(end))
+    }
+
+    /// Tells the end of the innermost element and forgets it.
+    fn close<H: Handler>(
+        &mut self,
+        buffer: &[u8],
+        span: Range<usize>,
+        is_canonical: bool,
+        handler: &mut H,
+    ) -> Result<(), H::Error> {
+        let Some(Open { name, mark }) = self.open.last() else {
+            return Ok(());
+        };
+        let (start, mark) = (*name, *mark);
+        let source = Source {
+            buffer,
+            base: self.base,
+            span,
+        };
+        let name = self.names.get(start..).unwrap_or(&[]);
+        handler.event(&Event::EndTag(EndTag {
+            source,
+            name,
+            depth: self.open.len(),
+            is_canonical,
+        }))?;
+        self.open.pop();
+        self.names.truncate(start);
+        self.namespaces.leave(mark);
+        self.state = self.around();
+        Ok(())
+    }
+
+    /// The state of what is around a comment, a processing instruction, or an element just closed.
+    fn around(&self) -> State {
+        match (self.open.is_empty(), self.root_seen) {
+            (false, _) => State::Content,
+            (true, true) => State::Epilog,
+            (true, false) => State::Prolog,
+        }
+    }
+
+    fn piece<'a>(&self, buffer: &'a [u8], span: Range<usize>, replaced: Option<&'a [u8]>) -> Piece<'a> {
+        Piece {
+            source: Source {
+                buffer,
+                base: self.base,
+                span,
+            },
+            replaced,
+            depth: self.open.len(),
+        }
+    }
+
+    fn check(&self, bytes: &[u8], at: usize) -> Result<Checked, Error> {
+        chars::check(bytes).map_err(|problem| self.error(at, problem))
+    }
+
+    fn error(&self, at: usize, problem: Problem) -> Error {
+        Error {
+            offset: self.base + at as u64,
+            problem,
+        }
+    }
+}
+
+fn lossy(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
+}

@@ -1,0 +1,286 @@
+//! The start tag, letter by letter (XML 1.0, section 3.1): names, attributes, values and their canonical
+//! text. What the prefixes mean is not looked at here.
+
+use std::ops::Range;
+
+use super::Amendment;
+use super::Problem;
+use super::chars::{self, Checked};
+use crate::xml::Limits;
+use crate::xml::namespace::Prefix;
+
+/// A problem and its place in the buffer.
+pub(super) struct Fault(pub(super) usize, pub(super) Problem);
+
+/// One attribute; its ranges are of the buffer the tag stands in.
+#[derive(Debug, Clone)]
+pub struct Attribute {
+    /// What its prefix is, by number; [`Prefix::NONE`] until it is looked at.
+    pub prefix: Prefix,
+    pub(super) name: Text,
+    /// Bytes of `name` before the local part, colon included.
+    pub(super) local_at: usize,
+    pub(super) value: Text,
+}
+
+/// A name, or a canonical value.
+#[derive(Debug, Clone)]
+pub(super) enum Text {
+    /// As written, in the buffer.
+    Written(Range<usize>),
+    /// Not as written: in [`Lexer::made`].
+    Made(Range<usize>),
+}
+
+impl Text {
+    fn bytes<'a>(&self, buffer: &'a [u8], made: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Written(range) => buffer.get(range.clone()),
+            Self::Made(range) => made.get(range.clone()),
+        }
+        .unwrap_or(&[])
+    }
+
+    /// Where it begins in the buffer; 0 if it isn't there.
+    pub(super) fn start(&self) -> usize {
+        match self {
+            Self::Written(range) => range.start,
+            Self::Made(_) => 0,
+        }
+    }
+}
+
+impl Attribute {
+    pub(super) fn name<'a>(&self, buffer: &'a [u8], made: &'a [u8]) -> &'a [u8] {
+        self.name.bytes(buffer, made)
+    }
+
+    pub(super) fn local_name<'a>(&self, buffer: &'a [u8], made: &'a [u8]) -> &'a [u8] {
+        self.name(buffer, made).get(self.local_at..).unwrap_or(&[])
+    }
+
+    /// The canonical value.
+    pub(super) fn value<'a>(&self, buffer: &'a [u8], made: &'a [u8]) -> &'a [u8] {
+        self.value.bytes(buffer, made)
+    }
+}
+
+/// A start tag, taken apart.
+pub(super) struct Lexed {
+    pub(super) name: Range<usize>,
+    /// The byte after `>`.
+    pub(super) end: usize,
+    pub(super) is_empty: bool,
+    /// Separators and values are as canonical form writes them; the order of attributes is not looked at.
+    pub(super) is_canonical: bool,
+}
+
+/// Reads start tags; keeps its room from tag to tag.
+#[derive(Default)]
+pub(super) struct Lexer {
+    pub(super) attributes: Vec<Attribute>,
+    /// Names and values that do not stand in the buffer.
+    pub(super) made: Vec<u8>,
+}
+
+impl Lexer {
+    /// Reads the start tag whose `<` is at `at`; `None` if the buffer ends within it.
+    pub(super) fn start_tag(
+        &mut self,
+        buffer: &[u8],
+        at: usize,
+        limits: &Limits,
+    ) -> Result<Option<Lexed>, Fault> {
+        self.attributes.clear();
+        self.made.clear();
+        let Some(name) = name(buffer, at + 1, limits)? else {
+            return Ok(None);
+        };
+        let mut cursor = name.end;
+        let mut canonical = true;
+        loop {
+            let space = chars::spaces(buffer.get(cursor..).unwrap_or(&[]));
+            match (buffer.get(cursor + space), buffer.get(cursor + space + 1)) {
+                (Some(b'>'), _) => {
+                    let end = cursor + space + 1;
+                    return Ok(Some(Lexed {
+                        name,
+                        end,
+                        is_empty: false,
+                        is_canonical: canonical && space == 0,
+                    }));
+                }
+                (Some(b'/'), Some(b'>')) => {
+                    return Ok(Some(Lexed {
+                        name,
+                        end: cursor + space + 2,
+                        is_empty: true,
+                        is_canonical: false,
+                    }));
+                }
+                (None, _) | (Some(b'/'), None) => return Ok(None),
+                (Some(b'/'), Some(_)) => return fault(cursor + space, "`/` without `>`"),
+                (Some(_), _) if space == 0 => return fault(cursor, "white space is missing"),
+                (Some(_), _) => {}
+            }
+            canonical &= space == 1 && buffer.get(cursor) == Some(&b' ');
+            let Some((end, as_canonical)) = self.attribute(buffer, cursor + space, limits)? else {
+                return Ok(None);
+            };
+            canonical &= as_canonical;
+            cursor = end;
+        }
+    }
+
+    /// One attribute: the byte after it, and whether it is written as canonical form writes it.
+    fn attribute(
+        &mut self,
+        buffer: &[u8],
+        at: usize,
+        limits: &Limits,
+    ) -> Result<Option<(usize, bool)>, Fault> {
+        if self.attributes.len() >= limits.attributes {
+            return Err(Fault(at, Problem::TooManyAttributes(limits.attributes)));
+        }
+        let Some(name) = name(buffer, at, limits)? else {
+            return Ok(None);
+        };
+        let Some(equals) = after_space(buffer, name.end) else {
+            return Ok(None);
+        };
+        if buffer.get(equals) != Some(&b'=') {
+            return fault(equals, "`=` is missing after an attribute's name");
+        }
+        let Some(quote_at) = after_space(buffer, equals + 1) else {
+            return Ok(None);
+        };
+        let quote = match buffer.get(quote_at) {
+            Some(quote @ (b'"' | b'\'')) => *quote,
+            _ => return fault(quote_at, "an attribute's value is not in quotes"),
+        };
+        let Some((value, end)) = self.value(buffer, quote_at + 1, quote, limits)? else {
+            return Ok(None);
+        };
+        let as_canonical = quote == b'"' && quote_at == name.end + 1 && matches!(value, Text::Written(_));
+        self.attributes.push(Attribute {
+            prefix: Prefix::NONE,
+            name: Text::Written(name),
+            local_at: 0,
+            value,
+        });
+        Ok(Some((end, as_canonical)))
+    }
+
+    /// The value that begins at `start`, and the byte after its quote.
+    fn value(
+        &mut self,
+        buffer: &[u8],
+        start: usize,
+        quote: u8,
+        limits: &Limits,
+    ) -> Result<Option<(Text, usize)>, Fault> {
+        let mut canonical: Option<usize> = None;
+        let mut kept = start;
+        let mut cursor = start;
+        loop {
+            cursor += chars::plain_value(buffer.get(cursor..).unwrap_or(&[]));
+            if cursor - start > limits.value {
+                return Err(Fault(start, Problem::ValueTooLong(limits.value)));
+            }
+            let rest = buffer.get(cursor..).unwrap_or(&[]);
+            if rest.first() == Some(&quote) {
+                break;
+            }
+            let mut room = [0; 4];
+            let Some((taken, replacement)) =
+                value_piece(rest, &mut room).map_err(|problem| Fault(cursor, problem))?
+            else {
+                return Ok(None);
+            };
+            if let Some(replacement) = replacement.filter(|new| Some(*new) != rest.get(..taken)) {
+                canonical.get_or_insert(self.made.len());
+                self.made
+                    .extend_from_slice(buffer.get(kept..cursor).unwrap_or(&[]));
+                self.made.extend_from_slice(replacement);
+                kept = cursor + taken;
+            }
+            cursor += taken;
+        }
+        let value = match canonical {
+            None => Text::Written(start..cursor),
+            Some(from) => {
+                self.made
+                    .extend_from_slice(buffer.get(kept..cursor).unwrap_or(&[]));
+                Text::Made(from..self.made.len())
+            }
+        };
+        Ok(Some((value, cursor + 1)))
+    }
+
+    /// Adds what will be inserted, as if it were there.
+    pub(super) fn amend(&mut self, amendment: &Amendment, prefix: Prefix) {
+        let start = self.made.len();
+        self.made
+            .extend_from_slice(format!("{}:{}", amendment.prefix, amendment.local).as_bytes());
+        let end = self.made.len();
+        self.made.extend_from_slice(amendment.value.as_bytes());
+        self.attributes.push(Attribute {
+            prefix,
+            name: Text::Made(start..end),
+            local_at: amendment.prefix.len() + 1,
+            value: Text::Made(end..self.made.len()),
+        });
+    }
+}
+
+/// What stopped a run within a value: its length, and what it is in canonical text unless as written.
+fn value_piece<'a>(rest: &[u8], room: &'a mut [u8; 4]) -> Result<Option<(usize, Option<&'a [u8]>)>, Problem> {
+    Ok(match rest {
+        [b'<', ..] => return Err(Problem::LessThanInValue),
+        [b'"', ..] => Some((1, Some(b"&quot;"))),
+        [b'\'', ..] => Some((1, None)),
+        // section 3.3.3, after line ends have become one line feed (section 2.11)
+        [b'\t' | b'\n', ..] => Some((1, Some(b" "))),
+        [b'\r', b'\n', ..] => Some((2, Some(b" "))),
+        [b'\r', _, ..] => Some((1, Some(b" "))),
+        [b'\r'] | [] => None,
+        [b'&', ..] => chars::reference(rest)?
+            .map(|(taken, character)| (taken, Some(chars::canonical_value(character, room)))),
+        _ => match chars::check(rest)? {
+            Checked::Allowed(taken) => Some((taken, None)),
+            Checked::Cut => None,
+        },
+    })
+}
+
+/// The name at `at`; `None` if the buffer ends before it certainly does.
+fn name(buffer: &[u8], at: usize, limits: &Limits) -> Result<Option<Range<usize>>, Fault> {
+    let rest = buffer.get(at..).unwrap_or(&[]);
+    let length = chars::name(rest);
+    if length > limits.name {
+        return Err(Fault(at, Problem::NameTooLong(limits.name)));
+    }
+    // A character of up to four bytes may be cut by the end of the buffer.
+    let cut = rest.len() - length < 4
+        && rest
+            .get(length..)
+            .unwrap_or(&[])
+            .iter()
+            .all(|byte| !byte.is_ascii());
+    match length {
+        _ if cut => Ok(None),
+        0 => Err(Fault(at, Problem::Name)),
+        _ => Ok(Some(at..at + length)),
+    }
+}
+
+/// The first byte at or after `at` that is no white space; `None` if the buffer ends before it.
+fn after_space(buffer: &[u8], at: usize) -> Option<usize> {
+    let rest = buffer.get(at..)?;
+    let space = chars::spaces(rest);
+    (space < rest.len()).then_some(at + space)
+}
+
+fn fault<T>(at: usize, what: &'static str) -> Result<T, Fault> {
+    Err(Fault(at, Problem::StartTag(what)))
+}
