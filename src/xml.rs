@@ -5,8 +5,10 @@
 //! bytes between old ones. The verifier's side is libxml2, behind [`libxml`] alone.
 
 pub mod canonical;
+pub mod encoding;
 pub mod namespace;
 pub mod scan;
+pub mod splice;
 
 use std::fmt;
 

@@ -30,6 +30,12 @@ pub enum Parsed {
     Declaration(Declaration),
 }
 
+/// Whether the document's first bytes could be the beginning of a declaration that goes on.
+#[must_use]
+pub fn may_go_on(document: &[u8]) -> bool {
+    OPENS.starts_with(document) || parse(document) == Ok(Parsed::Cut)
+}
+
 /// Reads the declaration, if the document (after its byte order mark) begins with one.
 ///
 /// # Errors

@@ -1,0 +1,407 @@
+//! Bytes in any encoding that is served to UTF-8, as they arrive.
+//!
+//! What they are in is decided by RFC 7303, section 3: byte order mark, then the charset of the media type,
+//! then the XML declaration, else UTF-8. UTF-8 passes as it is. Malformed input is refused, never
+//! replaced. ISO-8859-1 and US-ASCII go by their own tables, not by WHATWG's, which reads both as windows-1252.
+
+use bytes::Bytes;
+use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::scan::declaration::{self, Parsed};
+
+/// Why the bytes cannot be read as text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No such encoding is served.
+    #[error("the encoding {0:?} is not served; send UTF-8")]
+    Unsupported(String),
+    /// Bytes that the encoding does not know.
+    #[error(
+        "byte {offset} and what follows is not {encoding}; send the message in the encoding that it declares"
+    )]
+    Malformed {
+        /// Bytes of the input before them.
+        offset: u64,
+        /// The encoding by name.
+        encoding: &'static str,
+    },
+}
+
+/// Turns one document's bytes into UTF-8.
+pub struct Decoder {
+    charset: Option<String>,
+    stage: Stage,
+    /// Bytes taken so far.
+    taken: u64,
+    /// Converted text that may still be in the middle of the XML declaration.
+    head: Option<Vec<u8>>,
+    disagreement: Option<String>,
+}
+
+enum Stage {
+    /// Too few bytes to know.
+    Deciding(Vec<u8>),
+    Utf8,
+    /// Bytes are the first 256 characters of Unicode.
+    Latin1,
+    Ascii,
+    Library(Box<encoding_rs::Decoder>),
+}
+
+/// What a document is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Charset {
+    Utf8,
+    Latin1,
+    Ascii,
+    Library(&'static Encoding),
+}
+
+impl Decoder {
+    /// `charset` is the parameter of the media type, if it has one.
+    #[must_use]
+    pub fn new(charset: Option<&str>) -> Self {
+        Self {
+            charset: charset.map(str::to_owned),
+            stage: Stage::Deciding(Vec::new()),
+            taken: 0,
+            head: None,
+            disagreement: None,
+        }
+    }
+
+    /// The next bytes; the text they complete.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing can be decoded afterwards.
+    pub fn decode(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
+        match &mut self.stage {
+            Stage::Deciding(held) if held.is_empty() => self.decide(chunk, false),
+            Stage::Deciding(held) => {
+                held.extend_from_slice(&chunk);
+                let held = Bytes::from(std::mem::take(held));
+                self.decide(held, false)
+            }
+            Stage::Utf8 | Stage::Latin1 | Stage::Ascii | Stage::Library(_) => self.convert_head(chunk, false),
+        }
+    }
+
+    /// No more bytes; the text that was held back.
+    ///
+    /// # Errors
+    /// [`Error`], when a character is incomplete.
+    pub fn finish(&mut self) -> Result<Bytes, Error> {
+        match &mut self.stage {
+            Stage::Deciding(held) => {
+                let held = Bytes::from(std::mem::take(held));
+                self.decide(held, true)
+            }
+            Stage::Utf8 | Stage::Latin1 | Stage::Ascii | Stage::Library(_) => {
+                self.convert(Bytes::new(), true)
+            }
+        }
+    }
+
+    /// Whether the text is not the bytes that came in.
+    #[must_use]
+    pub fn transcodes(&self) -> bool {
+        !matches!(self.stage, Stage::Utf8 | Stage::Deciding(_))
+    }
+
+    /// That byte order mark, charset and declaration disagree, in a sentence for the log.
+    #[must_use]
+    pub fn disagreement(&self) -> Option<&str> {
+        self.disagreement.as_deref()
+    }
+
+    fn decide(&mut self, start: Bytes, is_all: bool) -> Result<Bytes, Error> {
+        let Some(beginning) = Beginning::of(&start, is_all)? else {
+            self.stage = Stage::Deciding(start.to_vec());
+            return Ok(Bytes::new());
+        };
+        let charset = self.charset.as_deref().map(Charset::named).transpose()?;
+        let declared = beginning.declared.as_deref().map(Charset::named).transpose();
+        let marked = beginning.marked.map(|(charset, _)| charset);
+        let used = match (marked, charset) {
+            (Some(used), _) | (None, Some(used)) => used,
+            (None, None) => beginning.decided(declared.clone()?)?,
+        };
+        self.disagreement = disagreement(used, charset, declared.ok().flatten());
+        self.stage = used.stage();
+        let text = start.slice(
+            if self.transcodes() {
+                beginning.marked.map_or(0, |(_, length)| length)
+            } else {
+                0
+            }..,
+        );
+        self.taken = (start.len() - text.len()) as u64;
+        self.head = self.transcodes().then(Vec::new);
+        self.convert_head(text, is_all)
+    }
+
+    /// Converts, and makes the declaration true once it is whole.
+    fn convert_head(&mut self, chunk: Bytes, is_last: bool) -> Result<Bytes, Error> {
+        let text = self.convert(chunk, is_last)?;
+        let Some(mut head) = self.head.take() else {
+            return Ok(text);
+        };
+        head.extend_from_slice(&text);
+        if !is_last && (head.is_empty() || declaration::may_go_on(&head)) {
+            self.head = Some(head);
+            return Ok(Bytes::new());
+        }
+        Ok(corrected(head.into()))
+    }
+
+    fn convert(&mut self, chunk: Bytes, is_last: bool) -> Result<Bytes, Error> {
+        let before = self.taken;
+        self.taken += chunk.len() as u64;
+        match &mut self.stage {
+            Stage::Utf8 | Stage::Deciding(_) => Ok(chunk),
+            Stage::Latin1 => Ok(chunk
+                .iter()
+                .map(|byte| char::from(*byte))
+                .collect::<String>()
+                .into()),
+            Stage::Ascii => match chunk.iter().position(|byte| !byte.is_ascii()) {
+                Some(at) => Err(Error::Malformed {
+                    offset: before + at as u64,
+                    encoding: "US-ASCII",
+                }),
+                None => Ok(chunk),
+            },
+            Stage::Library(decoder) => through(decoder, &chunk, is_last, before),
+        }
+    }
+}
+
+/// Through the library, with an error where it would put U+FFFD.
+fn through(
+    decoder: &mut encoding_rs::Decoder,
+    chunk: &[u8],
+    is_last: bool,
+    before: u64,
+) -> Result<Bytes, Error> {
+    let encoding = decoder.encoding().name();
+    let offset = |read: usize| before + read as u64;
+    let Some(room) = decoder.max_utf8_buffer_length_without_replacement(chunk.len()) else {
+        return Err(Error::Malformed {
+            offset: before,
+            encoding,
+        });
+    };
+    let mut text = String::with_capacity(room);
+    match decoder.decode_to_string_without_replacement(chunk, &mut text, is_last) {
+        (DecoderResult::InputEmpty, _) => Ok(text.into()),
+        (DecoderResult::Malformed(bad, after), read) => {
+            let end = u64::from(bad) + u64::from(after);
+            Err(Error::Malformed {
+                offset: offset(read).saturating_sub(end),
+                encoding,
+            })
+        }
+        (DecoderResult::OutputFull, read) => Err(Error::Malformed {
+            offset: offset(read),
+            encoding,
+        }),
+    }
+}
+
+/// The first bytes of a document.
+struct Beginning {
+    /// What the byte order mark says, and its length.
+    marked: Option<(Charset, usize)>,
+    /// What two-byte units without a mark say (XML 1.0, appendix F.1).
+    patterned: Option<Charset>,
+    /// What the declaration says, if it can be read as ASCII.
+    declared: Option<String>,
+}
+
+impl Beginning {
+    /// `None` if it takes more bytes to know.
+    fn of(bytes: &[u8], is_all: bool) -> Result<Option<Self>, Error> {
+        let mut beginning = Self {
+            marked: None,
+            patterned: None,
+            declared: None,
+        };
+        match bytes {
+            [0x00, 0x00, 0xFE, 0xFF, ..]
+            | [0xFF, 0xFE, 0x00, 0x00, ..]
+            | [0x00, 0x00, 0x00, b'<', ..]
+            | [b'<', 0x00, 0x00, 0x00, ..] => return Err(Error::Unsupported("UTF-32".into())),
+            [0x4C, 0x6F, 0xA7, 0x94, ..] => return Err(Error::Unsupported("EBCDIC".into())),
+            [] | [_] | [_, _] | [_, _, _] if !is_all => return Ok(None),
+            [0xEF, 0xBB, 0xBF, ..] => beginning.marked = Some((Charset::Utf8, 3)),
+            [0xFE, 0xFF, ..] => beginning.marked = Some((Charset::Library(UTF_16BE), 2)),
+            [0xFF, 0xFE, ..] => beginning.marked = Some((Charset::Library(UTF_16LE), 2)),
+            [0x00, b'<', ..] => beginning.patterned = Some(Charset::Library(UTF_16BE)),
+            [b'<', 0x00, ..] => beginning.patterned = Some(Charset::Library(UTF_16LE)),
+            _ => {}
+        }
+        let mark = beginning.marked.map_or(0, |(_, length)| length);
+        let document = bytes.get(mark..).unwrap_or(&[]);
+        // A malformed declaration is the scanner's to refuse, in its own words.
+        match declaration::parse(document).unwrap_or(Parsed::None) {
+            Parsed::Cut if !is_all => return Ok(None),
+            Parsed::Cut | Parsed::None => {}
+            Parsed::Declaration(found) => {
+                let name = found.encoding.and_then(|range| document.get(range));
+                beginning.declared = name.map(|name| String::from_utf8_lossy(name).into_owned());
+            }
+        }
+        Ok(Some(beginning))
+    }
+
+    /// Without mark and charset.
+    fn decided(&self, declared: Option<Charset>) -> Result<Charset, Error> {
+        match (self.patterned, declared) {
+            (Some(patterned), _) => Ok(patterned),
+            // What could be read as ASCII is not in two-byte units, whatever it declares.
+            (None, Some(Charset::Library(utf16))) if utf16 == UTF_16BE || utf16 == UTF_16LE => {
+                Err(Error::Malformed {
+                    offset: 0,
+                    encoding: "UTF-16",
+                })
+            }
+            (None, declared) => Ok(declared.unwrap_or(Charset::Utf8)),
+        }
+    }
+}
+
+impl Charset {
+    fn named(name: &str) -> Result<Self, Error> {
+        let name = name.trim();
+        let is_one_of = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if is_one_of(&["iso-8859-1", "iso_8859-1", "iso8859-1", "latin1", "latin-1", "l1"]) {
+            return Ok(Self::Latin1);
+        }
+        if is_one_of(&["us-ascii", "ascii", "iso646-us", "ansi_x3.4-1968"]) {
+            return Ok(Self::Ascii);
+        }
+        match Encoding::for_label_no_replacement(name.as_bytes()) {
+            Some(utf8) if utf8 == UTF_8 => Ok(Self::Utf8),
+            Some(known) => Ok(Self::Library(known)),
+            None => Err(Error::Unsupported(name.to_owned())),
+        }
+    }
+
+    fn stage(self) -> Stage {
+        match self {
+            Self::Utf8 => Stage::Utf8,
+            Self::Latin1 => Stage::Latin1,
+            Self::Ascii => Stage::Ascii,
+            Self::Library(encoding) => Stage::Library(Box::new(encoding.new_decoder_without_bom_handling())),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "UTF-8",
+            Self::Latin1 => "ISO-8859-1",
+            Self::Ascii => "US-ASCII",
+            Self::Library(encoding) => encoding.name(),
+        }
+    }
+}
+
+/// US-ASCII is UTF-8, and "UTF-16" names either order: neither is a disagreement.
+fn disagreement(used: Charset, charset: Option<Charset>, declared: Option<Charset>) -> Option<String> {
+    let is_utf16 =
+        |charset| matches!(charset, Charset::Library(utf16) if utf16 == UTF_16BE || utf16 == UTF_16LE);
+    let agrees = |other: Charset| {
+        other == used
+            || (is_utf16(other) && is_utf16(used))
+            || (used, other) == (Charset::Utf8, Charset::Ascii)
+    };
+    let others = [
+        ("the charset of the media type", charset),
+        ("the XML declaration", declared),
+    ];
+    others.into_iter().find_map(|(what, other)| {
+        let other = other.filter(|other| !agrees(*other))?;
+        Some(format!(
+            "{what} says {}, the message was read as {} (RFC 7303, section 3)",
+            other.name(),
+            used.name()
+        ))
+    })
+}
+
+/// The declaration of a transcoded document, made true.
+fn corrected(text: Bytes) -> Bytes {
+    let Ok(Parsed::Declaration(found)) = declaration::parse(&text) else {
+        return text;
+    };
+    let Some(range) = found.encoding else { return text };
+    let (before, rest) = text.split_at(range.start);
+    [
+        before,
+        UTF_8.name().as_bytes(),
+        rest.get(range.len()..).unwrap_or(&[]),
+    ]
+    .concat()
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(charset: Option<&str>, document: &[u8], size: usize) -> Result<Vec<u8>, Error> {
+        let mut decoder = Decoder::new(charset);
+        let mut text = Vec::new();
+        for chunk in document.chunks(size) {
+            text.extend_from_slice(&decoder.decode(Bytes::copy_from_slice(chunk))?);
+        }
+        text.extend_from_slice(&decoder.finish()?);
+        Ok(text)
+    }
+
+    #[test]
+    fn utf16_with_a_mark_becomes_utf8_with_its_declaration_corrected() {
+        let text = "\u{FEFF}<?xml version=\"1.0\" encoding=\"UTF-16\"?><a>é\u{1F600}</a>";
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><a>é\u{1F600}</a>";
+        for size in 1..=bytes.len() {
+            assert_eq!(
+                decoded(None, &bytes, size).unwrap(),
+                expected.as_bytes(),
+                "in chunks of {size}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_charset_of_the_media_type_goes_before_the_declaration() {
+        let document = b"<?xml version='1.0' encoding='utf-8'?><a>\xE9\x80</a>";
+        let expected = "<?xml version='1.0' encoding='UTF-8'?><a>é\u{80}</a>";
+        assert_eq!(
+            decoded(Some("iso-8859-1"), document, 1000).unwrap(),
+            expected.as_bytes()
+        );
+    }
+
+    #[test]
+    fn utf8_passes_byte_for_byte_in_any_chunks() {
+        let document = "\u{FEFF}<?xml version='1.0' encoding='UTF8'?><a>é</a>".as_bytes();
+        for size in 1..document.len() {
+            assert_eq!(decoded(None, document, size).unwrap(), document);
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused_with_its_offset() {
+        let offset = |charset, document| match decoded(Some(charset), document, 3) {
+            Err(Error::Malformed { offset, .. }) => offset,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(offset("us-ascii", b"<a>\xE9</a>"), 3);
+        assert_eq!(offset("shift_jis", b"<aaaaa>\x81\x20</aaaaa>"), 7);
+        assert_eq!(
+            decoded(Some("utf-7"), b"<a/>", 9),
+            Err(Error::Unsupported("utf-7".into()))
+        );
+    }
+}
