@@ -6,6 +6,7 @@ pub mod material;
 mod name;
 mod private_key;
 pub mod signer;
+pub mod source;
 mod suitability;
 
 pub use fingerprint::{Fingerprint, NotAFingerprint};

@@ -1,6 +1,7 @@
 //! Certificates as they are read from sources: the facts that WS-Security and operators ask for.
 //! Whether a certificate is trusted is not asked here.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub struct Certificate(Arc<Facts>);
 
 struct Facts {
     der: Vec<u8>,
+    x509: X509,
     public_key: PKey<Public>,
     fingerprint: Fingerprint,
     thumbprint: [u8; 20],
@@ -61,10 +63,12 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(CertificateError(format!("{} bytes follow it", rest.len())));
         }
+        let x509 = X509::from_der(der).map_err(malformed)?;
         let key_usage = parsed.key_usage().map_err(malformed)?;
         Ok(Self(Arc::new(Facts {
             der: der.to_vec(),
-            public_key: public_key(der).map_err(malformed)?,
+            public_key: x509.public_key().map_err(malformed)?,
+            x509,
             fingerprint: Fingerprint::of(der),
             thumbprint: thumbprint(der)?,
             issuer: rfc4514(parsed.issuer()),
@@ -126,6 +130,13 @@ impl Certificate {
         self.0.self_issued
     }
 
+    /// Names and signature say so. Several authorities can have one name.
+    pub(super) fn is_issued_by(&self, issuer: &Self) -> bool {
+        let (x509, key) = (&self.0.x509, issuer.public_key());
+        let names = x509.issuer_name().try_cmp(issuer.0.x509.subject_name());
+        self != issuer && matches!(names, Ok(Ordering::Equal)) && x509.verify(key).unwrap_or(false)
+    }
+
     /// First instant of validity.
     #[must_use]
     pub fn not_before(&self) -> OffsetDateTime {
@@ -165,10 +176,6 @@ impl fmt::Debug for Certificate {
 
 fn malformed(error: impl fmt::Display) -> CertificateError {
     CertificateError(error.to_string())
-}
-
-fn public_key(der: &[u8]) -> Result<PKey<Public>, ErrorStack> {
-    X509::from_der(der)?.public_key()
 }
 
 fn thumbprint(der: &[u8]) -> Result<[u8; 20], CertificateError> {

@@ -5,4 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod certificates;
 mod configuration;
+mod key_sources;
+mod support;

@@ -1,0 +1,4 @@
+//! What the tests have in common.
+
+pub(crate) mod clock;
+pub(crate) mod tool;
