@@ -1,6 +1,7 @@
 //! One binary for all integration tests, which saves link time; a topic a module.
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
