@@ -1,5 +1,8 @@
 //! Namespace names and algorithm URIs, spelled once (WSS 1.1.1, XML Signature 1.1, RFC 9231).
 
+use super::profile::DigestAlgorithm;
+use crate::keys::SignatureAlgorithm;
+
 /// SOAP 1.1 envelope.
 pub const SOAP11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 /// SOAP 1.2 envelope.
@@ -36,3 +39,39 @@ pub const X509_SKI: &str =
 /// `ValueType` of a SHA-1 thumbprint.
 pub const THUMBPRINT_SHA1: &str =
     "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#ThumbprintSHA1";
+/// Inclusive C14N 1.0 and 1.1, without and with comments.
+pub const INCLUSIVE_C14N: [&str; 4] = [
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
+    "http://www.w3.org/2006/12/xml-c14n11",
+    "http://www.w3.org/2006/12/xml-c14n11#WithComments",
+];
+
+/// `SignatureMethod/@Algorithm` (XML Signature 1.1, section 6.4; RFC 9231, section 2.3).
+#[must_use]
+pub const fn signature_algorithm(algorithm: SignatureAlgorithm) -> &'static str {
+    match algorithm {
+        SignatureAlgorithm::RsaSha1 => "http://www.w3.org/2000/09/xmldsig#rsa-sha1",
+        SignatureAlgorithm::RsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+        SignatureAlgorithm::RsaSha384 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384",
+        SignatureAlgorithm::RsaSha512 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
+        SignatureAlgorithm::RsaPssSha256 => "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1",
+        SignatureAlgorithm::RsaPssSha384 => "http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1",
+        SignatureAlgorithm::RsaPssSha512 => "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1",
+        SignatureAlgorithm::EcdsaSha256 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+        SignatureAlgorithm::EcdsaSha384 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+        SignatureAlgorithm::EcdsaSha512 => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
+        SignatureAlgorithm::Ed25519 => "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519",
+    }
+}
+
+/// `DigestMethod/@Algorithm` (XML Signature 1.1, section 6.2; RFC 9231, section 2.1).
+#[must_use]
+pub const fn digest_algorithm(algorithm: DigestAlgorithm) -> &'static str {
+    match algorithm {
+        DigestAlgorithm::Sha1 => "http://www.w3.org/2000/09/xmldsig#sha1",
+        DigestAlgorithm::Sha256 => "http://www.w3.org/2001/04/xmlenc#sha256",
+        DigestAlgorithm::Sha384 => "http://www.w3.org/2001/04/xmldsig-more#sha384",
+        DigestAlgorithm::Sha512 => "http://www.w3.org/2001/04/xmlenc#sha512",
+    }
+}
