@@ -11,10 +11,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod check;
+pub mod password;
+pub mod profile_flags;
+pub mod sign;
 
 /// Signs outbound SOAP messages with WS-Security and exchanges the signing key with no downtime.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -23,6 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Sign(Box<sign::Args>),
 }
 
 /// Runs the command that the arguments name.
@@ -30,6 +34,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
+        Command::Sign(args) => sign::run(*args),
     };
     result.unwrap_or_else(|error| error.report())
 }

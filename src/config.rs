@@ -21,7 +21,8 @@ mod reader;
 mod route;
 mod value;
 
-pub use alias::{Activation, AliasConfig, Source};
+pub use alias::{Activation, AliasConfig};
+pub use embedded::{FirstStartError, make_demo_keys};
 pub use error::{ConfigError, ConfigErrors};
 pub use listeners::{AdminConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
@@ -64,10 +65,20 @@ impl Config {
     /// # Errors
     /// With every mistake in it.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigErrors> {
-        Document::read(text, file, Self::from_table)
+        let mut aliases = BTreeMap::new();
+        Document::read(text, file, |root| {
+            aliases = root.named("alias", AliasConfig::from_table);
+            Self::from_table(root, &aliases)
+        })
+        .map_err(|mistakes| {
+            let right = aliases
+                .into_iter()
+                .filter_map(|(name, alias)| Some((name, alias?)));
+            ConfigErrors::new(mistakes, right.collect())
+        })
     }
 
-    fn from_table(root: &mut Table<'_>) -> Option<Self> {
+    fn from_table(root: &mut Table<'_>, aliases: &BTreeMap<String, Option<AliasConfig>>) -> Option<Self> {
         let state = root.section("state", |state| {
             state
                 .optional("directory", value::path)
@@ -76,18 +87,17 @@ impl Config {
         let proxy = root.section("proxy", ProxyConfig::from_table);
         let admin = root.section("admin", |admin| AdminConfig::from_table(admin, &state));
         let log = root.section("log", LogConfig::from_table);
-        let aliases = root.named("alias", AliasConfig::from_table);
         let mut profiles = root.named("profile", profile::from_table);
         profiles
             .entry(defaults::PROFILE.to_owned())
             .or_insert_with(|| Some(Profile::default()));
-        let routes = route::all(root, &aliases, &profiles);
+        let routes = route::all(root, aliases, &profiles);
         Some(Self {
             proxy,
             admin,
             state,
             log,
-            aliases: complete(aliases)?,
+            aliases: complete(aliases.clone())?,
             profiles: complete(profiles)?,
             routes: routes?,
         })

@@ -1,10 +1,10 @@
 //! `[alias.NAME]`: a signing identity; its keys come and go.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::{Table, Value};
 use super::{defaults, not_yet, value};
+use crate::keys::source::Source;
 use crate::spelling::vocabulary;
 
 /// A signing identity.
@@ -16,27 +16,8 @@ pub struct AliasConfig {
     pub retention: Duration,
     /// When a pending key becomes the active one.
     pub activate: Activation,
-}
-
-/// Where an alias's keys come from. Read at start; a fingerprint that is known changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A PKCS#12 file.
-    Pkcs12 {
-        /// The file.
-        path: PathBuf,
-        /// Holds its password.
-        password_file: PathBuf,
-        /// Friendly name of the entry, where there are several.
-        entry: Option<String>,
-    },
-    /// PEM files; both may be the same.
-    Pem {
-        /// Certificate, then its chain.
-        certificate: PathBuf,
-        /// Private key.
-        private_key: PathBuf,
-    },
+    /// The line to name when its keys are wrong.
+    pub line: usize,
 }
 
 vocabulary! {
@@ -58,47 +39,60 @@ impl AliasConfig {
         let activate = table
             .optional("activate", activation)
             .unwrap_or(Activation::Manual);
+        let line = table.line_of("source");
         let described = table.has("source");
-        let source = table.optional_section("source", Source::from_table);
+        let source = table.optional_section("source", source);
         // A source that is there and wrong has been reported; it must not read as "no source".
         (source.is_some() || !described).then_some(Self {
             source,
             retention,
             activate,
+            line,
         })
     }
 }
 
-impl Source {
-    fn from_table(table: &mut Table<'_>) -> Option<Self> {
-        let (pkcs12, pem) = (
-            table.has("pkcs12"),
-            table.has("certificate") || table.has("private_key"),
-        );
-        if pkcs12 == pem {
-            table.report(SOURCE.to_owned());
+fn source(table: &mut Table<'_>) -> Option<Source> {
+    match (
+        table.has("pkcs12"),
+        table.has("certificate") || table.has("private_key"),
+    ) {
+        (true, false) => pkcs12(table),
+        (false, true) => pem(table),
+        _ => {
+            table.refuse(
+                &["pkcs12", "password_file", "entry", "certificate", "private_key"],
+                SOURCE,
+            );
+            None
         }
-        if pem {
-            let certificate = table.required("certificate", "\"tls.crt\"", value::path);
-            let private_key = table.required("private_key", "\"tls.key\"", value::path);
-            return Some(Self::Pem {
-                certificate: certificate?,
-                private_key: private_key?,
-            });
-        }
-        let path = table.optional("pkcs12", value::path);
-        let password_file = table.required("password_file", "\"keys/orders.password\"", value::path);
-        let entry = table.optional("entry", |entry| value::text(entry).map(str::to_owned));
-        Some(Self::Pkcs12 {
-            path: path?,
-            password_file: password_file?,
-            entry,
-        })
     }
 }
 
 const SOURCE: &str = "source is either { pkcs12 = \"…\", password_file = \"…\" } \
     or { certificate = \"…\", private_key = \"…\" }";
+
+fn pkcs12(table: &mut Table<'_>) -> Option<Source> {
+    let path = table.optional("pkcs12", value::path);
+    let password_file = table.required("password_file", "\"keys/orders.password\"", value::path);
+    let entry = table.optional("entry", |entry| value::text(entry).map(str::to_owned));
+    Some(Source::Pkcs12 {
+        path: path?,
+        password_file: password_file?,
+        entry,
+    })
+}
+
+fn pem(table: &mut Table<'_>) -> Option<Source> {
+    let certificate = table.required("certificate", "\"tls.crt\"", value::path);
+    let private_key = table.required("private_key", "\"tls.key\"", value::path);
+    let password_file = table.optional("password_file", value::path);
+    Some(Source::Pem {
+        certificate: certificate?,
+        private_key: private_key?,
+        password_file,
+    })
+}
 
 fn strategy(value: &Value<'_>) -> Result<(), String> {
     let strategy = value::text(value)?;

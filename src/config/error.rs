@@ -1,8 +1,11 @@
 //! What is wrong with a configuration, in sentences for whoever wrote it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use super::AliasConfig;
 
 /// One mistake: where, what, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,31 +29,36 @@ impl fmt::Display for ConfigError {
 
 /// Every mistake of one configuration, by line; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors(Vec<ConfigError>);
+pub struct ConfigErrors {
+    mistakes: Vec<ConfigError>,
+    /// The aliases that are right nonetheless, so that `check` can look at their keys in the same run.
+    pub aliases: BTreeMap<String, AliasConfig>,
+}
 
 impl ConfigErrors {
-    pub(super) fn new(mut errors: Vec<ConfigError>) -> Self {
-        errors.sort_by_key(|error| error.line);
-        Self(errors)
+    pub(super) fn new(mut mistakes: Vec<ConfigError>, aliases: BTreeMap<String, AliasConfig>) -> Self {
+        mistakes.sort_by_key(|mistake| mistake.line);
+        Self { mistakes, aliases }
     }
 
     pub(super) fn unreadable(file: &Path, error: &io::Error) -> Self {
-        Self(vec![ConfigError {
+        let mistake = ConfigError {
             file: file.to_owned(),
             line: None,
             sentence: format!("cannot read the configuration file: {error}"),
-        }])
+        };
+        Self::new(vec![mistake], BTreeMap::new())
     }
 
     /// The mistakes, by line.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
-        self.0.iter()
+        self.mistakes.iter()
     }
 }
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
+        for (index, error) in self.mistakes.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, ConfigErrors};
+use super::error::ConfigError;
 use super::not_yet;
 use super::value::check_name;
 
@@ -26,7 +26,7 @@ impl<'i> Document<'i> {
         text: &'i str,
         file: &'i Path,
         read: impl FnOnce(&mut Table<'_>) -> Option<T>,
-    ) -> Result<T, ConfigErrors> {
+    ) -> Result<T, Vec<ConfigError>> {
         let document = Self {
             text,
             file,
@@ -55,7 +55,7 @@ impl<'i> Document<'i> {
         let errors = document.errors.into_inner();
         match value {
             Some(value) if errors.is_empty() => Ok(value),
-            _ => Err(ConfigErrors::new(errors)),
+            _ => Err(errors),
         }
     }
 
@@ -221,16 +221,24 @@ impl<'d> Table<'d> {
 
     /// Reports a mistake of `key` that only shows beside other keys.
     pub(super) fn report_at(&self, key: &'static str, sentence: &str) {
-        let span = self
-            .entries
-            .and_then(|entries| entries.get(key))
-            .map_or_else(|| self.span.clone(), Spanned::span);
-        self.document.report(span, format!("{key}: {sentence}"));
+        self.document
+            .report(self.span_of(key), format!("{key}: {sentence}"));
+    }
+
+    /// The line of `key`, or of the table where the key is absent.
+    pub(super) fn line_of(&self, key: &'static str) -> usize {
+        self.document.line(self.span_of(key).start)
     }
 
     /// Reports a mistake of the table as a whole.
     pub(super) fn report(&self, sentence: String) {
         self.document.report(self.span.clone(), sentence);
+    }
+
+    /// Reports a table whose `keys` do not go together; none of them is unknown.
+    pub(super) fn refuse(&mut self, keys: &[&'static str], sentence: &str) {
+        self.asked.extend(keys);
+        self.report(sentence.to_owned());
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -240,6 +248,11 @@ impl<'d> Table<'d> {
     /// A path relative to the document.
     pub(super) fn relative(&self, path: &str) -> PathBuf {
         self.document.relative(path)
+    }
+
+    fn span_of(&self, key: &'static str) -> Range<usize> {
+        let value = self.entries.and_then(|entries| entries.get(key));
+        value.map_or_else(|| self.span.clone(), Spanned::span)
     }
 
     fn ask(&mut self, key: &'static str) -> Option<Value<'d>> {

@@ -32,6 +32,8 @@ pub struct RouteConfig {
     pub timeouts: Timeouts,
     /// Status of our own faults.
     pub fault_status: FaultStatus,
+    /// The line to name when it does not fit its alias's key.
+    pub line: usize,
 }
 
 /// Trust and identity towards an `https` receiver.
@@ -118,6 +120,7 @@ pub(super) fn all(
             receiver_tls,
             timeouts,
             fault_status,
+            line: table.line_of("name"),
         })
     };
     let routes = root.each("route", read);

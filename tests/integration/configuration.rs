@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use countersign::config::{Activation, Config, FaultStatus, LogFormat, LogLevel, Source};
+use countersign::config::{Activation, Config, FaultStatus, LogFormat, LogLevel};
 use countersign::keys::SignatureAlgorithm;
+use countersign::keys::source::Source;
 use countersign::wss::Profile;
 use countersign::wss::profile::{KeyIdentifier, Layout, Part};
 
@@ -365,6 +366,37 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
+fn the_example_is_right_with_its_comments_and_without() {
+    let example = include_str!("../../config/countersign.toml");
+    let setting = |line: &str| {
+        line.split_once(" = ")
+            .is_some_and(|(key, _)| !key.contains([' ', '.', '`', ':']))
+    };
+    let uncommented: String = example
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ")
+                .filter(|rest| setting(rest))
+                .unwrap_or(line)
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+
+    let (short, full) = (parse(example), parse(&uncommented));
+
+    assert!(
+        uncommented.len() + 30 * 2 < example.len(),
+        "most settings stand there as comments"
+    );
+    assert_eq!(short.proxy, full.proxy);
+    assert_eq!(short.log, full.log);
+    assert_eq!(short.profiles["default"], full.profiles["default"]);
+    assert_eq!(short.routes[0].timeouts, full.routes[0].timeouts);
+    assert_eq!(full.profiles["dotnet"].actor.as_deref(), Some("…"));
+    assert!(full.routes[0].receiver_tls.client.is_some());
+}
+
+#[test]
 fn the_embedded_default_is_right() {
     let config = Config::embedded().unwrap();
 
@@ -374,6 +406,7 @@ fn the_embedded_default_is_right() {
     let pem = Source::Pem {
         certificate: "state/demo.pem".into(),
         private_key: "state/demo.pem".into(),
+        password_file: None,
     };
     assert_eq!(config.aliases["demo"].source, Some(pem));
 }
