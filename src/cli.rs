@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod canonicalize;
 pub mod check;
 pub mod password;
 pub mod profile_flags;
@@ -25,6 +26,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Canonicalize(canonicalize::Args),
     Check(check::Args),
     Sign(Box<sign::Args>),
 }
@@ -33,6 +35,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Canonicalize(args) => canonicalize::run(args),
         Command::Check(args) => check::run(&args),
         Command::Sign(args) => sign::run(*args),
     };

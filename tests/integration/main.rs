@@ -2,10 +2,12 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test fails by panicking"
+    reason = "a test fails by panicking and says what it leaves out"
 )]
 
+mod canonicalization_vectors;
 mod certificates;
 mod configuration;
 mod key_sources;

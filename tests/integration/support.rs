@@ -1,4 +1,5 @@
 //! What the tests have in common.
 
 pub(crate) mod clock;
+pub(crate) mod corpus;
 pub(crate) mod tool;
