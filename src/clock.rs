@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Tells the time, in UTC.
 #[derive(Clone)]
@@ -35,4 +36,10 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock")
     }
+}
+
+/// A time as people and JSON read it.
+#[must_use]
+pub fn rfc3339(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }

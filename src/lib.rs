@@ -10,6 +10,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod event;
 pub mod keys;
 pub mod metrics;
 pub mod proxy;

@@ -17,6 +17,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::fingerprint::Fingerprint;
 use super::name::rfc4514;
 use super::private_key::PrivateKey;
+use crate::clock::rfc3339;
 
 /// What a source gives: a private key, its certificate, and what leads from there to a root.
 pub struct KeyMaterial {
@@ -52,6 +53,17 @@ struct Facts {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a valid X.509 certificate: {0}")]
 pub struct CertificateError(String);
+
+/// Outside the validity of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotValid {
+    /// Before it.
+    #[error("is not valid before {}", rfc3339(*.0))]
+    Early(OffsetDateTime),
+    /// After it.
+    #[error("expired on {}", rfc3339(*.0))]
+    Expired(OffsetDateTime),
+}
 
 impl Certificate {
     /// Reads exactly one certificate.
@@ -147,6 +159,18 @@ impl Certificate {
     #[must_use]
     pub fn not_after(&self) -> OffsetDateTime {
         self.0.not_after
+    }
+
+    /// # Errors
+    /// When `now` is outside its validity.
+    pub fn check_validity(&self, now: OffsetDateTime) -> Result<(), NotValid> {
+        if now < self.not_before() {
+            return Err(NotValid::Early(self.not_before()));
+        }
+        if now > self.not_after() {
+            return Err(NotValid::Expired(self.not_after()));
+        }
+        Ok(())
     }
 
     /// Its key usage, if there is one, permits digital signatures (RFC 5280, section 4.2.1.3).

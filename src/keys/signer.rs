@@ -184,6 +184,11 @@ impl Signer {
         self.private_key.sign(algorithm, message)
     }
 
+    /// Asks again, as before every activation, whether it may sign at `now` and does.
+    pub(super) fn check(&self, now: OffsetDateTime) -> Result<(), KeyRefused> {
+        suitability::check(&self.private_key, &self.certificate, now)
+    }
+
     /// Counts one message signed with it.
     pub fn record_use(&self, now: OffsetDateTime) {
         self.uses.fetch_add(1, Ordering::Relaxed);

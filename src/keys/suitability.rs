@@ -10,8 +10,10 @@ use openssl::sign::{RsaPssSaltlen, Verifier};
 use time::OffsetDateTime;
 
 use super::Certificate;
+use super::material::NotValid;
 use super::private_key::{PrivateKey, message_digest};
 use super::signer::{KeyType, Scheme, SignatureAlgorithm};
+use crate::clock::rfc3339;
 
 /// NIST SP 800-131A: shorter moduli no longer sign.
 const LEAST_RSA_BITS: usize = 2048;
@@ -28,7 +30,7 @@ pub enum KeyRefused {
         subject: String,
     },
     /// The certificate has expired.
-    #[error("the certificate of {subject} expired on {not_after}: import a key with a valid certificate")]
+    #[error("the certificate of {subject} expired on {}: import a key with a valid one", rfc3339(*.not_after))]
     Expired {
         /// Of the certificate.
         subject: String,
@@ -76,11 +78,9 @@ pub(super) fn check(
     if !certificate.may_sign() {
         return Err(KeyRefused::UsageForbidsSigning { subject: subject() });
     }
-    if now > certificate.not_after() {
-        return Err(KeyRefused::Expired {
-            subject: subject(),
-            not_after: certificate.not_after(),
-        });
+    if let Err(NotValid::Expired(not_after)) = certificate.check_validity(now) {
+        let subject = subject();
+        return Err(KeyRefused::Expired { subject, not_after });
     }
     if !trial_verifies(key, certificate) {
         return Err(KeyRefused::TrialFailed { subject: subject() });
