@@ -1,17 +1,36 @@
 //! WS-Security without HTTP: bytes in, [`SignedMessage`] out.
+//!
+//! A message is read as it arrives ([`MessageReader`]): scanned, its parts digested, the place of the header
+//! found. Signing it ([`Protection::sign`]) is one synchronous call with one key. Its own bytes are
+//! shared from the first to the last, never copied or changed.
+
+mod envelope;
+mod error;
+mod key_reference;
+pub mod names;
+pub mod profile;
+mod reference;
+mod security_header;
+mod signature;
+mod timestamp;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-pub mod names;
-pub mod profile;
-
+pub use error::{MessageError, MessageErrorKind, SignError};
 pub use profile::Profile;
 
-use crate::keys::Signer;
-use crate::xml::{Limits, Position};
+use crate::keys::{SignatureAlgorithm, Signer};
+use crate::xml::Limits;
+use crate::xml::encoding::Decoder;
+use crate::xml::scan::Scanner;
+use crate::xml::splice::splice;
+use envelope::{Envelope, Outline};
+use error::Refusal;
+use key_reference::KeyReference;
 
 /// The two SOAP versions, told by the Envelope's namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,43 +41,57 @@ pub enum SoapVersion {
     Soap12,
 }
 
-/// Why a message is refused; the sender's fault, in a sentence for the sender.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{sentence}")]
-pub struct MessageError {
-    /// What kind of refusal; decides the status.
-    pub kind: MessageErrorKind,
-    /// Where, when it can be told.
-    pub position: Option<Position>,
-    /// What is wrong and what to do, position included.
-    pub sentence: String,
-}
+impl SoapVersion {
+    /// The Envelope's namespace name.
+    #[must_use]
+    pub const fn namespace(self) -> &'static str {
+        match self {
+            Self::Soap11 => names::SOAP11,
+            Self::Soap12 => names::SOAP12,
+        }
+    }
 
-/// What the caller does about a [`MessageError`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MessageErrorKind {
-    /// 400.
-    Malformed,
-    /// 415: an encoding or media type that is not served.
-    UnsupportedEncoding,
-}
+    /// The attribute that says whom a header block is for (SOAP 1.1, section 4.2.2; SOAP 1.2 part 1, section 5.2.2).
+    const fn actor(self) -> &'static str {
+        match self {
+            Self::Soap11 => "actor",
+            Self::Soap12 => "role",
+        }
+    }
 
-/// Signing failed for a reason that is ours.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct SignError(pub String);
+    /// How `mustUnderstand` says yes.
+    const fn true_word(self) -> &'static str {
+        match self {
+            Self::Soap11 => "1",
+            Self::Soap12 => "true",
+        }
+    }
+}
 
 /// How one route's messages are protected: a profile, and what is prepared once for each key.
 pub struct Protection {
-    profile: Profile,
+    profile: Arc<Profile>,
+    limits: Limits,
+    /// For the key that signed last; it changes with the key.
+    prepared: ArcSwapOption<Prepared>,
+}
+
+/// The parts of a header that are the same in every message of one key and profile.
+struct Prepared {
+    signer: Arc<Signer>,
+    algorithm: SignatureAlgorithm,
+    key_reference: KeyReference,
 }
 
 impl Protection {
     /// For the profile.
     #[must_use]
     pub fn new(profile: Profile, limits: Limits) -> Arc<Self> {
-        let _ = limits;
-        Arc::new(Self { profile })
+        Arc::new(Self {
+            profile: Arc::new(profile),
+            limits,
+            prepared: ArcSwapOption::empty(),
+        })
     }
 
     /// The profile.
@@ -69,29 +102,62 @@ impl Protection {
 
     /// Begins to read one message. `charset` is the Content-Type's parameter, if it has one.
     #[must_use]
-    pub fn read(self: &Arc<Self>, charset: Option<&str>) -> MessageReader {
-        let _ = charset;
-        todo!()
+    pub fn read(&self, charset: Option<&str>) -> MessageReader {
+        MessageReader {
+            decoder: Decoder::new(charset),
+            scanner: Scanner::new(self.limits),
+            envelope: Envelope::new(Arc::clone(&self.profile)),
+            segments: Vec::new(),
+        }
     }
 
     /// Signs with exactly this key. Synchronous and, for RSA, milliseconds long: call it off the
     /// threads that move bytes.
     ///
     /// # Errors
-    /// When the key cannot serve the profile (no such algorithm, no SKI, …) or refuses to sign.
+    /// When the key cannot serve the profile (no such algorithm, …) or refuses to sign, or the message's own
+    /// Timestamp has expired.
     pub fn sign(
         &self,
         message: &PlainMessage,
         signer: &Arc<Signer>,
         now: OffsetDateTime,
     ) -> Result<SignedMessage, SignError> {
-        let _ = (message, signer, now);
-        todo!()
+        let prepared = self.prepared(signer)?;
+        let edits = security_header::edits(&message.outline, &self.profile, &prepared, now)?;
+        Ok(SignedMessage {
+            segments: splice(&message.segments, &edits),
+        })
+    }
+
+    fn prepared(&self, signer: &Arc<Signer>) -> Result<Arc<Prepared>, SignError> {
+        if let Some(prepared) = self
+            .prepared
+            .load_full()
+            .filter(|prepared| Arc::ptr_eq(&prepared.signer, signer))
+        {
+            return Ok(prepared);
+        }
+        let prepared = Arc::new(Prepared {
+            signer: Arc::clone(signer),
+            algorithm: self
+                .profile
+                .signature_algorithm
+                .unwrap_or_else(|| signer.key_type().auto()),
+            key_reference: KeyReference::prepare(&self.profile, signer)?,
+        });
+        self.prepared.store(Some(Arc::clone(&prepared)));
+        Ok(prepared)
     }
 }
 
 /// Reads one plain message as its bytes arrive.
-pub struct MessageReader {}
+pub struct MessageReader {
+    decoder: Decoder,
+    scanner: Scanner,
+    envelope: Envelope,
+    segments: Vec<Bytes>,
+}
 
 impl MessageReader {
     /// Takes the next bytes of the message; keeps them without copying.
@@ -99,39 +165,79 @@ impl MessageReader {
     /// # Errors
     /// As soon as the message can no longer be a SOAP message that we sign.
     pub fn feed(&mut self, chunk: Bytes) -> Result<(), MessageError> {
-        let _ = chunk;
-        todo!()
+        let text = self.decoder.decode(chunk)?;
+        self.take(text)
     }
 
     /// The SOAP version, once the Envelope's start tag has been read.
     #[must_use]
     pub fn soap_version(&self) -> Option<SoapVersion> {
-        todo!()
+        self.envelope.version()
     }
 
     /// The message is complete.
     ///
     /// # Errors
     /// When something is missing.
-    pub fn finish(self) -> Result<PlainMessage, MessageError> {
-        todo!()
+    pub fn finish(mut self) -> Result<PlainMessage, MessageError> {
+        let text = self.decoder.finish()?;
+        self.take(text)?;
+        self.scanner
+            .finish()
+            .map_err(|error| Refusal::from(error).at(&self.segments))?;
+        let outline = self
+            .envelope
+            .finish()
+            .map_err(|refusal| refusal.at(&self.segments))?;
+        Ok(PlainMessage {
+            segments: self.segments,
+            outline,
+            transcoded: self.decoder.transcodes(),
+            disagreement: self.decoder.disagreement().map(str::to_owned),
+        })
+    }
+
+    fn take(&mut self, text: Bytes) -> Result<(), MessageError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let result = self.scanner.feed(&text, &mut self.envelope);
+        self.segments.push(text);
+        result.map_err(|refusal| refusal.at(&self.segments))
     }
 }
 
 /// A whole, well-formed SOAP message, not signed yet. It cannot be forwarded.
-pub struct PlainMessage {}
+pub struct PlainMessage {
+    segments: Vec<Bytes>,
+    outline: Outline,
+    transcoded: bool,
+    disagreement: Option<String>,
+}
 
 impl PlainMessage {
     /// It arrived in another encoding and is in UTF-8 now.
     #[must_use]
     pub fn transcoded(&self) -> bool {
-        todo!()
+        self.transcoded
+    }
+
+    /// That byte order mark, charset and XML declaration disagree, in a sentence for the log.
+    #[must_use]
+    pub fn encoding_disagreement(&self) -> Option<&str> {
+        self.disagreement.as_deref()
+    }
+
+    /// The Body has a signature of its own with inclusive C14N, which our declaration of wsu on the Body may break.
+    #[must_use]
+    pub fn breaks_inner_signature(&self) -> bool {
+        self.outline.breaks_inner_signature
     }
 
     /// Its SOAP version.
     #[must_use]
     pub fn soap_version(&self) -> SoapVersion {
-        todo!()
+        self.outline.version
     }
 }
 

@@ -23,6 +23,36 @@ pub struct Position {
     pub column: u64,
 }
 
+impl Position {
+    /// The place so many bytes into a document, which is given in pieces and may end before.
+    #[must_use]
+    pub fn of<'a>(document: impl IntoIterator<Item = &'a [u8]>, offset: u64) -> Self {
+        let before = document
+            .into_iter()
+            .flatten()
+            .zip(0..offset)
+            .map(|(byte, _)| *byte);
+        let mut position = Self { line: 1, column: 1 };
+        let mut last = 0;
+        for byte in before {
+            match byte {
+                b'\n' if last == b'\r' => {}
+                b'\n' | b'\r' => {
+                    position = Self {
+                        line: position.line + 1,
+                        column: 1,
+                    }
+                }
+                // The following bytes of a character count nothing.
+                0x80..=0xBF => {}
+                _ => position.column += 1,
+            }
+            last = byte;
+        }
+        position
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)

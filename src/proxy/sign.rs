@@ -78,9 +78,7 @@ impl Signing {
             drop(core); // held to the end of the work, even if nobody waits for it any more
             signed
         });
-        let signed = signed
-            .await
-            .map_err(|_| SignError("signing stopped".to_owned()))??;
+        let signed = signed.await.map_err(|_| SignError::Stopped)??;
 
         self.record(&route.alias, &route.protection, &signer, now, begun);
         exchange.signed_with(signer.certificate().fingerprint());

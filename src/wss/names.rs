@@ -7,6 +7,8 @@ use crate::keys::SignatureAlgorithm;
 pub const SOAP11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 /// SOAP 1.2 envelope.
 pub const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
+/// SOAP 1.2's role of whoever the message is for in the end; the same as none.
+pub const ULTIMATE_RECEIVER: &str = "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver";
 /// WS-Security extension elements.
 pub const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 /// WS-Security 1.1 extension elements.

@@ -1,0 +1,451 @@
+//! Finds its way through a SOAP message while it is scanned: where the Security header goes, which parts are
+//! signed and what their digests are. Refuses what no SOAP message is.
+
+mod ids;
+mod outline;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub(super) use outline::{Opening, Outline, Place};
+
+use super::SoapVersion;
+use super::error::{Reason, Refusal};
+use super::names::{self, DS, SOAP11, SOAP12, WSA, WSA_2004, WSSE, WSU};
+use super::profile::{ExistingSecurityHeader, InnerSignature, Layout, Part, ProcessingInstructions, Profile};
+use super::reference::{Digest, PrefixList, Reference, Transform, new_id};
+use crate::xml::canonical::{Canonicalizer, Comments};
+use crate::xml::namespace::{Namespaces, Prefix};
+use crate::xml::scan::{Amendment, EndTag, Event, Handler, Piece, StartTag};
+use crate::xml::splice::Edit;
+use ids::Ids;
+
+/// Depths of what SOAP and WS-Security name; the Envelope's is 1.
+mod depth {
+    pub(super) const ENVELOPE: usize = 1;
+    pub(super) const HEADER_OR_BODY: usize = 2;
+    pub(super) const BLOCK: usize = 3;
+    pub(super) const IN_SECURITY: usize = 4;
+    pub(super) const IN_TIMESTAMP: usize = 5;
+}
+
+/// A message on its way through the scanner.
+pub(super) struct Envelope {
+    profile: Arc<Profile>,
+    version: Option<SoapVersion>,
+    /// The Envelope's prefix.
+    prefix: String,
+    inside: Inside,
+    header_seen: bool,
+    body_seen: bool,
+    place: Option<Place>,
+    /// In scope at `place`.
+    namespaces: Option<Namespaces>,
+    edits: Vec<Edit>,
+    references: Vec<Reference>,
+    /// The part that the tag at hand begins, by its id.
+    begun: Option<String>,
+    part: Option<OpenPart>,
+    ids: Ids,
+    security: Security,
+    timestamp: Option<Timestamp>,
+    /// The Body gets a declaration of wsu that nothing in scope had before.
+    body_declares_wsu: bool,
+    inner_signature: bool,
+}
+
+/// Which child of the Envelope is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Header,
+    Body,
+    Other,
+}
+
+/// A part whose canonical octets are being digested.
+struct OpenPart {
+    id: String,
+    list: PrefixList,
+    canonicalizer: Canonicalizer<Digest>,
+}
+
+/// The Security header that is for our actor, in the message as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Security {
+    None,
+    /// Open, and begun at this offset.
+    Open(u64),
+    Closed,
+}
+
+/// A Timestamp that the message already has in our Security header.
+#[derive(Default)]
+pub(super) struct Timestamp {
+    /// The text of its Expires.
+    pub(super) expires: Option<Vec<u8>>,
+    is_open: bool,
+    in_expires: bool,
+}
+
+impl Envelope {
+    pub(super) fn new(profile: Arc<Profile>) -> Self {
+        Self {
+            profile,
+            version: None,
+            prefix: String::new(),
+            inside: Inside::Other,
+            header_seen: false,
+            body_seen: false,
+            place: None,
+            namespaces: None,
+            edits: Vec::new(),
+            references: Vec::new(),
+            begun: None,
+            part: None,
+            ids: Ids::default(),
+            security: Security::None,
+            timestamp: None,
+            body_declares_wsu: false,
+            inner_signature: false,
+        }
+    }
+
+    /// Known from the Envelope's start tag on.
+    pub(super) fn version(&self) -> Option<SoapVersion> {
+        self.version
+    }
+
+    /// What was found, at the end of a well-formed document.
+    pub(super) fn finish(self) -> Result<Outline, Refusal> {
+        let (Some(version), Some(place), Some(namespaces), true) =
+            (self.version, self.place, self.namespaces, self.body_seen)
+        else {
+            return Err(Refusal {
+                offset: None,
+                reason: Reason::NoBody,
+            });
+        };
+        Ok(Outline {
+            version,
+            prefix: self.prefix,
+            place,
+            namespaces,
+            edits: self.edits,
+            references: self.references,
+            timestamp: self.timestamp,
+            breaks_inner_signature: self.inner_signature,
+        })
+    }
+
+    fn start_tag(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
+        match tag.depth {
+            depth::ENVELOPE => self.envelope(tag)?,
+            depth::HEADER_OR_BODY => self.child(tag)?,
+            depth::BLOCK if self.inside == Inside::Header && self.is_our_security(tag) => {
+                self.security_header(tag)?
+            }
+            depth::IN_SECURITY if self.is_in_kept_security() && tag.is(WSU, "Timestamp") => {
+                self.timestamp(tag)?
+            }
+            depth::IN_TIMESTAMP => self.expires(tag),
+            _ => {}
+        }
+        if self.inside == Inside::Body && self.body_declares_wsu {
+            self.look_for_inner_signature(tag)?;
+        }
+        let begins = self.begun.take();
+        if !self.is_being_replaced() {
+            self.ids
+                .meet(tag, begins.as_deref(), self.inside == Inside::Body)?;
+        }
+        if let Some(id) = begins {
+            self.open_part(id, tag);
+        }
+        if let Some(part) = &mut self.part {
+            part.canonicalizer.start_tag(tag);
+        }
+        Ok(())
+    }
+
+    fn envelope(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
+        self.version = match tag.local_name() {
+            b"Envelope" if tag.namespace() == SOAP11.as_bytes() => Some(SoapVersion::Soap11),
+            b"Envelope" if tag.namespace() == SOAP12.as_bytes() => Some(SoapVersion::Soap12),
+            _ => return refuse(tag, Reason::NoEnvelope),
+        };
+        self.prefix = String::from_utf8_lossy(tag.namespaces.text(tag.prefix)).into_owned();
+        self.place = Some(Place::NewHeader(tag.source.end()));
+        self.namespaces = Some(tag.namespaces.clone());
+        Ok(())
+    }
+
+    fn child(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
+        self.inside = match tag.local_name() {
+            b"Header" if self.is_soap(tag) && self.header_seen => return refuse(tag, Reason::TwoHeaders),
+            b"Header" if self.is_soap(tag) && self.body_seen => return refuse(tag, Reason::HeaderAfterBody),
+            b"Header" if self.is_soap(tag) => Inside::Header,
+            b"Body" if self.is_soap(tag) && self.body_seen => return refuse(tag, Reason::TwoBodies),
+            b"Body" if self.is_soap(tag) => Inside::Body,
+            _ => Inside::Other,
+        };
+        if self.inside == Inside::Header {
+            self.place = Some(Place::Header(Opening::of(tag)));
+            self.namespaces = Some(tag.namespaces.clone());
+        }
+        self.header_seen |= self.inside == Inside::Header;
+        self.body_seen |= self.inside == Inside::Body;
+        Ok(())
+    }
+
+    fn security_header(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
+        if self.security != Security::None {
+            return refuse(tag, Reason::TwoSecurityHeaders);
+        }
+        match self.profile.existing_security_header {
+            ExistingSecurityHeader::Reject => return refuse(tag, Reason::SecurityHeader),
+            ExistingSecurityHeader::Replace => {}
+            ExistingSecurityHeader::Extend => {
+                self.place = Some(Place::Security(Opening::of(tag)));
+                self.namespaces = Some(tag.namespaces.clone());
+            }
+        }
+        self.security = Security::Open(tag.source.start());
+        Ok(())
+    }
+
+    fn timestamp(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
+        match self.timestamp.replace(Timestamp {
+            is_open: true,
+            ..Timestamp::default()
+        }) {
+            Some(_) => refuse(tag, Reason::TwoTimestamps),
+            None => Ok(()),
+        }
+    }
+
+    fn expires(&mut self, tag: &StartTag<'_>) {
+        if let Some(timestamp) = self.timestamp.as_mut().filter(|timestamp| timestamp.is_open) {
+            timestamp.in_expires = timestamp.expires.is_none() && tag.is(WSU, "Expires");
+            if timestamp.in_expires {
+                timestamp.expires = Some(Vec::new());
+            }
+        }
+    }
+
+    /// An inner signature with inclusive C14N digests every namespace in scope, and wsu would be a new one.
+    fn look_for_inner_signature(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
+        let is_inclusive = |algorithm: &[u8]| {
+            names::INCLUSIVE_C14N
+                .iter()
+                .any(|known| known.as_bytes() == algorithm)
+        };
+        let says_how = tag.is(DS, "CanonicalizationMethod") || tag.is(DS, "Transform");
+        if says_how && tag.attribute("", "Algorithm").is_some_and(is_inclusive) {
+            if self.profile.inner_signature == InnerSignature::Reject {
+                return refuse(tag, Reason::InnerSignature);
+            }
+            self.inner_signature = true;
+        }
+        Ok(())
+    }
+
+    fn open_part(&mut self, id: String, tag: &StartTag<'_>) {
+        let is_visibly_used = |prefix: Prefix| {
+            let on_attribute = tag.attributes.iter().any(|attribute| attribute.prefix == prefix);
+            prefix == tag.prefix || (prefix != Prefix::NONE && on_attribute)
+        };
+        let list = PrefixList::of(
+            self.profile.inclusive_prefixes,
+            tag.namespaces,
+            tag.mark,
+            is_visibly_used,
+        );
+        let inclusive = list.prefixes(tag.namespaces);
+        let digest = Digest::new(self.profile.digest_algorithm);
+        let canonicalizer = Canonicalizer::new(digest, inclusive, Comments::Omitted);
+        self.part = Some(OpenPart {
+            id,
+            list,
+            canonicalizer,
+        });
+    }
+
+    fn end_tag(&mut self, tag: &EndTag<'_>) {
+        if self
+            .part
+            .as_mut()
+            .is_some_and(|part| part.canonicalizer.end_tag(tag))
+            && let Some(part) = self.part.take()
+        {
+            let digest = part.canonicalizer.finish(tag.source.buffer).finish();
+            let transform = Transform::Exclusive(part.list);
+            self.references.push(Reference {
+                id: part.id,
+                transform,
+                digest,
+            });
+        }
+        match (tag.depth, self.security) {
+            (depth::HEADER_OR_BODY, _) => self.inside = Inside::Other,
+            (depth::BLOCK, Security::Open(start)) => {
+                if self.profile.existing_security_header == ExistingSecurityHeader::Replace {
+                    self.edits.push(Edit::Cut(start..tag.source.end()));
+                }
+                self.security = Security::Closed;
+            }
+            (depth::IN_SECURITY, _) => self.end_in_security(tag),
+            _ => {}
+        }
+        if let Some(timestamp) = &mut self.timestamp {
+            timestamp.in_expires = false;
+        }
+    }
+
+    /// What signs an existing Timestamp stands after it (strict layout; .NET refuses it otherwise).
+    fn end_in_security(&mut self, tag: &EndTag<'_>) {
+        if let Some(timestamp) = self.timestamp.as_mut().filter(|timestamp| timestamp.is_open) {
+            timestamp.is_open = false;
+            if self.profile.layout != Layout::LaxTimestampLast {
+                self.place = Some(Place::Security(Opening::At(tag.source.end())));
+            }
+        }
+    }
+
+    fn text(&mut self, piece: &Piece<'_>) {
+        if let Some(part) = &mut self.part {
+            part.canonicalizer.piece(piece);
+        }
+        if let Some(Timestamp {
+            expires: Some(text),
+            in_expires: true,
+            ..
+        }) = &mut self.timestamp
+        {
+            text.extend_from_slice(piece.canonical());
+        }
+    }
+
+    fn processing_instruction(&mut self, piece: &Piece<'_>) -> Result<(), Refusal> {
+        if piece.depth > 0 && self.profile.processing_instructions == ProcessingInstructions::Reject {
+            return Err(Refusal {
+                offset: Some(piece.source.start()),
+                reason: Reason::ProcessingInstruction,
+            });
+        }
+        if let Some(part) = &mut self.part {
+            part.canonicalizer.piece(piece);
+        }
+        Ok(())
+    }
+
+    /// Whether the tag begins a part that the profile signs.
+    fn begins_part(&self, tag: &StartTag<'_>) -> bool {
+        let wanted = |part: &Part| match part {
+            Part::Body => {
+                tag.depth == depth::HEADER_OR_BODY && tag.local_name() == b"Body" && self.is_soap(tag)
+            }
+            Part::Timestamp => {
+                tag.depth == depth::IN_SECURITY && self.is_in_kept_security() && tag.is(WSU, "Timestamp")
+            }
+            Part::Token => false,
+            Part::Addressing => {
+                self.is_block(tag) && [WSA, WSA_2004].map(str::as_bytes).contains(&tag.namespace())
+            }
+            Part::Header { namespace, local } => self.is_block(tag) && tag.is(namespace, local),
+        };
+        tag.depth <= depth::IN_SECURITY && self.part.is_none() && self.profile.sign.iter().any(wanted)
+    }
+
+    /// A header block; never a Security header, which cannot hold its own signature's digest.
+    fn is_block(&self, tag: &StartTag<'_>) -> bool {
+        tag.depth == depth::BLOCK && self.inside == Inside::Header && !tag.is(WSSE, "Security")
+    }
+
+    fn is_soap(&self, tag: &StartTag<'_>) -> bool {
+        self.version
+            .is_some_and(|version| tag.namespace() == version.namespace().as_bytes())
+    }
+
+    /// For our actor or role; an absent one, an empty one and SOAP 1.2's `ultimateReceiver` are one.
+    fn is_our_security(&self, tag: &StartTag<'_>) -> bool {
+        let Some(version) = self.version else { return false };
+        let ultimate = |actor: &[u8]| actor.is_empty() || actor == names::ULTIMATE_RECEIVER.as_bytes();
+        let actor = tag.attribute(version.namespace(), version.actor()).unwrap_or(b"");
+        let ours = self.profile.actor.as_deref().unwrap_or("").as_bytes();
+        tag.is(WSSE, "Security") && (actor == ours || (ultimate(actor) && ultimate(ours)))
+    }
+
+    fn is_in_kept_security(&self) -> bool {
+        matches!(self.security, Security::Open(_)) && !self.is_being_replaced()
+    }
+
+    fn is_being_replaced(&self) -> bool {
+        matches!(self.security, Security::Open(_))
+            && self.profile.existing_security_header == ExistingSecurityHeader::Replace
+    }
+}
+
+impl Handler for Envelope {
+    type Error = Refusal;
+
+    /// A part needs an id: its own `wsu:Id`, or a new one.
+    fn amend(&mut self, tag: &StartTag<'_>) -> Result<Option<Amendment>, Refusal> {
+        if !self.begins_part(tag) {
+            return Ok(None);
+        }
+        if let Some(own) = tag.attribute(WSU, "Id") {
+            self.begun = Some(self.ids.name(own, tag)?);
+            return Ok(None);
+        }
+        let id = new_id("id").map_err(|error| Refusal {
+            offset: None,
+            reason: Reason::NoRandomness(error),
+        })?;
+        let bound = tag
+            .namespaces
+            .prefix_of(WSU.as_bytes())
+            .map(|prefix| String::from_utf8_lossy(prefix).into_owned());
+        let declare = bound.is_none().then_some(WSU);
+        let prefix = bound.unwrap_or_else(|| tag.namespaces.unused_prefix("wsu"));
+        let declaration = declare.map_or_else(String::new, |name| format!(r#" xmlns:{prefix}="{name}""#));
+        let inserted = Bytes::from(format!(r#"{declaration} {prefix}:Id="{id}""#));
+        self.edits.push(Edit::Insert(tag.after_name(), inserted));
+        self.body_declares_wsu |= tag.depth == depth::HEADER_OR_BODY && declare.is_some();
+        self.begun = Some(id.clone());
+        Ok(Some(Amendment {
+            prefix,
+            declare,
+            local: "Id",
+            value: id,
+        }))
+    }
+
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Refusal> {
+        match event {
+            Event::StartTag(tag) => return self.start_tag(tag),
+            Event::EndTag(tag) => self.end_tag(tag),
+            Event::Text(piece) => self.text(piece),
+            Event::Comment(piece) => {
+                if let Some(part) = &mut self.part {
+                    part.canonicalizer.comment(piece);
+                }
+            }
+            Event::ProcessingInstruction(piece) => return self.processing_instruction(piece),
+        }
+        Ok(())
+    }
+
+    fn buffer_ends(&mut self, buffer: &[u8]) {
+        if let Some(part) = &mut self.part {
+            part.canonicalizer.buffer_ends(buffer);
+        }
+    }
+}
+
+fn refuse<T>(tag: &StartTag<'_>, reason: Reason) -> Result<T, Refusal> {
+    Err(Refusal {
+        offset: Some(tag.source.start()),
+        reason,
+    })
+}

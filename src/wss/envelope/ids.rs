@@ -1,0 +1,88 @@
+//! Ids that References name must be unique over every attribute that anybody takes for an id (signature
+//! wrapping moves the signed element away and leaves another of its id). Other duplicates pass.
+
+use std::collections::HashSet;
+
+use crate::wss::error::{Reason, Refusal};
+use crate::wss::names::WSU;
+use crate::xml::scan::{Attribute, StartTag};
+
+/// The ids of a message, as far as they matter.
+#[derive(Default)]
+pub(super) struct Ids {
+    /// All that stand before the Body: a part that comes later may have one of them.
+    met: HashSet<Box<[u8]>>,
+    /// Those that References name.
+    named: HashSet<Box<[u8]>>,
+}
+
+impl Ids {
+    /// The part's own id, to be named by a Reference.
+    pub(super) fn name(&mut self, id: &[u8], tag: &StartTag<'_>) -> Result<String, Refusal> {
+        let text = String::from_utf8_lossy(id).into_owned();
+        let refuse = |reason| {
+            Err(Refusal {
+                offset: Some(tag.source.start()),
+                reason,
+            })
+        };
+        if !can_be_referred_to(&text) {
+            return refuse(Reason::IdNotReferable(text));
+        }
+        if self.met.contains(id) || !self.named.insert(id.into()) {
+            return refuse(Reason::IdNotUnique(text));
+        }
+        Ok(text)
+    }
+
+    /// Takes note of the ids of a start tag. `own` is the id by which a Reference names this element.
+    pub(super) fn meet(
+        &mut self,
+        tag: &StartTag<'_>,
+        own: Option<&str>,
+        in_body: bool,
+    ) -> Result<(), Refusal> {
+        for attribute in tag.attributes.iter().filter(|attribute| is_id(tag, attribute)) {
+            let id = tag.value(attribute);
+            if own.is_some_and(|own| own.as_bytes() == id) {
+                continue;
+            }
+            if self.named.contains(id) {
+                let reason = Reason::IdNotUnique(String::from_utf8_lossy(id).into_owned());
+                return Err(Refusal {
+                    offset: Some(tag.source.start()),
+                    reason,
+                });
+            }
+            // No part begins within the Body, so its ids need not be kept.
+            if !in_body {
+                self.met.insert(id.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// wsu:Id, Id, ID, id and xml:id.
+fn is_id(tag: &StartTag<'_>, attribute: &Attribute) -> bool {
+    match tag.attribute_local_name(attribute) {
+        b"Id" => {
+            matches!(tag.attribute_namespace(attribute), namespace if namespace.is_empty() || namespace == WSU.as_bytes())
+        }
+        b"ID" => tag.attribute_namespace(attribute).is_empty(),
+        b"id" => {
+            let namespace = tag.attribute_namespace(attribute);
+            namespace.is_empty() || namespace == crate::xml::namespace::XML
+        }
+        _ => false,
+    }
+}
+
+/// Whether `#id` is a URI reference that means this id and nothing else (RFC 3986, section 3.5). `xsd:ID` allows
+/// less, but ids with colons are out there.
+fn can_be_referred_to(id: &str) -> bool {
+    let fits = |c: char| {
+        c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '~' | '@' | '/' | '+' | '=' | ',')
+    };
+    !id.is_empty() && id.chars().all(fits)
+}
