@@ -7,6 +7,7 @@
 //! a key's life      keys/source ─ keys/lifecycle: pending ─ active ─ retired ─ keys (ring) ─ wss
 //! ```
 
+pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,0 +1,121 @@
+//! The only place that turns errors into answers: RFC 9457 problem documents.
+
+use std::fmt;
+
+use axum::Json;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::view::ProblemView;
+use crate::keys::source::SourceError;
+use crate::keys::{CommandError, KeyRefused, NotAFingerprint, Refusal};
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Why a request was not served: a status, and a sentence for the operator.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    detail: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            detail: detail.into(),
+        }
+    }
+
+    /// Ours; the log says more than the answer.
+    pub(super) fn internal(error: &dyn fmt::Display) -> Self {
+        tracing::error!(%error, "admin request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "this failed inside; the log of the proxy says more",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let document = ProblemView {
+            title: self.status.canonical_reason().unwrap_or_default().to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+        };
+        let mut response = (self.status, Json(document)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let status = match &error {
+            CommandError::UnknownAlias(_) | CommandError::Refused(Refusal::UnknownKey(_)) => {
+                StatusCode::NOT_FOUND
+            }
+            CommandError::Refused(
+                Refusal::Retired(_)
+                | Refusal::NotActive { .. }
+                | Refusal::NothingRetired
+                | Refusal::NotValid { .. },
+            )
+            | CommandError::Unsuitable(_) => StatusCode::CONFLICT,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+/// The key that was sent is at fault.
+impl From<KeyRefused> for Problem {
+    fn from(error: KeyRefused) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+    }
+}
+
+impl From<SourceError> for Problem {
+    fn from(error: SourceError) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+    }
+}
+
+impl From<NotAFingerprint> for Problem {
+    fn from(error: NotAFingerprint) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
+pub(super) async fn no_such_resource(uri: Uri) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no {}", uri.path()))
+}
+
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("{} does not take {method}", uri.path()),
+    )
+}
+
+/// What axum refuses on its own (a body too large, a path that is not UTF-8) says so in plain text.
+pub(super) async fn document(request: Request, next: Next) -> Response {
+    /// Bytes; axum's sentences are short.
+    const LONGEST: usize = 4096;
+    let response = next.run(request).await;
+    let status = response.status();
+    let error = status.is_client_error() || status.is_server_error();
+    if !error || response.headers().get(CONTENT_TYPE) == Some(&PROBLEM_JSON) {
+        return response;
+    }
+    let text = to_bytes(response.into_body(), LONGEST).await.unwrap_or_default();
+    Problem::new(status, String::from_utf8_lossy(&text)).into_response()
+}
