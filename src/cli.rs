@@ -12,7 +12,6 @@ use clap::{Parser, Subcommand};
 
 pub mod canonicalize;
 pub mod check;
-pub mod keys;
 pub mod password;
 pub mod profile_flags;
 pub mod sign;
@@ -29,7 +28,6 @@ struct Cli {
 enum Command {
     Canonicalize(canonicalize::Args),
     Check(check::Args),
-    Keys(Box<keys::Args>),
     Sign(Box<sign::Args>),
 }
 
@@ -39,7 +37,6 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Canonicalize(args) => canonicalize::run(args),
         Command::Check(args) => check::run(&args),
-        Command::Keys(args) => keys::run(*args),
         Command::Sign(args) => sign::run(*args),
     };
     result.unwrap_or_else(|error| error.report())

@@ -8,11 +8,13 @@
 //! ```
 
 pub mod admin;
+pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod event;
 pub mod keys;
+pub mod logging;
 pub mod metrics;
 pub mod proxy;
 mod spelling;

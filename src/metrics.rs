@@ -15,6 +15,8 @@ use prometheus::{
 };
 use time::OffsetDateTime;
 
+use crate::event::Trigger;
+use crate::keys::Fingerprint;
 use crate::spelling::vocabulary;
 
 /// Seconds; from a small message on the same host to a receiver at its time-out.
@@ -27,9 +29,6 @@ const SIGN_BUCKETS: &[f64] = &[
 ];
 /// Seconds; a switch is a pointer in memory, or a write to disk.
 const SWITCH_BUCKETS: &[f64] = &[0.000_01, 0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
-
-/// `key` labels are this much of a fingerprint.
-const KEY_LABEL_DIGITS: usize = 16;
 
 vocabulary! {
     /// A part of a request's time.
@@ -142,9 +141,9 @@ impl Metrics {
     }
 
     /// A message was signed.
-    pub fn message_signed(&self, alias: &str, fingerprint: &str, algorithm: &str, took: Duration) {
+    pub fn message_signed(&self, alias: &str, key: &Fingerprint, algorithm: &str, took: Duration) {
         self.messages_signed
-            .with_label_values(&[alias, key_label(fingerprint)])
+            .with_label_values(&[alias, key.short()])
             .inc();
         self.sign_duration
             .with_label_values(&[alias, algorithm])
@@ -152,8 +151,10 @@ impl Metrics {
     }
 
     /// An alias's active key changed; `trigger` says what asked for it.
-    pub fn key_switched(&self, alias: &str, trigger: &'static str, took: Duration) {
-        self.key_switches.with_label_values(&[alias, trigger]).inc();
+    pub fn key_switched(&self, alias: &str, trigger: Trigger, took: Duration) {
+        self.key_switches
+            .with_label_values(&[alias, trigger.name()])
+            .inc();
         self.key_switch_duration.observe(took.as_secs_f64());
     }
 
@@ -185,8 +186,8 @@ impl Metrics {
 pub struct KeyFact {
     /// The alias it belongs to.
     pub alias: String,
-    /// SHA-256 of its certificate, lower-case hex.
-    pub fingerprint: String,
+    /// How operators name it.
+    pub key: Fingerprint,
     /// The state it is in.
     pub state: &'static str,
     /// Last instant of the certificate's validity.
@@ -218,7 +219,7 @@ impl Collector for KeyCollector {
             return Vec::new(); // the same call succeeded in `KeyCollector::new`
         };
         for fact in (self.facts)() {
-            let key = key_label(&fact.fingerprint);
+            let key = fact.key.short();
             gauges
                 .info
                 .with_label_values(&[&fact.alias, key, fact.state])
@@ -293,16 +294,15 @@ impl Table {
     }
 }
 
-/// Enough of a fingerprint to tell keys apart on a dashboard.
-fn key_label(fingerprint: &str) -> &str {
-    fingerprint.get(..KEY_LABEL_DIGITS).unwrap_or(fingerprint)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FINGERPRINT: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    fn key() -> Fingerprint {
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+            .parse()
+            .unwrap()
+    }
 
     fn rendered(metrics: &Metrics) -> String {
         String::from_utf8(metrics.render().unwrap()).unwrap()
@@ -313,8 +313,8 @@ mod tests {
         let metrics = Metrics::new().unwrap();
         metrics.request_ended(Some("orders"), Outcome::Answered);
         metrics.phase_passed(Some("orders"), Phase::Read, Duration::from_millis(3));
-        metrics.message_signed("orders", FINGERPRINT, "rsa-sha256", Duration::from_millis(1));
-        metrics.key_switched("orders", "operator", Duration::from_micros(20));
+        metrics.message_signed("orders", &key(), "rsa-sha256", Duration::from_millis(1));
+        metrics.key_switched("orders", Trigger::Activate, Duration::from_micros(20));
 
         let text = rendered(&metrics);
         for line in [
@@ -322,7 +322,7 @@ mod tests {
             r#"countersign_request_duration_seconds_count{phase="read",route="orders"} 1"#,
             r#"countersign_messages_signed_total{alias="orders",key="0011223344556677"} 1"#,
             r#"countersign_sign_duration_seconds_count{algorithm="rsa-sha256",alias="orders"} 1"#,
-            r#"countersign_key_switches_total{alias="orders",trigger="operator"} 1"#,
+            r#"countersign_key_switches_total{alias="orders",trigger="activate"} 1"#,
             "countersign_key_switch_duration_seconds_count 1",
             r#"countersign_build_info{version="#,
             "process_open_fds ",
@@ -335,7 +335,7 @@ mod tests {
     fn a_key_that_is_gone_has_no_series() {
         let keys = std::sync::Arc::new(std::sync::Mutex::new(vec![KeyFact {
             alias: "orders".into(),
-            fingerprint: FINGERPRINT.into(),
+            key: key(),
             state: "active",
             not_after: OffsetDateTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000),
         }]));

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::keys::Keys;
 use crate::metrics::{Metrics, Phase};
 
 mod accept;
@@ -24,7 +25,6 @@ mod sign;
 
 pub use accept::{Drained, serve};
 pub use forward::{ReceiverError, tls_config};
-pub use sign::ActiveKey;
 
 use exchange::Exchange;
 use read::{Reading, RequestBody};
@@ -47,14 +47,14 @@ impl Proxy {
     /// When one of these cannot be used.
     pub fn new(
         config: &Config,
-        active_key: ActiveKey,
+        keys: Keys,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ReceiverError> {
         Ok(Self {
             routes: Routes::new(config)?,
             reading: Reading::new(config.proxy.max_message, config.proxy.max_buffered),
-            signing: Signing::new(active_key, clock, metrics.clone()),
+            signing: Signing::new(keys, clock, metrics.clone()),
             metrics,
         })
     }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::read;
 use super::route::Route;
+use crate::keys::Fingerprint;
 use crate::metrics::{Metrics, Outcome, Phase};
 use crate::wss::SoapVersion;
 
@@ -21,7 +22,7 @@ pub(super) struct Exchange {
     method: Method,
     route: Option<Arc<Route>>,
     soap_version: SoapVersion,
-    key: Option<String>,
+    key: Option<Fingerprint>,
     status: Option<StatusCode>,
     outcome: Outcome,
     reason: Option<String>,
@@ -71,8 +72,8 @@ impl Exchange {
     }
 
     /// The message was signed with this key.
-    pub(super) fn signed_with(&mut self, fingerprint: &str) {
-        self.key = Some(fingerprint.to_owned());
+    pub(super) fn signed_with(&mut self, key: &Fingerprint) {
+        self.key = Some(key.clone());
     }
 
     /// A phase is over.
@@ -120,7 +121,7 @@ macro_rules! line {
             method = %$exchange.method,
             outcome = $exchange.outcome.name(),
             status = $exchange.status.map(|status| status.as_u16()),
-            key = $exchange.key,
+            key = $exchange.key.as_deref(),
             seconds = $exchange.begun.elapsed().as_secs_f64(),
             reason = $exchange.reason,
             "request"

@@ -106,10 +106,25 @@ impl Reading {
             fed?;
         }
         let message = reader.finish()?;
+        remark(&message, route);
         if let Some(content_type) = message.transcoded().then(|| media_type.in_utf8()).flatten() {
             head.headers.insert(CONTENT_TYPE, content_type);
         }
         Ok(Received { message, memory })
+    }
+}
+
+/// Logs what is odd about a message that we sign all the same.
+fn remark(message: &PlainMessage, route: &Route) {
+    if let Some(disagreement) = message.encoding_disagreement() {
+        tracing::warn!(route = route.name, "{disagreement}");
+    }
+    if message.breaks_inner_signature() {
+        tracing::warn!(
+            route = route.name,
+            "the Body carries a signature of its own that our wsu:Id may break; \
+             if its receiver refuses it, ask the sender for exclusive canonicalization"
+        );
     }
 }
 

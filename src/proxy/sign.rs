@@ -15,7 +15,7 @@ use super::exchange::Exchange;
 use super::read::{Received, Reservation};
 use super::route::Route;
 use crate::clock::Clock;
-use crate::keys::Signer;
+use crate::keys::{Keys, NoUsableKey, Signer};
 use crate::metrics::Metrics;
 use crate::wss::{Protection, SignError, SignedMessage};
 
@@ -23,8 +23,8 @@ use crate::wss::{Protection, SignError, SignedMessage};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SigningError {
     /// The alias has no key that may sign now.
-    #[error("{0}")]
-    NoKey(String),
+    #[error(transparent)]
+    NoKey(#[from] NoUsableKey),
     /// No core was free in time.
     #[error("too many messages wait to be signed; send it again later")]
     Overloaded,
@@ -33,12 +33,9 @@ pub(super) enum SigningError {
     Failed(#[from] SignError),
 }
 
-/// Tells the key that signs for an alias at a time.
-pub type ActiveKey = Arc<dyn Fn(&str, OffsetDateTime) -> Result<Arc<Signer>, String> + Send + Sync>;
-
 /// What signs.
 pub(super) struct Signing {
-    active_key: ActiveKey,
+    keys: Keys,
     clock: Clock,
     cores: Arc<Semaphore>,
     metrics: Arc<Metrics>,
@@ -46,10 +43,10 @@ pub(super) struct Signing {
 
 impl Signing {
     /// With the keys there are.
-    pub(super) fn new(active_key: ActiveKey, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         Self {
-            active_key,
+            keys,
             clock,
             cores: Arc::new(Semaphore::new(cores)),
             metrics,
@@ -69,7 +66,7 @@ impl Signing {
             return Err(SigningError::Overloaded);
         };
         let now = self.clock.now();
-        let signer = (self.active_key)(&route.alias, now).map_err(SigningError::NoKey)?;
+        let signer = self.keys.ring().signer(&route.alias, now)?.clone();
 
         let Received { message, memory } = received;
         let (protection, key, begun) = (route.protection.clone(), signer.clone(), Instant::now());
