@@ -1,0 +1,142 @@
+//! The real application, on ports of its own, with one route `/orders` and one key.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use countersign::app::App;
+use countersign::clock::Clock;
+use countersign::config::Config;
+use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
+use countersign::keys::{AfterImport, KeyMaterial, Keys};
+use countersign::proxy::Drained;
+use tempfile::TempDir;
+
+use super::client::Flow;
+use super::clock::now;
+use super::within;
+
+/// The route's alias.
+pub(crate) const ALIAS: &str = "orders";
+
+/// A configuration in the making.
+pub(crate) struct Setup {
+    receiver: String,
+    listen: SocketAddr,
+    proxy: String,
+    route: String,
+    has_key: bool,
+    clock: Clock,
+}
+
+/// A running proxy.
+pub(crate) struct TestProxy {
+    app: App,
+    _state: TempDir,
+}
+
+/// A proxy whose route `/orders` leads to this address.
+pub(crate) fn to(receiver: impl Into<String>) -> Setup {
+    Setup {
+        receiver: receiver.into(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        proxy: String::new(),
+        route: String::new(),
+        has_key: true,
+        clock: Clock::system(),
+    }
+}
+
+/// A new P-256 key, valid for a day.
+pub(crate) fn new_key() -> KeyMaterial {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let key = SelfSigned::generate(KeyAlgorithm::P256, "Orders", now(), day).expect("a key");
+    key.into_material().expect("a key")
+}
+
+impl Setup {
+    /// Listens at this address.
+    pub(crate) fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Adds lines to `[proxy]`.
+    pub(crate) fn proxy(mut self, lines: &str) -> Self {
+        self.proxy = lines.to_owned();
+        self
+    }
+
+    /// Adds lines to the route.
+    pub(crate) fn route(mut self, lines: &str) -> Self {
+        self.route = lines.to_owned();
+        self
+    }
+
+    /// Lives by this clock.
+    pub(crate) fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The alias gets no key.
+    pub(crate) fn without_key(mut self) -> Self {
+        self.has_key = false;
+        self
+    }
+
+    pub(crate) async fn start(self) -> TestProxy {
+        let state = tempfile::tempdir().expect("a directory");
+        let config = Config::parse(&self.text(), &state.path().join("test.toml")).expect("a configuration");
+        let app = App::start(config, self.clock).await.expect("it starts");
+        if self.has_key {
+            let imported = app
+                .keys
+                .import(ALIAS, new_key(), AfterImport::ActivateIfNone, now());
+            imported.expect("a key that may sign");
+        }
+        TestProxy { app, _state: state }
+    }
+
+    fn text(&self) -> String {
+        let Self {
+            receiver,
+            listen,
+            proxy,
+            route,
+            ..
+        } = self;
+        format!(
+            "[proxy]\nlisten = \"{listen}\"\n{proxy}\n\
+             [admin]\nlisten = \"127.0.0.1:0\"\n\
+             [alias.{ALIAS}]\n\
+             [[route]]\nname = \"orders\"\npath = \"/orders\"\nreceiver = \"{receiver}\"\nalias = \"{ALIAS}\"\n{route}\n"
+        )
+    }
+}
+
+impl TestProxy {
+    /// Where flows send to.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.app.proxy_address
+    }
+
+    /// A new connection of a flow.
+    pub(crate) async fn flow(&self) -> Flow {
+        Flow::connect(self.address()).await
+    }
+
+    /// The keys.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.app.keys
+    }
+
+    /// The metrics, as text.
+    pub(crate) fn metrics(&self) -> String {
+        String::from_utf8(self.app.metrics.render().expect("metrics")).expect("text")
+    }
+
+    /// Stops it, and tells how that went.
+    pub(crate) async fn stop(self) -> Drained {
+        within(self.app.shutdown()).await
+    }
+}
