@@ -8,11 +8,13 @@ mod envelope;
 mod error;
 mod key_reference;
 pub mod names;
+pub mod policy;
 pub mod profile;
 mod reference;
 mod security_header;
 mod signature;
 mod timestamp;
+pub mod verify;
 
 use std::sync::Arc;
 

@@ -19,14 +19,10 @@ pub struct Element<'t> {
 }
 
 /// One attribute; a namespace declaration is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Attribute<'t> {
-    /// Namespace name; empty for none.
-    pub namespace: Cow<'t, str>,
-    /// Local name.
-    pub local: Cow<'t, str>,
-    /// Normalised value.
-    pub value: String,
+    raw: NonNull<_xmlAttr>,
+    tree: PhantomData<&'t Tree>,
 }
 
 impl<'t> Element<'t> {
@@ -69,17 +65,21 @@ impl<'t> Element<'t> {
     #[must_use]
     pub fn attribute(self, namespace: &str, local: &str) -> Option<String> {
         self.attributes()
-            .find(|has| has.local == local && has.namespace == namespace)
-            .map(|has| has.value)
+            .find(|attribute| attribute.is(namespace, local))
+            .map(Attribute::value)
     }
 
     /// Its attributes, as written.
     pub fn attributes(self) -> impl Iterator<Item = Attribute<'t>> {
         let first = NonNull::new(self.node().properties);
-        // SAFETY: attributes of the tree, linked and unchanging
-        let all = std::iter::successors(first, |at| NonNull::new(unsafe { at.as_ref() }.next));
-        // SAFETY: as above
-        all.map(|at| Attribute::new(unsafe { at.as_ref() }))
+        let all = std::iter::successors(first, |at| {
+            // SAFETY: an attribute of the tree
+            NonNull::new(unsafe { at.as_ref() }.next)
+        });
+        all.map(|raw| Attribute {
+            raw,
+            tree: PhantomData,
+        })
     }
 
     /// The element that holds it; none for the document element.
@@ -139,14 +139,25 @@ impl<'t> Element<'t> {
     }
 }
 
-impl Attribute<'_> {
-    fn new(attribute: &_xmlAttr) -> Self {
-        Self {
-            namespace: namespace_name(attribute.ns),
-            // SAFETY: a name ends with NUL and lives as long as the tree
-            local: unsafe { borrow(attribute.name) },
-            value: siblings(attribute.children).filter_map(text_of).collect(),
-        }
+impl<'t> Attribute<'t> {
+    /// Is this its name? `namespace` is empty for none.
+    #[must_use]
+    pub fn is(self, namespace: &str, local: &str) -> bool {
+        // SAFETY: a name ends with NUL and lives as long as the tree
+        let name = unsafe { borrow(self.attribute().name) };
+        name == local && namespace_name(self.attribute().ns) == namespace
+    }
+
+    /// The normalised value.
+    #[must_use]
+    pub fn value(self) -> String {
+        siblings(self.attribute().children).filter_map(text_of).collect()
+    }
+
+    /// For one look at a field, like [`Element::node`].
+    fn attribute(&self) -> &_xmlAttr {
+        // SAFETY: the tree keeps the attribute alive, and nothing writes to it
+        unsafe { self.raw.as_ref() }
     }
 }
 

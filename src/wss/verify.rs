@@ -1,0 +1,288 @@
+//! Verifies signed SOAP messages with libxml2 and OpenSSL: the second engine.
+//!
+//! Strict is its only mode: what a standard or a rule against signature wrapping does not expect
+//! is refused, never skipped. It shares names and policy with the signer, and no XML code, so that
+//! each can check the other. A [`VerifiedMessage`] exists only when the Body, and the Timestamp where
+//! there is one, are covered by a valid signature of a trusted certificate.
+
+use time::OffsetDateTime;
+
+mod crypto;
+mod envelope;
+mod error;
+mod ids;
+mod issuer_name;
+mod key_info;
+mod reference;
+mod security_token;
+mod signature;
+mod strict;
+mod timestamp;
+mod tokens;
+mod trust;
+
+pub use envelope::{Name, Place};
+pub use error::{Stale, Untrusted, VerifyError};
+pub use reference::CoveredPart;
+pub use timestamp::Timestamp;
+pub use trust::Trust;
+
+use envelope::Envelope;
+use ids::Ids;
+use key_info::KeyInfo;
+use signature::Signature;
+use tokens::Tokens;
+
+use super::SoapVersion;
+use super::names::WSSE;
+use super::policy::{MOST_SIGNATURES, Policy};
+use super::profile::ProcessingInstructions;
+use crate::keys::{Certificate, SignatureAlgorithm};
+use crate::xml::libxml::{Element, Tree};
+
+/// What a receiver trusts and accepts.
+#[derive(Debug, Clone, Default)]
+pub struct Verifier {
+    /// The certificates that may sign.
+    pub trust: Trust,
+    /// The algorithms, keys and times accepted.
+    pub policy: Policy,
+    /// The SOAP 1.1 `actor` or SOAP 1.2 `role` of the Security header; `None`: the ultimate receiver.
+    pub actor: Option<String>,
+}
+
+/// A message whose Body, and Timestamp where it has one, somebody trusted has signed.
+pub struct VerifiedMessage<'t> {
+    version: SoapVersion,
+    body: Element<'t>,
+    timestamp: Option<Timestamp>,
+    signatures: Vec<VerifiedSignature>,
+}
+
+/// One valid signature.
+#[derive(Debug, Clone)]
+pub struct VerifiedSignature {
+    /// The certificate of the key that made it.
+    pub certificate: Certificate,
+    /// Whether that is trusted; if not, it covers nothing that counts.
+    pub trust: Result<(), Untrusted>,
+    /// How it was made.
+    pub algorithm: SignatureAlgorithm,
+    /// What it covers.
+    pub parts: Vec<CoveredPart>,
+    /// The signature itself: no two messages have the same.
+    pub value: Vec<u8>,
+}
+
+impl Verifier {
+    /// Verifies the message at `now`.
+    ///
+    /// # Errors
+    /// With the first reason not to accept it; that nobody trusted signed it comes last.
+    pub fn verify<'t>(
+        &self,
+        tree: &'t Tree,
+        now: OffsetDateTime,
+    ) -> Result<VerifiedMessage<'t>, VerifyError> {
+        let message = Message::read(tree, self)?;
+        let timestamp = message.envelope.timestamp()?.map(Timestamp::read).transpose()?;
+        let signatures = self.verify_signatures(&message, now)?;
+        let mut places = vec![Place::Body];
+        if let Some(timestamp) = &timestamp {
+            timestamp.check(&self.policy, now)?;
+            places.push(Place::Timestamp);
+        }
+        require(&signatures, &places)?;
+        Ok(VerifiedMessage {
+            version: message.envelope.version,
+            body: message.envelope.body,
+            timestamp,
+            signatures,
+        })
+    }
+
+    /// Every signature has to be valid: one that is not is no reason to believe the others.
+    fn verify_signatures(
+        &self,
+        message: &Message<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Vec<VerifiedSignature>, VerifyError> {
+        let elements: Vec<_> = message.envelope.signatures().take(MOST_SIGNATURES + 1).collect();
+        match elements.len() {
+            0 => Err(VerifyError::Unsigned("its Security header has no signature")),
+            1..=MOST_SIGNATURES => elements
+                .into_iter()
+                .map(|element| self.verify_signature(element, message, now))
+                .collect(),
+            _ => Err(VerifyError::Header(format!(
+                "it has more than {MOST_SIGNATURES} signatures"
+            ))),
+        }
+    }
+
+    fn verify_signature(
+        &self,
+        element: Element<'_>,
+        message: &Message<'_>,
+        now: OffsetDateTime,
+    ) -> Result<VerifiedSignature, VerifyError> {
+        let signature = Signature::read(element, &self.policy)?;
+        let key_info = KeyInfo::read(signature.key_info, &message.envelope, &message.ids)?;
+        let certificate = self.find_signer(&signature, &key_info, &message.tokens)?;
+        let signer = Signer {
+            told_by: signature.key_info,
+            key_info: &key_info,
+            certificate: &certificate,
+        };
+        let parts = signature
+            .references
+            .iter()
+            .map(|reference| reference.check(message, &signer));
+        let parts = parts.collect::<Result<_, _>>()?;
+        let carried = message.tokens.certificates().chain(key_info.certificates());
+        let trust = self.trust.judge(&certificate, carried, &self.policy, now);
+        Ok(VerifiedSignature {
+            certificate,
+            trust,
+            algorithm: signature.algorithm,
+            parts,
+            value: signature.value,
+        })
+    }
+
+    /// The certificate whose key made the signature over SignedInfo.
+    fn find_signer(
+        &self,
+        signature: &Signature<'_>,
+        key_info: &KeyInfo<'_>,
+        tokens: &Tokens<'_>,
+    ) -> Result<Certificate, VerifyError> {
+        let octets = signature.signed_info.canonicalize(&signature.form)?;
+        let mut reason = key_info.unknown();
+        for candidate in key_info.candidates(tokens, &self.trust) {
+            match self.check_value(candidate, signature, &octets) {
+                Ok(()) => return Ok(candidate.clone()),
+                Err(error) => reason = error,
+            }
+        }
+        Err(reason)
+    }
+
+    fn check_value(
+        &self,
+        certificate: &Certificate,
+        signature: &Signature<'_>,
+        octets: &[u8],
+    ) -> Result<(), VerifyError> {
+        let key = crypto::public_key(certificate)?;
+        let unknown = || {
+            VerifyError::Token(format!(
+                "the key of {} is of an unknown type",
+                certificate.subject()
+            ))
+        };
+        let key_type = crypto::key_type(&key).ok_or_else(unknown)?;
+        self.policy.key(signature.algorithm, key_type)?;
+        match crypto::verifies(&key, key_type, signature.algorithm, octets, &signature.value) {
+            true => Ok(()),
+            false => Err(VerifyError::Signature {
+                subject: certificate.subject().to_owned(),
+            }),
+        }
+    }
+}
+
+impl<'t> VerifiedMessage<'t> {
+    /// Its SOAP version.
+    #[must_use]
+    pub fn soap_version(&self) -> SoapVersion {
+        self.version
+    }
+
+    /// The Body: the very element that was verified.
+    #[must_use]
+    pub fn body(&self) -> Element<'t> {
+        self.body
+    }
+
+    /// The Timestamp, fresh and covered.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        self.timestamp
+    }
+
+    /// Every signature, all of them valid.
+    #[must_use]
+    pub fn signatures(&self) -> &[VerifiedSignature] {
+        &self.signatures
+    }
+}
+
+/// The message while it is verified.
+struct Message<'t> {
+    envelope: Envelope<'t>,
+    ids: Ids<'t>,
+    tokens: Tokens<'t>,
+}
+
+impl<'t> Message<'t> {
+    fn read(tree: &'t Tree, verifier: &Verifier) -> Result<Self, VerifyError> {
+        let root = tree.root();
+        let envelope = Envelope::read(root, verifier.actor.as_deref())?;
+        let checked = match verifier.policy.processing_instructions {
+            ProcessingInstructions::Reject => root,
+            ProcessingInstructions::Keep => envelope.security,
+        };
+        if checked.holds_processing_instruction() {
+            return Err(VerifyError::NotSoap("it holds a processing instruction"));
+        }
+        Ok(Self {
+            tokens: Tokens::read(&envelope)?,
+            ids: Ids::of(root),
+            envelope,
+        })
+    }
+}
+
+/// Who made a signature, and how it tells.
+struct Signer<'m> {
+    told_by: Element<'m>,
+    key_info: &'m KeyInfo<'m>,
+    certificate: &'m Certificate,
+}
+
+impl Signer<'_> {
+    /// Is this the SecurityTokenReference that tells?
+    fn refers_by(&self, element: Element<'_>) -> bool {
+        element.is(WSSE, "SecurityTokenReference") && element.parent() == Some(self.told_by)
+    }
+}
+
+/// Somebody trusted covers all of these.
+fn require(signatures: &[VerifiedSignature], places: &[Place]) -> Result<(), VerifyError> {
+    let covers = |signature: &VerifiedSignature, place: &Place| {
+        signature.parts.iter().any(|part| part.place == *place)
+    };
+    for place in places {
+        if !signatures.iter().any(|signature| covers(signature, place)) {
+            return Err(VerifyError::NotCovered(place.clone()));
+        }
+    }
+    for place in places {
+        let mut covering = signatures.iter().filter(|signature| covers(signature, place));
+        let trusted = covering.clone().any(|signature| signature.trust.is_ok());
+        if let (
+            false,
+            Some(VerifiedSignature {
+                certificate,
+                trust: Err(reason),
+                ..
+            }),
+        ) = (trusted, covering.next())
+        {
+            let (certificate, reason) = (certificate.clone(), reason.clone());
+            return Err(VerifyError::NotTrusted { certificate, reason });
+        }
+    }
+    Ok(())
+}

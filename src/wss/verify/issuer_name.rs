@@ -1,0 +1,256 @@
+//! Issuer names and serial numbers as messages write them, compared as what they mean.
+//!
+//! Stacks disagree about quotes, spaces, keywords, order and the form of serials (WSS4J pull request
+//! 41, xades4j 341), so a name is parsed and compared by RFC 5280, section 7.1: without regard to
+//! case and to the amount of white space. It only selects a certificate, and proves nothing.
+
+use std::collections::BTreeSet;
+
+use openssl::bn::BigNum;
+
+use crate::wss::policy::MOST_SERIAL_DIGITS;
+
+/// A distinguished name: its RDNs, most specific first as in RFC 4514.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct DistinguishedName(Vec<BTreeSet<(String, String)>>);
+
+impl DistinguishedName {
+    /// Reads RFC 4514 and its elder forms: `;` for `,`, quoted values, spaces, `OID.1.2`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut rest = text.trim();
+        let mut rdns = Vec::new();
+        let mut rdn = BTreeSet::new();
+        while !rest.is_empty() {
+            let (attribute_type, value) = rest.split_once('=')?;
+            let (value, end, after) = attribute_value(value.trim_start())?;
+            rdn.insert((object_identifier(attribute_type.trim()), value));
+            if end != Some('+') {
+                rdns.push(std::mem::take(&mut rdn));
+            }
+            rest = after.trim_start();
+            if rest.is_empty() && end.is_some() {
+                return None;
+            }
+        }
+        (!rdns.is_empty()).then_some(Self(rdns))
+    }
+
+    /// The same name, in the standard's order or in the opposite one that some stacks write.
+    pub(super) fn means(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && (self == other || self.0.iter().eq(other.0.iter().rev()))
+    }
+}
+
+/// A serial number in decimal without leading noughts, from decimal or `0x` hexadecimal.
+pub(super) fn serial_number(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.len() > MOST_SERIAL_DIGITS {
+        return None;
+    }
+    let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let digits = hexadecimal.unwrap_or_else(|| text.strip_prefix('-').unwrap_or(text));
+    let radix = if hexadecimal.is_some() { 16 } else { 10 };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
+        return None;
+    }
+    let number = match hexadecimal {
+        Some(digits) => BigNum::from_hex_str(digits),
+        None => BigNum::from_dec_str(text),
+    };
+    Some(number.ok()?.to_dec_str().ok()?.to_string())
+}
+
+/// One value, what ended it, and what follows.
+fn attribute_value(text: &str) -> Option<(String, Option<char>, &str)> {
+    match text.strip_prefix('"') {
+        Some(quoted) => {
+            let (value, after) = quoted_value(quoted)?;
+            let mut after = after.trim_start().chars();
+            let end = after.next();
+            matches!(end, None | Some(',' | ';' | '+')).then(|| (normalize(&value), end, after.as_str()))
+        }
+        None => plain_value(text),
+    }
+}
+
+/// Up to the closing quote; a quote within is escaped or, as .NET writes it, doubled.
+fn quoted_value(text: &str) -> Option<(Vec<u8>, &str)> {
+    let mut value = Vec::new();
+    let mut characters = text.chars();
+    loop {
+        match characters.next()? {
+            '\\' => escaped(&mut characters, &mut value)?,
+            '"' => match characters.as_str().strip_prefix('"') {
+                Some(after) => {
+                    value.push(b'"');
+                    characters = after.chars();
+                }
+                None => return Some((value, characters.as_str())),
+            },
+            plain => push(&mut value, plain),
+        }
+    }
+}
+
+fn plain_value(text: &str) -> Option<(String, Option<char>, &str)> {
+    let mut value = Vec::new();
+    let mut characters = text.chars();
+    let end = loop {
+        match characters.next() {
+            Some('\\') => escaped(&mut characters, &mut value)?,
+            end @ (None | Some(',' | ';' | '+')) => break end,
+            Some(plain) => push(&mut value, plain),
+        }
+    };
+    let text = text.trim_start();
+    let value = match text.strip_prefix('#') {
+        Some(_) => hexadecimal(&value)?,
+        None => value,
+    };
+    Some((normalize(&value), end, characters.as_str()))
+}
+
+/// RFC 4514, section 3: a backslash before a special character or before two hexadecimal digits,
+/// which are one octet of UTF-8.
+fn escaped(characters: &mut std::str::Chars<'_>, value: &mut Vec<u8>) -> Option<()> {
+    let first = characters.next()?;
+    let second = characters.clone().next();
+    match (first.to_digit(16), second.and_then(|second| second.to_digit(16))) {
+        (Some(high), Some(low)) => {
+            characters.next();
+            value.push(u8::try_from(high * 16 + low).ok()?);
+        }
+        _ => push(value, first),
+    }
+    Some(())
+}
+
+fn push(value: &mut Vec<u8>, character: char) {
+    value.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// RFC 4514, section 2.4: `#` and the hexadecimal digits of a DER value; of strings, their content.
+fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
+    let digits = std::str::from_utf8(digits).ok()?.trim().strip_prefix('#')?;
+    let der = BigNum::from_hex_str(digits).ok()?.to_vec();
+    const STRINGS: [u8; 4] = [0x0c, 0x12, 0x13, 0x16]; // UTF8String, NumericString, PrintableString, IA5String
+    match der.as_slice() {
+        [tag, length, content @ ..] if STRINGS.contains(tag) && usize::from(*length) == content.len() => {
+            Some(content.to_vec())
+        }
+        _ => Some(digits.to_ascii_lowercase().into_bytes()),
+    }
+}
+
+/// Without case, outer white space and repeated inner white space.
+fn normalize(value: &[u8]) -> String {
+    let words = String::from_utf8_lossy(value).to_lowercase();
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Keywords that stacks write, in upper case; any other type is as it is.
+fn object_identifier(attribute_type: &str) -> String {
+    let keyword = attribute_type.to_ascii_uppercase();
+    let dotted = match keyword.as_str() {
+        "CN" => "2.5.4.3",
+        "SN" | "SURNAME" => "2.5.4.4",
+        "SERIALNUMBER" => "2.5.4.5",
+        "C" => "2.5.4.6",
+        "L" => "2.5.4.7",
+        "ST" | "S" => "2.5.4.8",
+        "STREET" => "2.5.4.9",
+        "O" => "2.5.4.10",
+        "OU" => "2.5.4.11",
+        "T" | "TITLE" => "2.5.4.12",
+        "G" | "GN" | "GIVENNAME" => "2.5.4.42",
+        "I" | "INITIALS" => "2.5.4.43",
+        "DNQ" | "DNQUALIFIER" => "2.5.4.46",
+        "ORGANIZATIONIDENTIFIER" => "2.5.4.97",
+        "DC" => "0.9.2342.19200300.100.1.25",
+        "UID" => "0.9.2342.19200300.100.1.1",
+        "E" | "EMAIL" | "EMAILADDRESS" => "1.2.840.113549.1.9.1",
+        other => other.strip_prefix("OID.").unwrap_or(other),
+    };
+    dotted.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(one: &str, other: &str) -> bool {
+        let name = |text| DistinguishedName::parse(text).unwrap_or_else(|| panic!("{text}"));
+        name(one).means(&name(other))
+    }
+
+    #[test]
+    fn the_same_name_in_the_spelling_of_another_stack() {
+        for (one, other) in [
+            ("CN=Test CA,O=Example,C=DE", "cn = test  ca, o = Example; C=de"),
+            ("CN=Test CA,O=Example,C=DE", "C=DE, O=Example, CN=Test CA"),
+            (r"O=Example\, Inc.,C=DE", r#"O="Example, Inc.", C=DE"#),
+            (r#"O=The \"Firm\",C=DE"#, r#"O="The ""Firm""", C=DE"#),
+            (r"CN=M\C3\BCller", "CN=Müller"),
+            ("ST=Bayern,L=Ulm", "S=Bayern, L=Ulm"),
+            ("1.2.840.113549.1.9.1=#1603614062,CN=x", "E=a@b, CN=x"),
+            ("1.2.840.113549.1.9.1=#1603614062,CN=x", "EMAILADDRESS=A@B,CN=x"),
+            ("OID.2.5.4.97=x", "2.5.4.97=x"),
+            ("OU=a+CN=b,O=c", "CN=b+OU=a,O=c"),
+        ] {
+            assert!(same(one, other), "{one} / {other}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_other_names() {
+        for (one, other) in [
+            ("CN=a,O=b", "CN=a"),
+            ("CN=a,O=b", "CN=b,O=a"),
+            ("CN=a,O=b,C=c", "O=b,CN=a,C=c"),
+            ("CN=a+O=b", "CN=a,O=b"),
+            ("CN=a b", "CN=ab"),
+            (r"CN=a\,O=b", "CN=a,O=b"),
+        ] {
+            assert!(!same(one, other), "{one} / {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for text in [
+            "",
+            " ",
+            "CN",
+            "CN=a,",
+            "CN=a,b",
+            r#"CN="a"#,
+            r#"CN="a"b"#,
+            r"CN=a\",
+        ] {
+            assert_eq!(DistinguishedName::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn serials_of_any_length_and_radix_compare_as_numbers() {
+        for (text, number) in [
+            ("1", Some("1")),
+            (" 007 ", Some("7")),
+            ("-5", Some("-5")),
+            ("0x10", Some("16")),
+            ("0XfF", Some("255")),
+            (
+                "727885129180488904360266563744972327436484050815",
+                Some("727885129180488904360266563744972327436484050815"),
+            ),
+            ("", None),
+            ("0x", None),
+            ("1a", None),
+            ("0x-1", None),
+            ("1 2", None),
+        ] {
+            assert_eq!(serial_number(text).as_deref(), number, "{text:?}");
+        }
+        assert_eq!(serial_number(&"9".repeat(10_000)), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! Whom the verifier trusts: certificates given beforehand, and those with a path to one of them.
+//! Nothing in a message establishes trust (CVE-2024-32962).
+
+use openssl::error::ErrorStack;
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
+use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
+use openssl::x509::{X509, X509StoreContext};
+use time::OffsetDateTime;
+
+use super::error::Untrusted;
+use crate::keys::Certificate;
+use crate::wss::policy::Policy;
+
+/// The trusted certificates: of signers themselves, or of those who issue theirs. Empty trusts nobody.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    certificates: Vec<Certificate>,
+}
+
+impl Trust {
+    /// Trusts these.
+    #[must_use]
+    pub fn new(certificates: Vec<Certificate>) -> Self {
+        Self { certificates }
+    }
+
+    /// Those trusted; a reference to a certificate that is not in the message is looked up here.
+    #[must_use]
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// Is `signer` trusted at `now`? `carried` are certificates of the message, which may complete
+    /// the path.
+    pub(super) fn judge<'c>(
+        &self,
+        signer: &Certificate,
+        carried: impl Iterator<Item = &'c Certificate>,
+        policy: &Policy,
+        now: OffsetDateTime,
+    ) -> Result<(), Untrusted> {
+        if self.certificates.is_empty() {
+            return Err(Untrusted::NoTrust);
+        }
+        if !signer.may_sign() {
+            return Err(Untrusted::KeyUsage);
+        }
+        match self.path(signer, carried, policy, now) {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) => Err(Untrusted::NoPath(reason)),
+            Err(error) => Err(Untrusted::NoPath(error.to_string())),
+        }
+    }
+
+    /// Looks for a path with OpenSSL; the reason if there is none.
+    fn path<'c>(
+        &self,
+        signer: &Certificate,
+        carried: impl Iterator<Item = &'c Certificate>,
+        policy: &Policy,
+        now: OffsetDateTime,
+    ) -> Result<Option<String>, ErrorStack> {
+        let mut others = Stack::new()?;
+        for certificate in carried {
+            others.push(x509(certificate)?)?;
+        }
+        let store = self.store(policy, now)?;
+        let mut context = X509StoreContext::new()?;
+        context.init(&store, &*x509(signer)?, &others, |context| {
+            let found = context.verify_cert()?;
+            Ok((!found).then(|| context.error().error_string().to_owned()))
+        })
+    }
+
+    /// PARTIAL_CHAIN makes every trusted certificate an anchor, also one that is not its own issuer.
+    fn store(&self, policy: &Policy, now: OffsetDateTime) -> Result<X509Store, ErrorStack> {
+        let mut parameters = X509VerifyParam::new()?;
+        parameters.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+        parameters.set_time(now.unix_timestamp());
+        parameters.set_auth_level(policy.path_security_level());
+        let mut store = X509StoreBuilder::new()?;
+        store.set_param(&parameters)?;
+        for certificate in &self.certificates {
+            store.add_cert(x509(certificate)?)?;
+        }
+        Ok(store.build())
+    }
+}
+
+fn x509(certificate: &Certificate) -> Result<X509, ErrorStack> {
+    X509::from_der(certificate.der())
+}
