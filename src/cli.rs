@@ -15,6 +15,7 @@ pub mod check;
 pub mod password;
 pub mod profile_flags;
 pub mod sign;
+pub mod verify;
 
 /// Signs outbound SOAP messages with WS-Security and exchanges the signing key with no downtime.
 #[derive(Debug, Parser)]
@@ -29,6 +30,7 @@ enum Command {
     Canonicalize(canonicalize::Args),
     Check(check::Args),
     Sign(Box<sign::Args>),
+    Verify(verify::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -38,6 +40,7 @@ pub fn main() -> ExitCode {
         Command::Canonicalize(args) => canonicalize::run(args),
         Command::Check(args) => check::run(&args),
         Command::Sign(args) => sign::run(*args),
+        Command::Verify(args) => verify::run(args),
     };
     result.unwrap_or_else(|error| error.report())
 }

@@ -25,7 +25,7 @@ pub use envelope::{Name, Place};
 pub use error::{Stale, Untrusted, VerifyError};
 pub use reference::CoveredPart;
 pub use timestamp::Timestamp;
-pub use trust::Trust;
+pub use trust::{Trust, TrustError};
 
 use envelope::Envelope;
 use ids::Ids;

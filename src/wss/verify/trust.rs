@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::error::Untrusted;
 use crate::keys::Certificate;
+use crate::keys::material::CertificateError;
 use crate::wss::policy::Policy;
 
 /// The trusted certificates: of signers themselves, or of those who issue theirs. Empty trusts nobody.
@@ -18,7 +19,38 @@ pub struct Trust {
     certificates: Vec<Certificate>,
 }
 
+/// What was given to be trusted is not certificates.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// Not PEM, or without a certificate in it.
+    #[error("there is no certificate in it: give certificates in PEM")]
+    NoCertificate,
+    /// A certificate in it cannot be used.
+    #[error("{0}")]
+    Certificate(#[from] CertificateError),
+}
+
 impl Trust {
+    /// Trusts every certificate of a PEM file.
+    ///
+    /// # Errors
+    /// When it has none, or one that cannot be used.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, TrustError> {
+        let found = X509::stack_from_pem(pem).unwrap_or_default();
+        if found.is_empty() {
+            return Err(TrustError::NoCertificate);
+        }
+        let ders = found.iter().map(|certificate| certificate.to_der());
+        let ders: Vec<_> = ders
+            .collect::<Result<_, _>>()
+            .map_err(|_| TrustError::NoCertificate)?;
+        let certificates = ders
+            .iter()
+            .map(|der| Certificate::from_der(der))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { certificates })
+    }
+
     /// Trusts these.
     #[must_use]
     pub fn new(certificates: Vec<Certificate>) -> Self {
