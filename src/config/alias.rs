@@ -1,9 +1,7 @@
 //! `[alias.NAME]`: a signing identity; its keys come and go.
 
-use std::time::Duration;
-
 use super::reader::{Table, Value};
-use super::{defaults, not_yet, value};
+use super::{not_yet, value};
 use crate::keys::source::Source;
 use crate::spelling::vocabulary;
 
@@ -12,8 +10,6 @@ use crate::spelling::vocabulary;
 pub struct AliasConfig {
     /// Where its keys come from; `None`: they are imported through the admin API.
     pub source: Option<Source>,
-    /// How long a displaced key is kept.
-    pub retention: Duration,
     /// When a pending key becomes the active one.
     pub activate: Activation,
     /// The line to name when its keys are wrong.
@@ -33,9 +29,6 @@ vocabulary! {
 impl AliasConfig {
     pub(super) fn from_table(table: &mut Table<'_>) -> Option<Self> {
         table.optional("strategy", strategy);
-        let retention = table
-            .optional("retention", retention)
-            .unwrap_or(defaults::RETENTION);
         let activate = table
             .optional("activate", activation)
             .unwrap_or(Activation::Manual);
@@ -45,7 +38,6 @@ impl AliasConfig {
         // A source that is there and wrong has been reported; it must not read as "no source".
         (source.is_some() || !described).then_some(Self {
             source,
-            retention,
             activate,
             line,
         })
@@ -108,12 +100,4 @@ fn activation(value: &Value<'_>) -> Result<Activation, String> {
         Some(sentence) => Err(format!("{sentence}; write \"manual\" or \"on-import\"")),
         None => value::word(value),
     }
-}
-
-fn retention(value: &Value<'_>) -> Result<Duration, String> {
-    let retention = value::duration(value)?;
-    if retention < defaults::RETENTION {
-        return Err("90d is the least: late responses and disputes need the old key".to_owned());
-    }
-    Ok(retention)
 }

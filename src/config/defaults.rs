@@ -16,10 +16,6 @@ pub(super) const STATE_DIRECTORY: &str = "state";
 /// Within the state directory.
 pub(super) const ADMIN_TOKEN_FILE: &str = "admin-token";
 
-/// How long a displaced key is kept. Also the least that is accepted: responses encrypted to the
-/// old key, and disputes over what it signed, come late.
-pub(super) const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-
 /// The profile of a route that names none; always there.
 pub(super) const PROFILE: &str = "default";
 

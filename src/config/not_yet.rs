@@ -8,6 +8,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("admin", "tls"),
     ("admin", "access"),
     ("state", "master_key_file"),
+    ("alias.*", "retention"),
     ("alias.*", "hold"),
     ("alias.*", "expired"),
     ("alias.*.source", "pkcs11"),
