@@ -51,7 +51,7 @@ pub enum CliError {
     /// Whoever reads standard output has stopped reading; nobody is left to tell.
     #[error("standard output was closed")]
     Closed,
-    /// It failed; says what to do.
+    /// It failed; says what to do. One line for each mistake, where there are several.
     #[error("{0}")]
     Failed(String),
     /// It cannot be asked this way.
@@ -74,7 +74,9 @@ impl CliError {
         match self {
             Self::Closed => ExitCode::FAILURE,
             Self::Failed(sentence) => {
-                eprintln!("error: {sentence}");
+                for line in sentence.lines() {
+                    eprintln!("error: {line}");
+                }
                 ExitCode::FAILURE
             }
             Self::Usage(sentence) => {

@@ -1,15 +1,34 @@
 //! `countersign check`: is this configuration right, and what will it do?
+//!
+//! Asks the parts that `serve` is made of, key by key and route by route; a message that is signed
+//! on trial shows whether profile and key fit. Opens no socket and changes nothing.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use time::OffsetDateTime;
 
 use super::{CliError, print};
-use crate::config::{Config, RouteConfig};
+use crate::clock::Clock;
+use crate::config::{AliasConfig, Config, ConfigError, ConfigErrors, RouteConfig};
+use crate::keys::Signer;
+use crate::proxy::tls_config;
+use crate::wss::Protection;
+use crate::xml::Limits;
 
-/// Check a configuration and print what each route will do.
+mod warnings;
+mod words;
+
+/// Check a configuration and print what each route will do
+///
+/// Reads the configuration and every key and certificate that it names, and signs a trial message for
+/// each route. Prints all errors with file, line and what to do, and exits with 1 if there is one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration file.
+    /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
@@ -17,18 +36,119 @@ pub struct Args {
 /// Runs `countersign check`.
 ///
 /// # Errors
-/// With every mistake of the configuration.
+/// With every mistake that was found.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let config = Config::load(&args.config).map_err(CliError::failed)?;
-    for route in &config.routes {
-        print(describe(route))?;
+    let now = Clock::system().now();
+    let read = Config::load(&args.config);
+    let mut findings = Findings::of(&args.config, read.as_ref().err());
+    let aliases = read
+        .as_ref()
+        .map_or_else(|errors| &errors.aliases, |config| &config.aliases);
+    let signers = findings.read_keys(aliases, now);
+    if let Ok(config) = &read {
+        findings.check_routes(config, &signers, now);
     }
-    Ok(ExitCode::SUCCESS)
+    match read {
+        Ok(config) if findings.mistakes.is_empty() => {
+            print(report(&config, &signers, now))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(findings.into_error()),
+    }
 }
 
-fn describe(route: &RouteConfig) -> String {
-    format!(
-        "route {}: what is posted to {} is signed with the active key of alias {} by profile {} and sent to {}\n",
-        route.name, route.path, route.alias, route.profile_name, route.receiver
-    )
+/// The key that each alias's source brings; an alias without a source has none.
+type Signers = BTreeMap<String, Arc<Signer>>;
+
+/// Every mistake there is, those that only show when keys and certificates are read among them.
+struct Findings {
+    file: PathBuf,
+    mistakes: Vec<ConfigError>,
 }
+
+impl Findings {
+    fn of(file: &Path, errors: Option<&ConfigErrors>) -> Self {
+        let mistakes = errors.into_iter().flat_map(ConfigErrors::iter).cloned().collect();
+        Self {
+            file: file.to_owned(),
+            mistakes,
+        }
+    }
+
+    fn read_keys(&mut self, aliases: &BTreeMap<String, AliasConfig>, now: OffsetDateTime) -> Signers {
+        let mut signers = Signers::new();
+        for (name, alias) in aliases {
+            match signer(alias, now) {
+                Ok(signer) => signers.extend(signer.map(|signer| (name.clone(), signer))),
+                Err(sentence) => self.add(alias.line, format!("alias {name}: {sentence}")),
+            }
+        }
+        signers
+    }
+
+    fn check_routes(&mut self, config: &Config, signers: &Signers, now: OffsetDateTime) {
+        for route in &config.routes {
+            let tls = tls_config(&route.receiver, &route.receiver_tls).map_err(|error| error.to_string());
+            let trial = signers
+                .get(&route.alias)
+                .map_or(Ok(()), |signer| sign_on_trial(route, signer, now));
+            for sentence in [tls.err(), trial.err()].into_iter().flatten() {
+                self.add(route.line, format!("route {}: {sentence}", route.name));
+            }
+        }
+    }
+
+    fn add(&mut self, line: usize, sentence: String) {
+        self.mistakes.push(ConfigError {
+            file: self.file.clone(),
+            line: Some(line),
+            sentence,
+        });
+    }
+
+    fn into_error(mut self) -> CliError {
+        self.mistakes.sort_by_key(|mistake| mistake.line);
+        let sentences: Vec<_> = self.mistakes.iter().map(ConfigError::to_string).collect();
+        CliError::Failed(sentences.join("\n"))
+    }
+}
+
+fn signer(alias: &AliasConfig, now: OffsetDateTime) -> Result<Option<Arc<Signer>>, String> {
+    let Some(source) = &alias.source else {
+        return Ok(None);
+    };
+    let material = source.load().map_err(|error| error.to_string())?;
+    let signer = Signer::new(material, now).map_err(|refused| refused.to_string())?;
+    Ok(Some(Arc::new(signer)))
+}
+
+/// Shows whether the profile can be kept with this key.
+fn sign_on_trial(route: &RouteConfig, signer: &Arc<Signer>, now: OffsetDateTime) -> Result<(), String> {
+    let protection = Protection::new(route.profile.clone(), Limits::default());
+    let mut reader = protection.read(None);
+    reader
+        .feed(Bytes::from_static(TRIAL))
+        .map_err(|error| error.to_string())?;
+    let message = reader.finish().map_err(|error| error.to_string())?;
+    protection
+        .sign(&message, signer, now)
+        .map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+const TRIAL: &[u8] =
+    b"<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body/></s:Envelope>";
+
+fn report(config: &Config, signers: &Signers, now: OffsetDateTime) -> String {
+    let mut report = String::new();
+    for route in &config.routes {
+        report += &words::route(route, config, signers.get(&route.alias).map(|signer| &**signer));
+        report += "\n";
+    }
+    for warning in warnings::of(config, signers, now) {
+        report += &format!("warning: {warning}\n");
+    }
+    report + NOTE
+}
+
+const NOTE: &str = "note: WSDL documents are passed on as they are; addresses in them lead past this proxy\n";

@@ -90,6 +90,10 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let now = Clock::system().now();
     let (material, profile) = args.key.resolve()?;
     let signer = Signer::new(material, now).map_err(CliError::failed)?;
+    let certificate = signer.certificate();
+    certificate.check_validity(now).map_err(|reason| {
+        CliError::Failed(format!("the certificate of {} {reason}", certificate.subject()))
+    })?;
     let protection = Protection::new(args.profile.over(profile), Limits::default());
     let message = read_message(&protection, &args.input)?;
     let signed = protection
@@ -136,8 +140,11 @@ impl KeyFlags {
     }
 
     fn pem(&self, key: &Path, certificate: &Path) -> Result<KeyMaterial, CliError> {
-        let files = [read_file(key)?, read_file(certificate)?].map(Zeroizing::new);
-        let pem = Zeroizing::new(files.each_ref().map(|file| file.as_slice()).join(&b'\n'));
+        let mut pem = Zeroizing::new(read_file(key)?);
+        if certificate != key {
+            // On a line of its own: a file may lack its last line end.
+            pem = Zeroizing::new([pem.as_slice(), b"\n", &read_file(certificate)?].concat());
+        }
         if self.password_file.is_none() {
             match from_pem(&pem, None) {
                 Err(SourceError::PasswordNeeded) => {}

@@ -10,6 +10,7 @@
 mod bad_input;
 mod canonicalization_vectors;
 mod certificates;
+mod command_line;
 mod configuration;
 mod key_sources;
 mod proxy;

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod corpus;
+pub(crate) mod countersign;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod receiver;

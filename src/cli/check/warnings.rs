@@ -1,0 +1,194 @@
+//! What is allowed and still surprises: each warning says what will happen and why it may matter.
+
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::Signers;
+use crate::config::{Config, RouteConfig};
+use crate::keys::source::Source;
+use crate::keys::{SignatureAlgorithm, Signer};
+use crate::wss::Profile;
+use crate::wss::profile::{DigestAlgorithm, KeyIdentifier, Part};
+
+/// Time enough to get a certificate from most authorities and to a receiver.
+const EXPIRY_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Every warning, in the order of the configuration.
+pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec<String> {
+    let mut warnings = of_listeners(config);
+    for (name, alias) in &config.aliases {
+        let key = signers
+            .get(name)
+            .map(|signer| of_key(signer, now))
+            .unwrap_or_default();
+        let files = alias.source.as_ref().map(of_files).unwrap_or_default();
+        let unused = config
+            .routes
+            .iter()
+            .all(|route| route.alias != *name)
+            .then(|| "no route uses it".to_owned());
+        warnings.extend(
+            key.into_iter()
+                .chain(files)
+                .chain(unused)
+                .map(|warning| format!("alias {name}: {warning}")),
+        );
+    }
+    for route in &config.routes {
+        let key = signers.get(&route.alias).map(|signer| &**signer);
+        let of_route = of_profile(&route.profile, key).into_iter().chain(of_way(route));
+        warnings.extend(of_route.map(|warning| format!("route {}: {warning}", route.name)));
+    }
+    warnings
+}
+
+fn of_listeners(config: &Config) -> Vec<String> {
+    let (proxy, admin) = (&config.proxy, &config.admin);
+    let open = !proxy.listen.ip().is_loopback();
+    let plaintext = !admin.listen.ip().is_loopback();
+    collect([
+        (
+            open,
+            format!("whoever reaches {} gets messages signed", proxy.listen),
+        ),
+        (
+            plaintext,
+            format!("admin tokens cross the network to {} unencrypted", admin.listen),
+        ),
+        (
+            admin.metrics_open,
+            "/metrics shows names of routes and aliases without a token".to_owned(),
+        ),
+    ])
+}
+
+fn of_key(signer: &Signer, now: OffsetDateTime) -> Vec<String> {
+    let certificate = signer.certificate();
+    let (begin, end) = (certificate.not_before().date(), certificate.not_after().date());
+    collect([
+        (
+            now < certificate.not_before(),
+            format!("its key is not valid before {begin}; until then its routes answer 503"),
+        ),
+        (
+            certificate.not_after() < now + EXPIRY_NOTICE,
+            format!("its key expires on {end}; have the next one ready"),
+        ),
+    ])
+}
+
+fn of_files(source: &Source) -> Vec<String> {
+    let files = match source {
+        Source::Pkcs12 {
+            path, password_file, ..
+        } => vec![Some(path), Some(password_file)],
+        Source::Pem {
+            private_key,
+            password_file,
+            ..
+        } => vec![Some(private_key), password_file.as_ref()],
+    };
+    let exposed = files
+        .into_iter()
+        .flatten()
+        .filter(|file| readable_by_others(file));
+    exposed
+        .map(|file| format!("other users may read {}; chmod 600 it", file.display()))
+        .collect()
+}
+
+fn readable_by_others(file: &Path) -> bool {
+    file.metadata()
+        .is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+}
+
+fn of_profile(profile: &Profile, signer: Option<&Signer>) -> Vec<String> {
+    let is = |identifier| profile.key_identifier == identifier;
+    let carries_token =
+        is(KeyIdentifier::BinarySecurityToken) || is(KeyIdentifier::PkiPath) || is(KeyIdentifier::X509Data);
+    let without_ski = signer.is_some_and(|signer| signer.certificate().subject_key_identifier().is_none());
+    let sha1 = profile.digest_algorithm == DigestAlgorithm::Sha1
+        || profile.signature_algorithm == Some(SignatureAlgorithm::RsaSha1);
+    let adds_unsigned_timestamp = profile.timestamp.is_some() && !profile.sign.contains(&Part::Timestamp);
+    collect([
+        (is(KeyIdentifier::X509Data), X509_DATA.to_owned()),
+        (is(KeyIdentifier::IssuerSerial), issuer_serial(signer)),
+        (
+            is(KeyIdentifier::SubjectKeyIdentifier) && without_ski,
+            NO_SKI.to_owned(),
+        ),
+        (
+            profile.include_token && carries_token,
+            "include_token changes nothing: the certificate travels anyway".to_owned(),
+        ),
+        (
+            sha1,
+            "SHA-1 no longer withstands attacks; for receivers that know nothing else".to_owned(),
+        ),
+        (
+            !profile.sign.contains(&Part::Body),
+            "the Body is not signed: anybody may change it on the way".to_owned(),
+        ),
+        (
+            adds_unsigned_timestamp,
+            "the Timestamp is not signed: an old message can be sent again with a new one".to_owned(),
+        ),
+        (
+            profile.timestamp.is_none(),
+            "without a Timestamp the receiver cannot tell an old message from a new one".to_owned(),
+        ),
+    ])
+}
+
+const X509_DATA: &str =
+    "x509-data is outside the Basic Security Profile (R5417): KeyInfo holds no SecurityTokenReference";
+
+const NO_SKI: &str =
+    "the certificate has no subject key identifier; it is named by its thumbprint instead (R5210)";
+
+/// Receivers that compare text instead of names are common.
+fn issuer_serial(signer: Option<&Signer>) -> String {
+    let example = signer
+        .map(|signer| format!(", {:?}", signer.certificate().issuer()))
+        .unwrap_or_default();
+    format!("some receivers compare the issuer's name as text; it is written by RFC 4514{example}")
+}
+
+fn of_way(route: &RouteConfig) -> Vec<String> {
+    let https = route.receiver.scheme_str() == Some("https");
+    let tls = &route.receiver_tls;
+    let timeouts = &route.timeouts;
+    let too_long = timeouts.connect > timeouts.total || timeouts.response > timeouts.total;
+    collect([
+        (
+            !https && !is_loopback(route.receiver.host()),
+            "messages go to the receiver unencrypted: a signature protects from changes, not from readers"
+                .to_owned(),
+        ),
+        (
+            !https && (tls.ca.is_some() || tls.client.is_some()),
+            "receiver_tls changes nothing: the receiver's address is http".to_owned(),
+        ),
+        (
+            too_long,
+            "total is the shortest of its timeouts, so the longer ones never end a wait".to_owned(),
+        ),
+    ])
+}
+
+fn is_loopback(host: Option<&str>) -> bool {
+    let host = host.unwrap_or_default();
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    host == "localhost" || address.is_some_and(|address| address.is_loopback())
+}
+
+fn collect<const N: usize>(warnings: [(bool, String); N]) -> Vec<String> {
+    warnings
+        .into_iter()
+        .filter_map(|(applies, warning)| applies.then_some(warning))
+        .collect()
+}

@@ -1,0 +1,170 @@
+//! A route in plain words, for whoever has to sign it off.
+
+use humantime::format_duration;
+
+use crate::config::{Config, FaultStatus, RouteConfig};
+use crate::keys::Signer;
+use crate::wss::Profile;
+use crate::wss::profile::{
+    ExistingSecurityHeader, InclusivePrefixes, InnerSignature, KeyIdentifier, Layout, Part,
+    ProcessingInstructions,
+};
+
+/// `signer` is the key that the alias's source brings.
+pub(super) fn route(route: &RouteConfig, config: &Config, signer: Option<&Signer>) -> String {
+    let profile = &route.profile;
+    let lines = [
+        format!("route {}", route.name),
+        format!(
+            "posted to http://{}{}, sent on to {}",
+            config.proxy.listen, route.path, route.receiver
+        ),
+        key(&route.alias, signer),
+        format!("profile {}: signs {}", route.profile_name, parts(profile)),
+        algorithms(profile, signer),
+        format!("the receiver finds the certificate {}", key_identifier(profile)),
+        timestamp(profile),
+        header(profile),
+        existing(profile),
+        transport(route),
+        timeouts(route),
+    ];
+    lines.join("\n  ") + "\n"
+}
+
+fn key(alias: &str, signer: Option<&Signer>) -> String {
+    let Some(signer) = signer else {
+        return format!("signed with the active key of alias {alias}; it has no source, so import one");
+    };
+    let certificate = signer.certificate();
+    format!(
+        "signed with the active key of alias {alias}; its source brings {}, {}, valid until {}, sha256:{}",
+        certificate.subject(),
+        signer.key_type(),
+        certificate.not_after().date(),
+        certificate.fingerprint(),
+    )
+}
+
+fn parts(profile: &Profile) -> String {
+    let parts = profile.sign.iter().map(|part| match part {
+        Part::Body => "the Body".to_owned(),
+        Part::Timestamp => "the Timestamp".to_owned(),
+        Part::Token => "the signing certificate".to_owned(),
+        Part::Addressing => "every WS-Addressing header".to_owned(),
+        Part::Header { namespace, local } => format!("every header {local} of {namespace:?}"),
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn algorithms(profile: &Profile, signer: Option<&Signer>) -> String {
+    let algorithm = match (profile.signature_algorithm, signer) {
+        (Some(algorithm), _) => algorithm.to_string(),
+        (None, Some(signer)) => signer.key_type().auto().to_string(),
+        (None, None) => "the algorithm that fits the key".to_owned(),
+    };
+    let prefixes = match profile.inclusive_prefixes {
+        InclusivePrefixes::InScope => "with the prefixes in scope listed",
+        InclusivePrefixes::None => "without prefix list",
+    };
+    format!(
+        "by {algorithm}, digests by {}, exclusive C14N {prefixes}",
+        profile.digest_algorithm
+    )
+}
+
+fn key_identifier(profile: &Profile) -> &'static str {
+    match (profile.key_identifier, profile.include_token) {
+        (KeyIdentifier::BinarySecurityToken, _) => "in the message, in a BinarySecurityToken",
+        (KeyIdentifier::PkiPath, _) => "and its path in the message, in a BinarySecurityToken",
+        (KeyIdentifier::X509Data, _) => "in the message, in X509Data within KeyInfo",
+        (KeyIdentifier::IssuerSerial, false) => "by issuer and serial number",
+        (KeyIdentifier::IssuerSerial, true) => "by issuer and serial number; it travels along as well",
+        (KeyIdentifier::SubjectKeyIdentifier, false) => "by its subject key identifier",
+        (KeyIdentifier::SubjectKeyIdentifier, true) => {
+            "by its subject key identifier; it travels along as well"
+        }
+        (KeyIdentifier::Thumbprint, false) => "by its SHA-1 thumbprint",
+        (KeyIdentifier::Thumbprint, true) => "by its SHA-1 thumbprint; it travels along as well",
+    }
+}
+
+fn timestamp(profile: &Profile) -> String {
+    profile.timestamp.map_or_else(
+        || "no Timestamp is added".to_owned(),
+        |lifetime| {
+            format!(
+                "a Timestamp is added and expires after {}",
+                format_duration(lifetime)
+            )
+        },
+    )
+}
+
+fn header(profile: &Profile) -> String {
+    let receiver = profile.actor.as_deref().map_or_else(
+        || "the ultimate receiver".to_owned(),
+        |actor| format!("{actor:?}"),
+    );
+    let duty = if profile.must_understand {
+        "must be understood"
+    } else {
+        "may be ignored"
+    };
+    let order = match profile.layout {
+        Layout::Strict => "a token stands before what refers to it",
+        Layout::Lax => "in any order",
+        Layout::LaxTimestampFirst => "the Timestamp is first",
+        Layout::LaxTimestampLast => "the Timestamp is last",
+    };
+    format!("the Security header is for {receiver}, {duty}; {order}")
+}
+
+fn existing(profile: &Profile) -> String {
+    let header = match profile.existing_security_header {
+        ExistingSecurityHeader::Extend => "is extended",
+        ExistingSecurityHeader::Replace => "is replaced",
+        ExistingSecurityHeader::Reject => "is refused",
+    };
+    let instructions = match profile.processing_instructions {
+        ProcessingInstructions::Keep => "are kept",
+        ProcessingInstructions::Reject => "are refused",
+    };
+    let signature = match profile.inner_signature {
+        InnerSignature::Warn => "is logged",
+        InnerSignature::Reject => "is refused",
+    };
+    format!(
+        "a Security header that is there already {header}; processing instructions {instructions}; \
+         a signature in the Body that ours would break {signature}"
+    )
+}
+
+fn transport(route: &RouteConfig) -> String {
+    if route.receiver.scheme_str() != Some("https") {
+        return "plain HTTP to the receiver".to_owned();
+    }
+    let tls = &route.receiver_tls;
+    let trust = tls.ca.as_ref().map_or_else(
+        || "the system's certificate store".to_owned(),
+        |ca| format!("{} alone", ca.display()),
+    );
+    let client = if tls.client.is_some() { "with" } else { "without" };
+    format!("TLS to the receiver, {client} a client certificate; trusts {trust}")
+}
+
+fn timeouts(route: &RouteConfig) -> String {
+    let status = match route.fault_status {
+        FaultStatus::Soap => "the SOAP bindings",
+        FaultStatus::Http => "HTTP",
+    };
+    let [connect, response, total] = [
+        route.timeouts.connect,
+        route.timeouts.response,
+        route.timeouts.total,
+    ]
+    .map(format_duration);
+    format!(
+        "waits {connect} to connect, {response} for the answer, {total} in all; faults by the rules of {status}"
+    )
+}

@@ -1,0 +1,339 @@
+//! `countersign check` and `countersign sign` as users run them.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
+use tempfile::{TempDir, tempdir};
+use time::OffsetDateTime;
+
+use crate::support::clock::now;
+use crate::support::countersign::{Run, countersign, countersign_reading};
+use crate::support::tool::{openssl, run};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+const ORDER: &str = r#"<?xml version="1.0"?>
+<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><order n="1"/></s:Body></s:Envelope>
+"#;
+
+const CONFIGURATION: &str = r#"
+[alias.orders]
+source = { certificate = "orders.pem", private_key = "orders.pem" }
+[profile.erp]
+key_identifier = "issuer-serial"
+[[route]]
+name = "orders"
+path = "/orders"
+receiver = "http://127.0.0.1:8081/"
+alias = "orders"
+profile = "erp"
+"#;
+
+#[test]
+fn every_command_explains_itself() {
+    let dir = tempdir().unwrap();
+    let help = countersign(dir.path(), "--help");
+    assert_eq!(help.code, Some(0));
+    for command in ["check", "sign", "canonicalize"] {
+        assert!(help.text().contains(command), "{}", help.text());
+        let own = countersign(dir.path(), &format!("{command} --help"));
+        assert!(own.text().contains("Usage:"), "{}", own.text());
+        assert!(own.stderr.is_empty());
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let dir = tempdir().unwrap();
+    let cases = [
+        "",
+        "sing",
+        "check",
+        "sign",
+        "sign --key a.pem",
+        "sign --key a.pem --pkcs12 a.p12",
+        "sign --config a.toml",
+        "sign --key a --certificate a --layout loose",
+        "sign --key a --certificate a --timestamp soon",
+        "sign --key a --certificate a --sign bodies",
+    ];
+    for arguments in cases {
+        let run = countersign(dir.path(), arguments);
+        assert_eq!(run.code, Some(2), "{arguments}: {}", run.stderr);
+        assert!(run.stdout.is_empty());
+        assert!(run.stderr.contains("--help"), "{arguments}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn pem_pkcs12_and_a_route_sign_with_the_same_key() {
+    let dir = with_key();
+    openssl(
+        dir.path(),
+        "pkcs12 -export -in orders.pem -out orders.p12 -passout pass:secret",
+    );
+    fs::write(dir.path().join("password"), "secret\n").unwrap();
+    let certificate = certificate_line(dir.path());
+    for arguments in [
+        "sign --key orders.pem --certificate orders.pem order.xml",
+        "sign --pkcs12 orders.p12 --password-file password order.xml",
+        "sign --config countersign.toml --route orders --key-identifier binary-security-token order.xml",
+    ] {
+        let signed = signed(&countersign(dir.path(), arguments));
+        assert!(signed.contains(&certificate), "{arguments}: {signed}");
+        assert!(signed.contains("<order n=\"1\"/>"), "{arguments}: {signed}");
+    }
+}
+
+#[test]
+fn a_route_signs_by_its_profile_and_flags_override_it() {
+    let dir = with_key();
+
+    let by_route = signed(&countersign(
+        dir.path(),
+        "sign --config countersign.toml --route orders order.xml",
+    ));
+    let by_flag = signed(&countersign(
+        dir.path(),
+        "sign --config countersign.toml --route orders --key-identifier thumbprint --timestamp off order.xml",
+    ));
+
+    assert!(
+        by_route.contains("X509IssuerSerial") && by_route.contains("Timestamp"),
+        "{by_route}"
+    );
+    assert!(
+        by_flag.contains("#ThumbprintSHA1") && !by_flag.contains("Timestamp"),
+        "{by_flag}"
+    );
+}
+
+#[test]
+fn standard_input_is_a_message_too() {
+    let dir = with_key();
+    let arguments = ["sign", "--key", "orders.pem", "--certificate", "orders.pem"];
+    for input in [vec![], vec!["-"]] {
+        let arguments = arguments.iter().copied().chain(input);
+        let signed = signed(&countersign_reading(dir.path(), arguments, ORDER.as_bytes()));
+        assert!(signed.contains("SignatureValue"));
+    }
+}
+
+#[test]
+fn an_encrypted_key_needs_its_password_from_a_file_or_the_terminal() {
+    let dir = with_key();
+    openssl(
+        dir.path(),
+        "pkey -in orders.pem -aes256 -passout pass:secret -out encrypted.key",
+    );
+    openssl(dir.path(), "x509 -in orders.pem -out orders.crt");
+    fs::write(dir.path().join("password"), "secret").unwrap();
+    fs::write(dir.path().join("wrong"), "guess").unwrap();
+    let sign = "sign --key encrypted.key --certificate orders.crt order.xml";
+
+    signed(&countersign(
+        dir.path(),
+        &format!("{sign} --password-file password"),
+    ));
+    let wrong = countersign(dir.path(), &format!("{sign} --password-file wrong"));
+    fails(&wrong, "encrypted.key: the password is wrong");
+    let without_terminal = format!("--wait {} {sign}", env!("CARGO_BIN_EXE_countersign"));
+    let refused = std::process::Command::new("setsid")
+        .args(without_terminal.split_whitespace())
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        words.contains("no terminal to ask; pass --password-file"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_refused_message_is_named_with_line_and_column() {
+    let dir = with_key();
+    fs::write(
+        dir.path().join("broken.xml"),
+        ORDER.replace("</s:Body>", "</s:Boddy>"),
+    )
+    .unwrap();
+
+    let run = countersign(
+        dir.path(),
+        "sign --key orders.pem --certificate orders.pem broken.xml",
+    );
+
+    fails(&run, "broken.xml: ");
+    assert!(run.stderr.contains("line 2, column "), "{}", run.stderr);
+}
+
+#[test]
+fn what_cannot_be_signed_with_says_what_to_do() {
+    let dir = with_key();
+    write_key(dir.path(), "old.pem", now() - 3 * DAY, DAY);
+    write_key(dir.path(), "early.pem", now() + DAY, DAY);
+    let cases = [
+        ("--key none.pem --certificate orders.pem", "cannot read none.pem"),
+        (
+            "--key order.xml --certificate order.xml",
+            "order.xml: there is no private key",
+        ),
+        ("--key old.pem --certificate old.pem", "expired"),
+        ("--key early.pem --certificate early.pem", "valid"),
+        ("--config countersign.toml --route order", "use one of orders"),
+        ("--config none.toml --route orders", "none.toml: cannot read"),
+        (
+            "--key orders.pem --certificate orders.pem --signature-algorithm rsa-sha256",
+            "rsa-sha256",
+        ),
+    ];
+    for (flags, words) in cases {
+        fails(
+            &countersign(dir.path(), &format!("sign {flags} order.xml")),
+            words,
+        );
+    }
+}
+
+#[test]
+fn check_prints_each_route_and_what_may_surprise() {
+    let dir = with_key();
+
+    let run = countersign(dir.path(), "check --config countersign.toml");
+
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for words in [
+        "route orders\n",
+        "posted to http://127.0.0.1:8080/orders, sent on to http://127.0.0.1:8081/",
+        "its source brings CN=orders, P-256, valid until",
+        "profile erp: signs the Body, the Timestamp",
+        "by ecdsa-sha256, digests by sha256",
+        "by issuer and serial number",
+        "warning: alias orders: its key expires on",
+        "warning: route orders: some receivers compare the issuer's name as text",
+        "note: WSDL",
+    ] {
+        assert!(
+            run.text().contains(words),
+            "{words:?} is missing in {}",
+            run.text()
+        );
+    }
+}
+
+#[test]
+fn check_reports_wrong_settings_and_wrong_keys_in_one_run() {
+    let dir = with_key();
+    write_key(dir.path(), "old.pem", now() - 3 * DAY, DAY);
+    let configuration = format!(
+        "{CONFIGURATION}fault_status = \"soup\"\n[alias.old]\n\
+         source = {{ certificate = \"old.pem\", private_key = \"old.pem\" }}\n\
+         [alias.gone]\nsource = {{ pkcs12 = \"gone.p12\", password_file = \"gone\" }}\n"
+    );
+    fs::write(dir.path().join("countersign.toml"), configuration).unwrap();
+
+    let run = countersign(dir.path(), "check --config countersign.toml");
+
+    assert_eq!(run.code, Some(1));
+    let lines: Vec<_> = run.stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", run.stderr);
+    assert!(
+        lines[0].starts_with("error: countersign.toml:12: fault_status:"),
+        "{}",
+        lines[0]
+    );
+    assert!(
+        lines[1].starts_with("error: countersign.toml:14: alias old: "),
+        "{}",
+        lines[1]
+    );
+    assert!(
+        lines[2].starts_with("error: countersign.toml:16: alias gone: gone"),
+        "{}",
+        lines[2]
+    );
+}
+
+#[test]
+fn check_tries_every_profile_with_the_key_that_shall_serve_it() {
+    let dir = with_key();
+    let configuration = CONFIGURATION.replace(
+        "issuer-serial\"",
+        "x509-data\"\nsignature_algorithm = \"rsa-sha256\"",
+    );
+    fs::write(dir.path().join("countersign.toml"), configuration).unwrap();
+
+    let run = countersign(dir.path(), "check --config countersign.toml");
+
+    fails(&run, "countersign.toml:8: route orders: ");
+}
+
+#[test]
+fn the_example_configuration_passes_the_check_once_its_keys_are_there() {
+    let dir = tempdir().unwrap();
+    let keys = dir.path().join("keys");
+    fs::create_dir(&keys).unwrap();
+    fs::write(
+        dir.path().join("countersign.toml"),
+        include_str!("../../config/countersign.toml"),
+    )
+    .unwrap();
+    write_key(&keys, "key.pem", now(), DAY);
+    openssl(&keys, "pkey -in key.pem -out invoices.key");
+    openssl(&keys, "x509 -in key.pem -out invoices.crt");
+    openssl(
+        &keys,
+        "pkcs12 -export -in key.pem -out orders.p12 -passout pass:secret",
+    );
+    fs::write(keys.join("orders.password"), "secret").unwrap();
+
+    let run = countersign(dir.path(), "check --config countersign.toml");
+
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.text().contains("route invoices\n"), "{}", run.text());
+}
+
+/// A directory with a key, a message and a configuration.
+fn with_key() -> TempDir {
+    let dir = tempdir().unwrap();
+    write_key(dir.path(), "orders.pem", now(), DAY);
+    fs::write(dir.path().join("order.xml"), ORDER).unwrap();
+    fs::write(dir.path().join("countersign.toml"), CONFIGURATION).unwrap();
+    dir
+}
+
+fn write_key(dir: &Path, file: &str, begin: OffsetDateTime, lifetime: Duration) {
+    let key = SelfSigned::generate(KeyAlgorithm::P256, "orders", begin, lifetime).unwrap();
+    let pem = [
+        key.private_key_pem().unwrap().to_vec(),
+        key.certificate_pem().unwrap(),
+    ]
+    .concat();
+    fs::write(dir.join(file), pem).unwrap();
+}
+
+/// The certificate as a BinarySecurityToken carries it.
+fn certificate_line(dir: &Path) -> String {
+    let pem = run(dir, "openssl", ["x509", "-in", "orders.pem"]);
+    pem.lines().filter(|line| !line.starts_with("-----")).collect()
+}
+
+fn signed(run: &Run) -> String {
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+    run.text().to_owned()
+}
+
+fn fails(run: &Run, words: &str) {
+    assert_eq!(run.code, Some(1), "should say {words:?}: {}", run.stderr);
+    assert!(run.stdout.is_empty());
+    assert!(
+        run.stderr.starts_with("error: ") && run.stderr.contains(words),
+        "{words:?}: {}",
+        run.stderr
+    );
+}
