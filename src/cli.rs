@@ -12,10 +12,10 @@ use clap::{Parser, Subcommand};
 
 pub mod canonicalize;
 pub mod check;
+pub mod keys;
 pub mod password;
 pub mod profile_flags;
 pub mod sign;
-pub mod verify;
 
 /// Signs outbound SOAP messages with WS-Security and exchanges the signing key with no downtime.
 #[derive(Debug, Parser)]
@@ -29,8 +29,8 @@ struct Cli {
 enum Command {
     Canonicalize(canonicalize::Args),
     Check(check::Args),
+    Keys(Box<keys::Args>),
     Sign(Box<sign::Args>),
-    Verify(verify::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -39,8 +39,8 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Canonicalize(args) => canonicalize::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Keys(args) => keys::run(*args),
         Command::Sign(args) => sign::run(*args),
-        Command::Verify(args) => verify::run(args),
     };
     result.unwrap_or_else(|error| error.report())
 }

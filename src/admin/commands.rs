@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::Admin;
 use super::problem::Problem;
-use super::view::{ActivateRequest, AliasView, KeyView};
+use super::view::{ActivateRequest, AliasView, KeyView, PASSWORD_HEADER, PEM, PKCS12};
 use crate::config::Activation;
 use crate::keys::source::{from_pem, from_pkcs12};
 use crate::keys::{AfterImport, CommandError, Fingerprint, Imported, KeyMaterial};
@@ -83,24 +83,23 @@ async fn on_a_thread<T: Send + 'static>(
         .map_err(|error| Problem::internal(&error))?
 }
 
-/// The header `Pkcs12-Password` also opens an encrypted key in PEM.
 fn read(headers: &HeaderMap, body: &[u8], entry: Option<&str>) -> Result<KeyMaterial, Problem> {
     let password = headers
-        .get("Pkcs12-Password")
+        .get(PASSWORD_HEADER)
         .map(|value| std::str::from_utf8(value.as_bytes()));
     let password = password.transpose().map_err(|_| {
         Problem::new(
             StatusCode::BAD_REQUEST,
-            "the password in the header Pkcs12-Password is not UTF-8",
+            format!("the password in the header {PASSWORD_HEADER} is not UTF-8"),
         )
     })?;
-    let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
-    match content_type {
-        Some(b"application/x-pkcs12") => Ok(from_pkcs12(body, password.unwrap_or_default(), entry)?),
-        Some(b"application/x-pem-file") => Ok(from_pem(body, password)?),
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match media_type {
+        Some(PKCS12) => Ok(from_pkcs12(body, password.unwrap_or_default(), entry)?),
+        Some(PEM) => Ok(from_pem(body, password)?),
         _ => Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "send the key as application/x-pkcs12 or application/x-pem-file",
+            format!("send the key as {PKCS12} or {PEM}"),
         )),
     }
 }

@@ -5,6 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::clock::rfc3339;
 use crate::keys::lifecycle::{Key, KeyState};
 
+/// A key to import, in PKCS#12.
+pub const PKCS12: &str = "application/x-pkcs12";
+/// A key to import, in PEM, with its certificate and chain.
+pub const PEM: &str = "application/x-pem-file";
+/// Opens the key that is imported, in either form.
+pub const PASSWORD_HEADER: &str = "pkcs12-password";
+
 /// An alias, its keys and what uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AliasView {

@@ -1,18 +1,21 @@
 //! One binary for all integration tests, which saves link time; a topic a module.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test fails by panicking and says what it leaves out"
 )]
 
+mod admin_api;
 mod bad_input;
 mod canonicalization_vectors;
 mod certificates;
 mod command_line;
 mod configuration;
 mod key_sources;
+mod keys_command;
 mod proxy;
 mod receiver_tls;
 mod support;

@@ -1,5 +1,6 @@
 //! What the tests have in common.
 
+pub(crate) mod admin;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod corpus;

@@ -1,0 +1,149 @@
+//! Speaks to the admin API of a running proxy.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, request};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::admin::view::ProblemView;
+use crate::cli::{CliError, read_file};
+
+/// An import derives keys from passwords; everything else takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection to one proxy, with the operator's token.
+pub(super) struct AdminClient {
+    url: String,
+    authorization: HeaderValue,
+    http: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// A call that succeeded.
+pub(super) struct Answer {
+    status: StatusCode,
+    /// JSON.
+    pub(super) body: Bytes,
+}
+
+impl AdminClient {
+    pub(super) fn new(url: &Uri, token_file: &Path) -> Result<Self, CliError> {
+        if url.scheme_str() != Some("http") {
+            return Err(CliError::Usage(format!(
+                "--admin {url}: only http:// URLs are served"
+            )));
+        }
+        let token = Zeroizing::new(read_file(token_file).map_err(|error| {
+            CliError::Failed(format!(
+                "{error}; the proxy makes this file when it starts, pass its path as --token-file"
+            ))
+        })?);
+        let header = Zeroizing::new([b"Bearer ", token.trim_ascii()].concat());
+        let mut authorization = HeaderValue::from_bytes(&header)
+            .map_err(|_| CliError::Failed(format!("{} holds no token", token_file.display())))?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            url: url.to_string().trim_end_matches('/').to_owned(),
+            authorization,
+            http: Client::builder(TokioExecutor::new()).build_http(),
+        })
+    }
+
+    /// `path` is what follows `/api/v1/`.
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, CliError> {
+        self.send(self.request(Method::GET, path), Bytes::new()).await
+    }
+
+    pub(super) async fn post(&self, path: &str) -> Result<Answer, CliError> {
+        self.send(self.request(Method::POST, path), Bytes::new()).await
+    }
+
+    pub(super) async fn post_json(&self, path: &str, body: &impl Serialize) -> Result<Answer, CliError> {
+        let request = self
+            .request(Method::POST, path)
+            .header(CONTENT_TYPE, "application/json");
+        let body = serde_json::to_vec(body).map_err(CliError::failed)?;
+        self.send(request, body.into()).await
+    }
+
+    pub(super) fn request(&self, method: Method, path: &str) -> request::Builder {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}/api/v1/{path}", self.url));
+        request.header(AUTHORIZATION, &self.authorization)
+    }
+
+    pub(super) async fn send(&self, request: request::Builder, body: Bytes) -> Result<Answer, CliError> {
+        let request = request.body(Full::new(body)).map_err(CliError::failed)?;
+        let exchange = async {
+            let response = self
+                .http
+                .request(request)
+                .await
+                .map_err(|error| self.unreachable(&error))?;
+            let status = response.status();
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| self.unreachable(&error))?;
+            Ok(Answer {
+                status,
+                body: body.to_bytes(),
+            })
+        };
+        let answer = timeout(PATIENCE, exchange).await.map_err(|_| {
+            CliError::Failed(format!(
+                "{} did not answer within {} s",
+                self.url,
+                PATIENCE.as_secs()
+            ))
+        })??;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        Err(match serde_json::from_slice::<ProblemView>(&answer.body) {
+            Ok(problem) => CliError::Failed(problem.detail),
+            Err(_) => CliError::Failed(format!(
+                "{} answered {}: is it countersign's admin listener?",
+                self.url, answer.status
+            )),
+        })
+    }
+
+    fn unreachable(&self, error: &dyn Error) -> CliError {
+        let mut cause = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        CliError::Failed(format!(
+            "cannot reach the admin listener at {}: {cause}; is countersign running there? (--admin URL)",
+            self.url
+        ))
+    }
+}
+
+impl Answer {
+    /// Something was made that was not there before.
+    pub(super) fn is_new(&self) -> bool {
+        self.status == StatusCode::CREATED
+    }
+
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, CliError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            CliError::Failed(format!(
+                "the answer is not of this version of countersign: {error}"
+            ))
+        })
+    }
+}

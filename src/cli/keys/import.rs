@@ -1,0 +1,127 @@
+//! `countersign keys import`: hands over a key file as it is; the proxy reads and judges it.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::ArgGroup;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method};
+use zeroize::Zeroizing;
+
+use super::alias_name;
+use super::client::{AdminClient, Answer};
+use crate::admin::view::{PASSWORD_HEADER, PEM, PKCS12};
+use crate::cli::{CliError, password, read_file};
+use crate::keys::source::{SourceError, from_pem};
+
+/// Hand a key and its certificate to the proxy; it signs once it is activated
+#[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("key file").required(true).args(["key", "pkcs12"]))]
+pub(super) struct Args {
+    /// The signing identity
+    #[arg(value_parser = alias_name)]
+    pub(super) alias: String,
+
+    /// Private key in PEM; certificate and chain may be in the same file
+    #[arg(long, value_name = "PEM")]
+    key: Option<PathBuf>,
+
+    /// Certificate and chain in PEM, where they have a file of their own
+    #[arg(long, value_name = "PEM", requires = "key")]
+    certificate: Option<PathBuf>,
+
+    /// Private key and certificate in PKCS#12
+    #[arg(long, value_name = "FILE")]
+    pkcs12: Option<PathBuf>,
+
+    /// Entry of the PKCS#12 file, where there are several
+    #[arg(long, value_name = "NAME", requires = "pkcs12")]
+    entry: Option<String>,
+
+    /// Holds the password of the key file; without it the terminal is asked
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+pub(super) async fn send(client: &AdminClient, args: &Args) -> Result<Answer, CliError> {
+    let file = match (&args.pkcs12, &args.key) {
+        (Some(file), _) => args.pkcs12(file)?,
+        (None, Some(key)) => args.pem(key)?,
+        (None, None) => return Err(CliError::Usage("give --pkcs12 or --key".to_owned())),
+    };
+    let mut path = format!("aliases/{}/keys", args.alias);
+    if let Some(entry) = &args.entry {
+        path.push_str("?entry=");
+        path.push_str(&percent_encoded(entry));
+    }
+    let mut request = client
+        .request(Method::POST, &path)
+        .header(CONTENT_TYPE, file.media_type);
+    if let Some(password) = &file.password {
+        request = request.header(PASSWORD_HEADER, header(password)?);
+    }
+    client.send(request, Bytes::from_owner(file.bytes)).await
+}
+
+struct KeyFile {
+    media_type: &'static str,
+    bytes: Zeroizing<Vec<u8>>,
+    password: Option<Zeroizing<String>>,
+}
+
+impl Args {
+    fn pkcs12(&self, file: &Path) -> Result<KeyFile, CliError> {
+        Ok(KeyFile {
+            media_type: PKCS12,
+            bytes: Zeroizing::new(read_file(file)?),
+            password: Some(self.password(file)?),
+        })
+    }
+
+    fn pem(&self, key: &Path) -> Result<KeyFile, CliError> {
+        let mut bytes = Zeroizing::new(read_file(key)?);
+        if let Some(certificate) = &self.certificate {
+            bytes.push(b'\n');
+            bytes.extend_from_slice(&read_file(certificate)?);
+        }
+        let encrypted = matches!(from_pem(&bytes, None), Err(SourceError::PasswordNeeded));
+        let password = encrypted.then(|| self.password(key)).transpose()?;
+        Ok(KeyFile {
+            media_type: PEM,
+            bytes,
+            password,
+        })
+    }
+
+    fn password(&self, file: &Path) -> Result<Zeroizing<String>, CliError> {
+        password::read(self.password_file.as_deref(), file)
+    }
+}
+
+fn header(password: &str) -> Result<HeaderValue, CliError> {
+    // HTTP drops white space at both ends of a header.
+    let sendable = HeaderValue::from_bytes(password.as_bytes())
+        .ok()
+        .filter(|_| password.trim() == password);
+    let mut value = sendable.ok_or_else(|| {
+        CliError::Failed(
+            "this password cannot be sent: it has control characters, or spaces at an end".to_owned(),
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// RFC 3986, section 2.1.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}"); // writing to a String never fails
+        }
+    }
+    encoded
+}

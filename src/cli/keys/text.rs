@@ -1,0 +1,114 @@
+//! The admin API's documents as people read them.
+
+use crate::admin::view::{AliasView, KeyView};
+
+pub(super) fn list(aliases: &[AliasView]) -> String {
+    if aliases.is_empty() {
+        return "The configuration has no aliases.\n".to_owned();
+    }
+    aliases.iter().map(summary).collect()
+}
+
+fn summary(alias: &AliasView) -> String {
+    let keys: String = alias
+        .keys
+        .iter()
+        .map(|key| {
+            let (fingerprint, until) = (&key.fingerprint, day(&key.validity.not_after));
+            format!(
+                "  {:8}{fingerprint}  until {until}  signed {}\n",
+                key.state, key.use_counts.signed
+            )
+        })
+        .collect();
+    format!("{}\n{}", alias.alias, or_none(keys))
+}
+
+pub(super) fn details(alias: &AliasView) -> String {
+    let routes: Vec<_> = alias
+        .routes
+        .iter()
+        .map(|route| format!("{} to {}", route.name, route.receiver))
+        .collect();
+    let routes = if routes.is_empty() {
+        "no route".to_owned()
+    } else {
+        routes.join(", ")
+    };
+    let keys: String = alias.keys.iter().map(key).collect();
+    format!(
+        "{}\n  strategy  {}\n  used by   {routes}\n{}",
+        alias.alias,
+        alias.strategy,
+        or_none(keys)
+    )
+}
+
+fn key(key: &KeyView) -> String {
+    let since = key
+        .since
+        .as_ref()
+        .map(|since| format!(" since {since}"))
+        .unwrap_or_default();
+    let last = key
+        .last_use
+        .as_ref()
+        .map(|last| format!(", last {last}"))
+        .unwrap_or_default();
+    format!(
+        "\n  {fingerprint}\n    state     {state}{since}\n    subject   {subject}\n    issuer    {issuer}\n    \
+         serial    {serial}\n    type      {key_type}\n    valid     {not_before} to {not_after}\n    \
+         imported  {imported}\n    signed    {signed}{last}\n",
+        fingerprint = key.fingerprint,
+        state = key.state,
+        subject = key.subject,
+        issuer = key.issuer,
+        serial = key.serial,
+        key_type = key.key_type,
+        not_before = key.validity.not_before,
+        not_after = key.validity.not_after,
+        imported = key.imported,
+        signed = key.use_counts.signed,
+    )
+}
+
+pub(super) fn imported(alias: &str, key: &KeyView, new: bool) -> String {
+    let KeyView {
+        fingerprint,
+        subject,
+        state,
+        ..
+    } = key;
+    if !new {
+        return format!("{alias} knows this key already; it is {state}, and nothing was changed.\n");
+    }
+    let next = match state.as_str() {
+        "pending" => format!("Switch to it with\n  countersign keys activate {alias} {fingerprint}\n"),
+        _ => "Every new message is signed with it.\n".to_owned(),
+    };
+    format!("{alias} has the new key {fingerprint} ({subject}); it is {state}.\n{next}")
+}
+
+pub(super) fn switched(alias: &AliasView) -> String {
+    let active = alias.keys.iter().find(|key| key.state == "active");
+    active.map_or_else(
+        || format!("{} has no active key now.\n", alias.alias),
+        |key| {
+            let (alias, fingerprint, subject) = (&alias.alias, &key.fingerprint, &key.subject);
+            format!("{alias}: every new message is signed with {fingerprint} ({subject}).\n")
+        },
+    )
+}
+
+fn or_none(keys: String) -> String {
+    if keys.is_empty() {
+        "  no keys\n".to_owned()
+    } else {
+        keys
+    }
+}
+
+/// Of an RFC 3339 time.
+fn day(time: &str) -> &str {
+    time.split_once('T').map_or(time, |(day, _)| day)
+}

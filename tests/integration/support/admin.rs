@@ -1,0 +1,163 @@
+//! The real admin listener, with the aliases `orders` and `invoices`, and one who asks it.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign::admin::{Admin, Token};
+use countersign::clock::Clock;
+use countersign::config::Config;
+use countersign::keys::Keys;
+use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
+use countersign::metrics::Metrics;
+use http::{Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::client::Answer;
+use super::clock::now;
+use super::within;
+
+/// A running admin listener.
+pub(crate) struct TestAdmin {
+    pub(crate) address: SocketAddr,
+    pub(crate) keys: Keys,
+    pub(crate) ready: Arc<AtomicBool>,
+    pub(crate) directory: TempDir,
+}
+
+impl TestAdmin {
+    pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With further lines in `[admin]`.
+    pub(crate) async fn start_with(admin: &str) -> Self {
+        let text = format!(
+            "[admin]\n{admin}\n[alias.orders]\n[alias.invoices]\nactivate = \"on-import\"\n\
+             [[route]]\nname = \"eu\"\npath = \"/eu\"\nreceiver = \"https://eu.example.com/in\"\nalias = \"orders\"\n"
+        );
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = Config::parse(&text, &directory.path().join("test.toml")).expect("a configuration");
+        let keys = Keys::new(config.aliases.keys().cloned(), Vec::new());
+        let ready = Arc::new(AtomicBool::new(false));
+        let shown = ready.clone();
+        let admin = Admin {
+            keys: keys.clone(),
+            token: Token::load_or_create(&config.admin.token_file).expect("a token"),
+            config: Arc::new(config),
+            metrics: Arc::new(Metrics::new().expect("metrics")),
+            clock: Clock::system(),
+            ready: Arc::new(move || shown.load(Ordering::Relaxed)),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("a port");
+        tokio::spawn(async { axum::serve(listener, admin.router()).await });
+        Self {
+            address,
+            keys,
+            ready,
+            directory,
+        }
+    }
+
+    pub(crate) fn token_file(&self) -> PathBuf {
+        self.directory.path().join("state/admin-token")
+    }
+
+    /// The permissions of the token's file.
+    pub(crate) fn token_mode(&self) -> u32 {
+        std::fs::metadata(self.token_file())
+            .expect("it was made")
+            .permissions()
+            .mode()
+            & 0o777
+    }
+
+    /// The keys of an alias, in the order of the API.
+    pub(crate) fn fingerprints(&self, alias: &str) -> Vec<String> {
+        let ring = self.keys.ring();
+        let keys = ring.alias(alias).expect("the alias").keys();
+        keys.map(|(key, _)| key.fingerprint().to_string()).collect()
+    }
+
+    /// Asks as the operator.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path), "").await
+    }
+
+    /// Asks as the operator, without a body.
+    pub(crate) async fn post(&self, path: &str) -> Answer {
+        self.send(self.request(Method::POST, path), "").await
+    }
+
+    /// Imports a PEM key for an alias.
+    pub(crate) async fn import(&self, alias: &str, key: &SelfSigned) -> Answer {
+        let request = self.request(Method::POST, &format!("/api/v1/aliases/{alias}/keys"));
+        self.send(request.header("content-type", "application/x-pem-file"), pem(key))
+            .await
+    }
+
+    /// A request of the operator's.
+    pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        let token = std::fs::read_to_string(self.token_file()).expect("it was made");
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address));
+        request.header("authorization", format!("Bearer {}", token.trim()))
+    }
+
+    pub(crate) async fn send(&self, request: http::request::Builder, body: impl Into<Bytes>) -> Answer {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let request = request.body(Full::new(body.into())).expect("a request");
+        within(async {
+            let response = client.request(request).await.expect("an answer");
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.expect("a whole answer").to_bytes();
+            Answer {
+                status: head.status,
+                headers: head.headers,
+                body,
+            }
+        })
+        .await
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    /// The sentence of a problem document of this status.
+    pub(crate) fn problem(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(self.json()["status"], status);
+        self.json()["detail"].as_str().expect("a sentence").to_owned()
+    }
+}
+
+/// A new P-256 key, valid for a day.
+pub(crate) fn new_key(name: &str) -> SelfSigned {
+    let day = Duration::from_secs(24 * 60 * 60);
+    SelfSigned::generate(KeyAlgorithm::P256, name, now(), day).expect("a key")
+}
+
+/// Private key and certificate.
+pub(crate) fn pem(key: &SelfSigned) -> Vec<u8> {
+    let private_key = key.private_key_pem().expect("a key");
+    [
+        private_key.as_slice(),
+        &key.certificate_pem().expect("a certificate"),
+    ]
+    .concat()
+}
