@@ -16,6 +16,8 @@ pub mod event;
 pub mod keys;
 pub mod logging;
 pub mod metrics;
+#[doc(hidden)]
+pub mod oracle;
 pub mod proxy;
 mod spelling;
 pub mod wss;

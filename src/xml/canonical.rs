@@ -370,4 +370,25 @@ mod tests {
         );
         assert_eq!(canonical(r#"<x><y xmlns=""/></x>"#, &[]), "<x><y></y></x>");
     }
+
+    #[test]
+    fn chunks_make_no_difference() {
+        let document = "\u{FEFF}<?xml version='1.0'?><!-- é --><a:x xmlns:a='urn:a' k='1 &amp; 2'\n>é&#x41;\r\n]]<![CDATA[<]]>]]&gt;<?p  d?><a:é xmlns=''/></a:x\n>\r\n";
+        let whole = canonical(document, &[]);
+        for size in 1..document.len() {
+            let mut root = Root {
+                canonicalizer: Canonicalizer::new(Vec::new(), Vec::new(), Comments::Omitted),
+            };
+            let mut scanner = Scanner::new(Limits::default());
+            for chunk in document.as_bytes().chunks(size) {
+                scanner.feed(chunk, &mut root).unwrap();
+            }
+            scanner.finish().unwrap();
+            assert_eq!(
+                String::from_utf8(root.canonicalizer.finish(&[])).unwrap(),
+                whole,
+                "in chunks of {size}"
+            );
+        }
+    }
 }

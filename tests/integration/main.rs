@@ -14,6 +14,7 @@ mod canonicalization_vectors;
 mod certificates;
 mod command_line;
 mod configuration;
+mod engines_agree;
 mod key_sources;
 mod keys_command;
 mod proxy;

@@ -87,6 +87,9 @@ pub enum Problem {
     /// Namespaces, sections 2.2 and 3.
     #[error("a declaration that Namespaces in XML forbids: {0}")]
     Declared(&'static str),
+    /// Namespaces, section 2.2.
+    #[error("the namespace name {0:?}, which is not a URI")]
+    NotAUri(String),
     /// C14N 1.0, section 1.3: relative namespace names cannot be canonicalised.
     #[error("the relative namespace name {0:?}; canonical XML needs an absolute one")]
     RelativeNamespace(String),

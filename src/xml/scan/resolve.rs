@@ -61,12 +61,13 @@ fn bind(
                 "a prefix cannot be undeclared with an empty name",
             ));
         }
-        (_, relative) if !relative.is_empty() && !has_scheme(relative) => {
-            return Err(Problem::RelativeNamespace(lossy(relative)));
-        }
         _ => {}
     }
     let prefix = namespaces.number(prefix);
+    // Documents that declare a prefix on each element do so to one name.
+    if namespaces.resolve(prefix) != name {
+        check_uri(name)?;
+    }
     if namespaces.is_bound_since(prefix, mark) {
         return Err(Problem::DuplicateAttribute(lossy(written)));
     }
@@ -74,15 +75,20 @@ fn bind(
     Ok(())
 }
 
-/// Whether a URI reference is not relative (RFC 3986, section 4.1).
-fn has_scheme(name: &[u8]) -> bool {
-    let Some((scheme, _)) = memchr::memchr(b':', name).and_then(|colon| name.split_at_checked(colon)) else {
-        return false;
-    };
-    scheme.first().is_some_and(u8::is_ascii_alphabetic)
-        && scheme
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+/// A namespace name is a URI reference (Namespaces, section 2.2), and not a relative one, which has no
+/// canonical form.
+fn check_uri(name: &[u8]) -> Result<(), Problem> {
+    // Canonical text escapes one letter that URIs have, and some that they have not.
+    let text = lossy(name)
+        .replace("&lt;", "<")
+        .replace("&quot;", "\"")
+        .replace("&#x", " ")
+        .replace("&amp;", "&");
+    match fluent_uri::UriRef::parse(text.as_str()) {
+        Ok(uri) if uri.has_scheme() || text.is_empty() => Ok(()),
+        Ok(_) => Err(Problem::RelativeNamespace(text)),
+        Err(_) => Err(Problem::NotAUri(text)),
+    }
 }
 
 /// The prefix of the element's name, and where its local part begins.

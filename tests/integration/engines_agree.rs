@@ -1,0 +1,245 @@
+//! The scanner and libxml2 give the same verdict and the same canonical octets, on messages, on messages
+//! broken on purpose, and on documents made up from the awkward parts of XML.
+
+use std::fs;
+
+use countersign::oracle::{Disagreement, compare};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::support::corpus::{corpus, files};
+
+const PREFIXES: [&str; 6] = ["#default", "a", "b", "soap", "xsi", "wsu"];
+
+#[test]
+fn on_every_message() {
+    let mut folders = vec![
+        std::path::PathBuf::from("tests/messages"),
+        "tests/messages/refused".into(),
+    ];
+    if let Some(corpus) = corpus("messages for the two engines") {
+        let foreign = [
+            "soap",
+            "malformed",
+            "attacks/attributes",
+            "attacks/xxe",
+            "wss/cxf",
+            "wss/govway",
+            "wss/rampart",
+        ];
+        folders.extend(foreign.map(|folder| corpus.join(folder)));
+    }
+    let messages = folders.iter().flat_map(|folder| files(folder, "xml"));
+    for path in messages {
+        let Ok(text) = String::from_utf8(fs::read(&path).unwrap()) else {
+            continue;
+        };
+        agree(&text).unwrap_or_else(|difference| panic!("{}: {difference:?}", path.display()));
+    }
+}
+
+#[test]
+fn on_documents_made_up_from_awkward_parts() {
+    let config = Config {
+        cases: cases(),
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config)
+        .run(&document(), |text| {
+            agree(&text).map_err(|difference| fail(&text, &difference))
+        })
+        .unwrap();
+}
+
+#[test]
+fn on_messages_with_bytes_exchanged() {
+    let messages: Vec<String> = files(std::path::Path::new("tests/messages"), "xml")
+        .into_iter()
+        .filter_map(|path| String::from_utf8(fs::read(path).unwrap()).ok())
+        .collect();
+    let broken = (
+        prop::sample::select(messages),
+        prop::collection::vec((any::<prop::sample::Index>(), 0..4_usize, piece()), 1..4),
+    );
+    let config = Config {
+        cases: cases(),
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner = TestRunner::new(config);
+    runner
+        .run(&broken, |(mut text, changes)| {
+            for (at, length, piece) in changes {
+                let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+                let from = at.index(boundaries.len());
+                let start = boundaries[from];
+                let end = boundaries.get(from + length).copied().unwrap_or(text.len());
+                text.replace_range(start..end, &piece);
+            }
+            agree(&text).map_err(|difference| fail(&text, &difference))
+        })
+        .unwrap();
+}
+
+fn agree(text: &str) -> Result<(), Disagreement> {
+    compare(text, &[])?;
+    compare(text, &PREFIXES)
+}
+
+fn fail(text: &str, difference: &Disagreement) -> TestCaseError {
+    TestCaseError::fail(format!("{difference:?} over {text:?}"))
+}
+
+fn cases() -> u32 {
+    std::env::var("COUNTERSIGN_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(2000)
+}
+
+/// An element with what is in it, a few levels deep.
+fn document() -> impl Strategy<Value = String> {
+    let leaf = prop::collection::vec(piece(), 0..4).prop_map(|pieces| pieces.concat());
+    let element = leaf.prop_recursive(5, 40, 4, |inner| {
+        (
+            name(),
+            prop::collection::vec(attribute(), 0..5),
+            prop::collection::vec(inner, 0..4),
+            any::<bool>(),
+        )
+            .prop_map(|(name, attributes, inner, is_empty)| {
+                let attributes = attributes.concat();
+                match is_empty {
+                    true => format!("<{name}{attributes}/>"),
+                    false => format!("<{name}{attributes}>{}</{name}>", inner.concat()),
+                }
+            })
+    });
+    let around = prop_oneof![
+        Just(""),
+        Just("<!-- c -->"),
+        Just("<?pi d?>"),
+        Just("\n"),
+        Just("<?xml version=\"1.0\"?>")
+    ];
+    (
+        around.clone(),
+        prop::collection::vec(attribute(), 0..4),
+        element,
+        around,
+    )
+        .prop_map(|(before, attributes, inner, after)| {
+            let declared = r#" xmlns:a="urn:a" xmlns:b="urn:b""#;
+            let attributes: String = attributes
+                .into_iter()
+                .filter(|text| !text.contains("xmlns:a") && !text.contains("xmlns:b"))
+                .collect();
+            format!("{before}<a:root{declared}{attributes}>{inner}</a:root>{after}")
+        })
+}
+
+fn name() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "x", "a:x", "b:y", "c:z", "é", "a:é", "x-1.2", "xml:x", "_", "a:_x",
+    ])
+}
+
+fn attribute() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "k",
+        "a:k",
+        "b:k",
+        "xml:lang",
+        "xml:id",
+        "Id",
+        "xmlns",
+        "xmlns:a",
+        "xmlns:b",
+        "xmlns:c",
+        "z",
+        "a:z",
+        "xmlns:xml",
+    ]);
+    let value = prop_oneof![
+        4 => prop::sample::select(vec!["urn:a", "urn:b", "urn:c", "", "http://x/?a&amp;b", "v", "http://www.w3.org/XML/1998/namespace"]).prop_map(str::to_owned),
+        1 => prop::collection::vec(prop::sample::select(vec!["x", "&lt;", "&#9;", "\t", "\n", "\r\n", "\r", "&#13;", "&#xA;", "&quot;", "'", ">", "é", "&amp;", " ", "&apos;", "&#x1F600;"]), 0..5)
+            .prop_map(|pieces| pieces.concat()),
+    ];
+    (
+        name,
+        value,
+        prop_oneof![4 => Just(" "), 1 => Just("  "), 1 => Just("\n")],
+        any::<bool>(),
+    )
+        .prop_map(
+            |(name, value, space, single)| match single && !value.contains('\'') {
+                true => format!("{space}{name}='{value}'"),
+                false => format!("{space}{name}=\"{value}\""),
+            },
+        )
+}
+
+fn piece() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "text",
+        " ",
+        "\n",
+        "\r",
+        "\r\n",
+        "&amp;",
+        "&lt;",
+        "&gt;",
+        "&#13;",
+        "&#x41;",
+        "&#9;",
+        "&nbsp;",
+        "&",
+        "<",
+        ">",
+        "]]>",
+        "]]",
+        "]",
+        "é",
+        "\u{FFFD}",
+        "\u{FFFE}",
+        "\u{1}",
+        "\u{85}",
+        "\u{2028}",
+        "<![CDATA[<&]]>",
+        "<![CDATA[",
+        "<![CDATA[]]]]>",
+        "<!-- c -->",
+        "<!-- a--b -->",
+        "<!--->",
+        "-->",
+        "<?pi data?>",
+        "<?pi?>",
+        "<?pi   data ?>",
+        "<?xml version='1.0'?>",
+        "<?a:b c?>",
+        "<x/>",
+        "<x >",
+        "</x>",
+        "<x",
+        "<a:x a:k='1'/>",
+        "xmlns:q='urn:q'",
+        "\"",
+        "'",
+        "=",
+        "<!DOCTYPE a>",
+        "<x xmlns='' k='&lt;'/>",
+        "<:x/>",
+        "<a:/>",
+        "<x a:b:c='1'/>",
+        "<x xmlns:q=''/>",
+        "<x xmlns:q='rel'/>",
+        "<xmlns:x/>",
+        "&#0;",
+        "&#xFFFFF;",
+        "&#x110000;",
+        "<X\u{0}>",
+        "\u{10000}",
+    ])
+    .prop_map(str::to_owned)
+}
