@@ -94,13 +94,13 @@ impl Reading {
             return Err(ReadError::TooLarge(self.max_message));
         }
         let mut reader = route.protection.read(media_type.charset());
-        let (mut length, mut memory) = (0, Reservation::empty(&self.buffered));
+        let (mut length, mut memory) = (0, self.reserve(0)?);
         while let Some(chunk) = body.next(exchange.deadline()).await? {
             length += chunk.len();
             if length > self.max_message {
                 return Err(ReadError::TooLarge(self.max_message));
             }
-            memory.grow(&self.buffered, chunk.len())?;
+            memory.merge(self.reserve(chunk.len())?);
             let fed = reader.feed(chunk);
             exchange.soap_version_read(reader.soap_version());
             fed?;
@@ -110,7 +110,18 @@ impl Reading {
         if let Some(content_type) = message.transcoded().then(|| media_type.in_utf8()).flatten() {
             head.headers.insert(CONTENT_TYPE, content_type);
         }
-        Ok(Received { message, memory })
+        Ok(Received {
+            message,
+            memory: Reservation(memory),
+        })
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ReadError> {
+        let bytes = u32::try_from(bytes).map_err(|_| ReadError::Overloaded)?;
+        self.buffered
+            .clone()
+            .try_acquire_many_owned(bytes)
+            .map_err(|_| ReadError::Overloaded)
     }
 }
 
@@ -129,27 +140,9 @@ fn remark(message: &PlainMessage, route: &Route) {
 }
 
 /// A share of `max_buffered`; given back when dropped.
-pub(super) struct Reservation(Option<OwnedSemaphorePermit>);
-
-impl Reservation {
-    /// Nothing yet.
-    fn empty(buffered: &Arc<Semaphore>) -> Self {
-        Self(buffered.clone().try_acquire_many_owned(0).ok())
-    }
-
-    fn grow(&mut self, buffered: &Arc<Semaphore>, bytes: usize) -> Result<(), ReadError> {
-        let bytes = u32::try_from(bytes).map_err(|_| ReadError::Overloaded)?;
-        let more = buffered
-            .clone()
-            .try_acquire_many_owned(bytes)
-            .map_err(|_| ReadError::Overloaded)?;
-        match &mut self.0 {
-            Some(permit) => permit.merge(more),
-            none => *none = Some(more),
-        }
-        Ok(())
-    }
-}
+pub(super) struct Reservation(
+    #[expect(dead_code, reason = "it is there to be dropped")] OwnedSemaphorePermit,
+);
 
 /// The body of a request, which is read, or drained, or left alone.
 pub(super) struct RequestBody {

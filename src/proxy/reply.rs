@@ -1,5 +1,5 @@
-//! Step 7: the receiver's answer, or our refusal, becomes an HTTP response. Here is the one table
-//! from error to status and SOAP fault.
+//! Step 7: the receiver's answer, or our refusal, becomes an HTTP response. [`verdict`] is the one
+//! table from error to status and SOAP fault.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -19,12 +19,11 @@ use super::read::ReadError;
 use super::route::RouteError;
 use super::sign::SigningError;
 use crate::config::FaultStatus;
-use crate::metrics::Outcome;
-use crate::wss::{MessageErrorKind, SoapVersion};
 
 mod fault;
+mod verdict;
 
-use fault::Blame;
+use verdict::Verdict;
 
 /// When a client should try again after an overload, or without a usable key.
 const RETRY_AFTER_TIME: Duration = Duration::from_secs(5);
@@ -56,90 +55,6 @@ pub(super) enum Refusal {
     Forward(#[from] ForwardError),
 }
 
-/// What a refusal means to HTTP, to SOAP and to the metrics.
-struct Verdict {
-    /// By HTTP; what is answered depends on [`Rule`] as well.
-    status: StatusCode,
-    blame: Blame,
-    outcome: Outcome,
-    rule: Rule,
-}
-
-/// Whether the route's `fault_status` has a say in the status.
-#[derive(PartialEq, Eq)]
-enum Rule {
-    /// HTTP was not used as it should be: its own statuses, whatever the SOAP binding says.
-    Http,
-    /// A message was not carried.
-    Message,
-    /// There is too much to do: 503 by either rule, so that load balancers see it.
-    Overload,
-}
-
-/// The table.
-fn verdict(refusal: &Refusal) -> Verdict {
-    use Blame::{Receiver, Sender};
-    use Outcome::{NoKey, NotSigned, Overloaded, Refused, TimedOut, Unreachable};
-    use Rule::{Http, Message, Overload};
-    let (status, blame, outcome, rule) = match refusal {
-        Refusal::Route(error) => match error {
-            RouteError::Tunnel | RouteError::Method(_) => {
-                (StatusCode::METHOD_NOT_ALLOWED, Sender, Refused, Http)
-            }
-            RouteError::Relay(_) => (StatusCode::FORBIDDEN, Sender, Refused, Http),
-            RouteError::Unknown(_) => (StatusCode::NOT_FOUND, Sender, Refused, Http),
-            RouteError::Loop => (StatusCode::LOOP_DETECTED, Receiver, Refused, Http),
-        },
-        Refusal::Read(error) => match error {
-            ReadError::MediaType(_) | ReadError::Multipart | ReadError::Coding(_) => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, Sender, Refused, Http)
-            }
-            ReadError::Expectation(_) => (StatusCode::EXPECTATION_FAILED, Sender, Refused, Http),
-            ReadError::TooSlow => (StatusCode::REQUEST_TIMEOUT, Sender, Refused, Http),
-            ReadError::BrokenOff(_) => (StatusCode::BAD_REQUEST, Sender, Refused, Http),
-            ReadError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, Sender, Refused, Message),
-            ReadError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Receiver, Overloaded, Overload),
-            ReadError::Message(error) => match error.kind {
-                MessageErrorKind::Malformed => (StatusCode::BAD_REQUEST, Sender, Refused, Message),
-                MessageErrorKind::UnsupportedEncoding => {
-                    (StatusCode::UNSUPPORTED_MEDIA_TYPE, Sender, Refused, Message)
-                }
-            },
-        },
-        Refusal::Sign(error) => match error {
-            SigningError::NoKey(_) => (StatusCode::SERVICE_UNAVAILABLE, Receiver, NoKey, Message),
-            SigningError::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Receiver, Overloaded, Overload),
-            SigningError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, Receiver, NotSigned, Message),
-        },
-        Refusal::Forward(error) => match error {
-            ForwardError::ConnectTimedOut | ForwardError::TimedOut => {
-                (StatusCode::GATEWAY_TIMEOUT, Receiver, TimedOut, Message)
-            }
-            ForwardError::Unreachable(_) | ForwardError::BrokenOff(_) | ForwardError::Unexpected(_) => {
-                (StatusCode::BAD_GATEWAY, Receiver, Unreachable, Message)
-            }
-            ForwardError::Address(_) => (StatusCode::BAD_REQUEST, Sender, Refused, Http),
-        },
-    };
-    Verdict {
-        status,
-        blame,
-        outcome,
-        rule,
-    }
-}
-
-impl Verdict {
-    /// The status by the route's rule: the SOAP bindings know 500, and 400 for a SOAP 1.2 Sender.
-    fn status(&self, fault_status: FaultStatus, version: SoapVersion) -> StatusCode {
-        match (&self.rule, fault_status, version, &self.blame) {
-            (Rule::Http | Rule::Overload, ..) | (Rule::Message, FaultStatus::Http, ..) => self.status,
-            (Rule::Message, FaultStatus::Soap, SoapVersion::Soap12, Blame::Sender) => StatusCode::BAD_REQUEST,
-            (Rule::Message, FaultStatus::Soap, ..) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-}
-
 /// Passes the receiver's answer on, to its last byte or the exchange's deadline.
 pub(super) fn pass_on(response: UnverifiedResponse, mut exchange: Exchange) -> Response<ReplyBody> {
     let (mut head, body) = response.0.into_parts();
@@ -160,12 +75,12 @@ pub(super) fn pass_on(response: UnverifiedResponse, mut exchange: Exchange) -> R
 
 /// Answers with a SOAP fault that says what to do. Unless `reusable`, the connection ends with it.
 pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, reusable: bool) -> Response<ReplyBody> {
-    let verdict = verdict(refusal);
+    let verdict = Verdict::of(refusal);
     let version = exchange.soap_version();
     let fault_status = exchange
         .route()
         .map_or(FaultStatus::Http, |route| route.fault_status);
-    let status = verdict.status(fault_status, version);
+    let status = verdict.answered(fault_status, version);
     let sentence = refusal.to_string();
     let fault = fault::envelope(version, verdict.blame, &sentence);
     exchange.refused(status, verdict.outcome, sentence);

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
@@ -17,7 +18,7 @@ use super::route::Route;
 use crate::clock::Clock;
 use crate::keys::{Keys, NoUsableKey, Signer};
 use crate::metrics::Metrics;
-use crate::wss::{Protection, SignError, SignedMessage};
+use crate::wss::{MessageError, SignError, SignedMessage};
 
 /// Why a message was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +29,26 @@ pub(super) enum SigningError {
     /// No core was free in time.
     #[error("too many messages wait to be signed; send it again later")]
     Overloaded,
-    /// The key, or we, failed.
-    #[error("the message could not be signed: {0}; the proxy's log says more")]
-    Failed(#[from] SignError),
+    /// What it says fits its time of signing no more; the sender's fault.
+    #[error(transparent)]
+    Message(MessageError),
+    /// The key, the profile, or we, failed.
+    #[error(
+        "the message could not be signed: {0}; whoever runs the proxy looks at the alias's key and the route's profile"
+    )]
+    Failed(SignError),
+}
+
+impl From<SignError> for SigningError {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Message(error) => Self::Message(error),
+            SignError::Profile(_)
+            | SignError::Signer(_)
+            | SignError::Stopped
+            | SignError::NoRandomness(_) => Self::Failed(error),
+        }
+    }
 }
 
 /// What signs.
@@ -68,35 +86,33 @@ impl Signing {
         let now = self.clock.now();
         let signer = self.keys.ring().signer(&route.alias, now)?.clone();
 
-        let Received { message, memory } = received;
-        let (protection, key, begun) = (route.protection.clone(), signer.clone(), Instant::now());
-        let signed = spawn_blocking(move || {
-            let signed = protection.sign(&message, &key, now);
-            drop(core); // held to the end of the work, even if nobody waits for it any more
-            signed
+        let (protection, key) = (route.protection.clone(), signer.clone());
+        let work = spawn_blocking(move || {
+            let begun = Instant::now();
+            let signed = protection.sign(&received.message, &key, now)?;
+            // Held to the end of the work, even if nobody waits for it any more.
+            drop(core);
+            Ok::<_, SignError>((signed, received.memory, begun.elapsed()))
         });
-        let signed = signed.await.map_err(|_| SignError::Stopped)??;
+        let (signed, memory, took) = work.await.map_err(|_| SignError::Stopped)??;
 
-        self.record(&route.alias, &route.protection, &signer, now, begun);
+        self.record(route, &signer, now, took);
         exchange.signed_with(signer.certificate().fingerprint());
         Ok((signed, memory))
     }
 
-    fn record(
-        &self,
-        alias: &str,
-        protection: &Protection,
-        signer: &Signer,
-        now: OffsetDateTime,
-        begun: Instant,
-    ) {
+    fn record(&self, route: &Route, signer: &Signer, now: OffsetDateTime, took: Duration) {
         signer.record_use(now);
-        let algorithm = protection
+        let algorithm = route
+            .protection
             .profile()
             .signature_algorithm
             .unwrap_or_else(|| signer.key_type().auto());
-        let fingerprint = signer.certificate().fingerprint();
-        self.metrics
-            .message_signed(alias, fingerprint, algorithm.name(), begun.elapsed());
+        self.metrics.message_signed(
+            &route.alias,
+            signer.certificate().fingerprint(),
+            algorithm.name(),
+            took,
+        );
     }
 }
