@@ -209,15 +209,47 @@ async fn a_receiver_that_answers_garbage_or_breaks_off_is_a_bad_gateway_and_gets
         "HTTP/1.1 200 OK\r\nContent-Le",
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
     ] {
-        let (receiver, came) = scripted(garbage).await;
+        let (receiver, came) = scripted(vec![garbage]).await;
         let proxy = proxy::to(format!("http://{receiver}/"))
             .route("fault_status = \"http\"")
             .start()
             .await;
         let answer = proxy.flow().await.post("/orders", SOAP11, MESSAGE).await;
         assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{garbage:?}");
-        assert!(within(came).await.unwrap().starts_with("POST / HTTP/1.1\r\n"));
+        assert!(within(came).await.unwrap()[0].starts_with("POST / HTTP/1.1\r\n"));
     }
+}
+
+#[tokio::test]
+async fn a_message_that_was_written_is_never_sent_again() {
+    let (receiver, came) = scripted(vec!["HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", ""]).await;
+    let proxy = proxy::to(format!("http://{receiver}/")).start().await;
+    let mut flow = proxy.flow().await;
+    assert_eq!(
+        flow.post("/orders", SOAP11, MESSAGE).await.status,
+        StatusCode::ACCEPTED
+    );
+    // It goes out on the same connection, which the receiver closes without an answer.
+    let answer = flow.post("/orders", SOAP11, MESSAGE).await;
+    assert!(
+        answer.sentence().contains("it may have got the message"),
+        "{}",
+        answer.sentence()
+    );
+    assert_eq!(within(came).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_breaks_off_for_the_flow_too() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 99\r\n\r\n<half";
+    let (receiver, _came) = scripted(vec![half]).await;
+    let proxy = proxy::to(format!("http://{receiver}/")).start().await;
+    let mut raw = Raw::connect(proxy.address()).await;
+    raw.send("GET /orders?wsdl HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let answer = raw.rest().await.unwrap_or_default();
+    assert!(!answer.contains("Fault"), "{answer}");
+    let counted = r#"countersign_requests_total{outcome="broken-off",route="orders"} 1"#;
+    eventually(counted, || proxy.metrics().contains(counted)).await;
 }
 
 #[tokio::test]
@@ -245,10 +277,10 @@ async fn too_large_a_message_is_refused_whether_its_length_is_declared_or_not() 
     .await;
     raw.send(format!("{:x}\r\n{}\r\n0\r\n\r\n", too_large().len(), too_large()))
         .await;
-    assert!(raw.response().await.contains("larger than 4096 bytes"));
+    assert!(raw.message().await.contains("larger than 4096 bytes"));
     raw.send("GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(
-        raw.response().await.starts_with("HTTP/1.1 404"),
+        raw.message().await.starts_with("HTTP/1.1 404"),
         "the connection is usable"
     );
     assert_eq!(receiver.requests().len(), 1);
@@ -316,7 +348,7 @@ async fn over_max_buffered_is_an_overload_until_a_message_is_done() {
     );
 
     slow.send(" ").await;
-    slow.response().await;
+    slow.message().await;
     assert_eq!(flow.post("/orders", SOAP11, MESSAGE).await.status, StatusCode::OK);
 }
 
@@ -400,7 +432,7 @@ async fn the_proxy_is_neither_tunnel_nor_relay() {
         receiver.address
     ))
     .await;
-    let answer = raw.response().await;
+    let answer = raw.message().await;
     assert!(
         answer.starts_with("HTTP/1.1 405")
             && answer.contains("configure the client with the http:// address"),
@@ -411,7 +443,7 @@ async fn the_proxy_is_neither_tunnel_nor_relay() {
         receiver.url("/?wsdl")
     ))
     .await;
-    assert!(raw.response().await.starts_with("HTTP/1.1 403"));
+    assert!(raw.message().await.starts_with("HTTP/1.1 403"));
     assert_eq!(receiver.requests().len(), 0);
 }
 

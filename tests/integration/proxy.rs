@@ -37,6 +37,18 @@ async fn a_message_arrives_signed_and_otherwise_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn a_message_of_many_reads_arrives_signed_and_otherwise_as_it_was_sent() {
+    let receiver = Receiver::start().await;
+    let proxy = proxy::to(receiver.url("/")).start().await;
+    let text = "lines of text,\nand more of them ".repeat(60_000);
+    let message = MESSAGE.replacen("bolt", &text, 1);
+    let answer = proxy.flow().await.post("/orders", SOAP11, message.clone()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let came = receiver.only_request();
+    assert!(without_insertion(std::str::from_utf8(&came.body).unwrap()) == message);
+}
+
+#[tokio::test]
 async fn after_a_switch_every_new_message_is_signed_with_the_new_key() {
     let receiver = Receiver::start().await;
     let proxy = proxy::to(receiver.url("/")).start().await;
@@ -96,7 +108,10 @@ async fn what_the_receiver_answers_comes_back_untouched() {
 
 #[tokio::test]
 async fn header_fields_reach_the_receiver_as_they_were_spelled() {
-    let (address, came) = scripted("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nX-Trace: 7\r\n\r\n").await;
+    let (address, came) = scripted(vec![
+        "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nX-Trace: 7\r\n\r\n",
+    ])
+    .await;
     let proxy = proxy::to(format!("http://{address}/services")).start().await;
     let mut flow = Raw::connect(proxy.address()).await;
     let length = MESSAGE.len();
@@ -106,14 +121,14 @@ async fn header_fields_reach_the_receiver_as_they_were_spelled() {
          Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nAuthorization: Basic y\r\n\r\n{MESSAGE}"
     ))
     .await;
-    let answer = flow.response().await;
+    let answer = flow.message().await;
     assert!(
         answer.starts_with("HTTP/1.1 202 Accepted\r\n") && answer.contains("\r\nX-Trace: 7\r\n"),
         "{answer}"
     );
 
     let came = within(came).await.unwrap();
-    let head = came.split_once("\r\n\r\n").unwrap().0;
+    let head = came[0].split_once("\r\n\r\n").unwrap().0;
     for line in [
         &format!("Host: {address}"),
         "SOAPAction: \"urn:place\"",
@@ -154,7 +169,7 @@ async fn a_message_of_unknown_length_arrives_with_its_length() {
             .await;
     }
     flow.send("0\r\nX-Trailer: 1\r\n\r\n").await;
-    assert!(flow.response().await.starts_with("HTTP/1.1 200"));
+    assert!(flow.message().await.starts_with("HTTP/1.1 200"));
     let came = receiver.only_request();
     assert_eq!(came.headers[CONTENT_LENGTH], came.body.len().to_string());
     assert_eq!(
@@ -170,9 +185,9 @@ async fn a_sender_that_waits_for_100_continue_gets_it_here() {
     let mut flow = Raw::connect(proxy.address()).await;
     let length = MESSAGE.len();
     flow.send(format!("POST /orders HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Type: {SOAP11}\r\nContent-Length: {length}\r\n\r\n")).await;
-    assert!(flow.response().await.starts_with("HTTP/1.1 100 Continue\r\n"));
+    assert!(flow.message().await.starts_with("HTTP/1.1 100 Continue\r\n"));
     flow.send(MESSAGE).await;
-    assert!(flow.response().await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(flow.message().await.starts_with("HTTP/1.1 200 OK\r\n"));
     assert!(!receiver.only_request().headers.contains_key("expect"));
 }
 
@@ -289,7 +304,7 @@ async fn a_stopped_proxy_finishes_what_is_under_way_and_accepts_no_more() {
     let stopped = tokio::spawn(proxy.stop());
     while tokio::net::TcpStream::connect(address).await.is_ok() {}
     under_way.send(tail).await;
-    assert!(under_way.response().await.starts_with("HTTP/1.1 200"));
+    assert!(under_way.message().await.starts_with("HTTP/1.1 200"));
     assert_eq!(within(stopped).await.unwrap().cut, 0);
     assert_eq!(receiver.requests().len(), 2);
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::within;
 
 /// A TCP connection.
-pub(crate) struct Raw(TcpStream);
+pub(crate) struct Raw(pub(crate) TcpStream);
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
@@ -20,8 +20,8 @@ impl Raw {
         within(self.0.write_all(bytes.as_ref())).await.is_ok()
     }
 
-    /// Reads to the end of a head and of the body whose length it tells.
-    pub(crate) async fn response(&mut self) -> String {
+    /// Reads one HTTP message: a head, and the body whose length it tells.
+    pub(crate) async fn message(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(within(self.0.read_u8()).await.expect("a whole head"));

@@ -15,10 +15,11 @@ use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+
+use super::raw::Raw;
 
 /// What a receiver answers unless told otherwise.
 pub(crate) const ACKNOWLEDGED: &str = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\">\
@@ -180,16 +181,18 @@ pub(crate) async fn nobody() -> SocketAddr {
     listen().await.0
 }
 
-/// Takes one connection, answers with these bytes as soon as something comes, and closes it; tells what came.
-pub(crate) async fn scripted(answer: &'static str) -> (SocketAddr, JoinHandle<String>) {
+/// Takes one connection, answers the requests on it with these bytes, one after the other, and closes it;
+/// tells what came. An empty answer is none.
+pub(crate) async fn scripted(answers: Vec<&'static str>) -> (SocketAddr, JoinHandle<Vec<String>>) {
     let (address, listener) = listen().await;
     let came = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.expect("a connection");
-        let mut came = vec![0; 64 * 1024];
-        let length = stream.read(&mut came).await.expect("a request");
-        came.truncate(length);
-        stream.write_all(answer.as_bytes()).await.expect("a listener");
-        String::from_utf8_lossy(&came).into_owned()
+        let mut connection = Raw(listener.accept().await.expect("a connection").0);
+        let mut came = Vec::new();
+        for answer in answers {
+            came.push(connection.message().await);
+            connection.send(answer).await;
+        }
+        came
     });
     (address, came)
 }
