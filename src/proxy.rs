@@ -1,4 +1,4 @@
-//! A message's way: [`Proxy::carry`] is the whole of it, a line a step.
+//! A message's way: `Proxy::carry` is the whole of it, a line a step.
 //!
 //! HTTP is known here and in the steps' files, XML is not: what a message says is the business of
 //! [`crate::wss`]. The types leave no other order: only signing makes what forwarding takes.
