@@ -142,17 +142,18 @@ impl App {
     }
 }
 
-/// Resolves when the process is asked to end: SIGTERM or SIGINT.
+/// From now on, SIGTERM and SIGINT end the process no more; the future resolves with the first of them.
 ///
 /// # Errors
 /// When signals cannot be listened for.
-pub async fn termination() -> io::Result<()> {
+pub fn termination() -> io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 async fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

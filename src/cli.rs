@@ -15,7 +15,9 @@ pub mod check;
 pub mod keys;
 pub mod password;
 pub mod profile_flags;
+pub mod serve;
 pub mod sign;
+pub mod verify;
 
 /// Signs outbound SOAP messages with WS-Security and exchanges the signing key with no downtime.
 #[derive(Debug, Parser)]
@@ -27,20 +29,24 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Canonicalize(canonicalize::Args),
+    Serve(serve::Args),
     Check(check::Args),
     Keys(Box<keys::Args>),
     Sign(Box<sign::Args>),
+    Verify(verify::Args),
+    Canonicalize(canonicalize::Args),
 }
 
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Canonicalize(args) => canonicalize::run(args),
+        Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Keys(args) => keys::run(*args),
         Command::Sign(args) => sign::run(*args),
+        Command::Verify(args) => verify::run(args),
+        Command::Canonicalize(args) => canonicalize::run(args),
     };
     result.unwrap_or_else(|error| error.report())
 }

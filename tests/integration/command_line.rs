@@ -9,7 +9,7 @@ use tempfile::{TempDir, tempdir};
 use time::OffsetDateTime;
 
 use crate::support::clock::now;
-use crate::support::countersign::{Run, countersign, countersign_reading};
+use crate::support::countersign::{Run, Running, countersign, countersign_reading};
 use crate::support::tool::{openssl, run};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -36,7 +36,7 @@ fn every_command_explains_itself() {
     let dir = tempdir().unwrap();
     let help = countersign(dir.path(), "--help");
     assert_eq!(help.code, Some(0));
-    for command in ["check", "sign", "canonicalize"] {
+    for command in ["serve", "check", "sign", "verify", "canonicalize"] {
         assert!(help.text().contains(command), "{}", help.text());
         let own = countersign(dir.path(), &format!("{command} --help"));
         assert!(own.text().contains("Usage:"), "{}", own.text());
@@ -295,6 +295,44 @@ fn the_example_configuration_passes_the_check_once_its_keys_are_there() {
 
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.text().contains("route invoices\n"), "{}", run.text());
+}
+
+#[test]
+fn serve_runs_until_it_is_asked_to_stop() {
+    let dir = with_key();
+    let ports =
+        "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n";
+    fs::write(
+        dir.path().join("countersign.toml"),
+        format!("{ports}{CONFIGURATION}"),
+    )
+    .unwrap();
+
+    let mut running = Running::start(dir.path(), "serve --config countersign.toml");
+
+    let line = running.logs("listening");
+    assert!(line.contains(r#""address":"127.0.0.1:"#), "{line}");
+    running.logs("key activated");
+    assert!(running.terminate().success());
+    assert!(dir.path().join("state/admin-token").is_file());
+}
+
+#[test]
+fn serve_refuses_a_wrong_configuration_with_all_its_mistakes() {
+    let dir = with_key();
+    let wrong = CONFIGURATION
+        .replace("/orders", "orders")
+        .replace("127.0.0.1:8081", "");
+    fs::write(dir.path().join("countersign.toml"), wrong).unwrap();
+
+    let run = countersign(dir.path(), "serve --config countersign.toml");
+
+    fails(&run, "countersign.toml:8: path: ");
+    assert!(
+        run.stderr.contains("countersign.toml:9: receiver: "),
+        "{}",
+        run.stderr
+    );
 }
 
 /// A directory with a key, a message and a configuration.

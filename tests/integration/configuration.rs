@@ -1,13 +1,18 @@
 //! The configuration: what is read, what is refused, and in which words.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use countersign::config::{Activation, Config, FaultStatus, LogFormat, LogLevel};
+use countersign::config::{Activation, Config, FaultStatus, LogFormat, LogLevel, make_demo_keys};
 use countersign::keys::SignatureAlgorithm;
-use countersign::keys::source::Source;
+use countersign::keys::source::{Source, from_pem};
 use countersign::wss::Profile;
 use countersign::wss::profile::{KeyIdentifier, Layout, Part};
+use tempfile::tempdir;
+
+use crate::support::clock::now;
 
 /// The least that works; a mistake is written below or above it.
 const LEAST: &str = r#"
@@ -412,6 +417,34 @@ fn each_says(cases: &[(&str, usize, &str)]) {
             .any(|(at, sentence)| at == line && sentence.contains(words));
         assert!(found, "{text:?} should say {words:?} at line {line}: {errors:#?}");
     }
+}
+
+#[test]
+fn the_keys_of_the_embedded_default_are_made_once_and_for_us_alone() {
+    let dir = tempdir().unwrap();
+    let state = dir.path().join("state");
+    let file = |name: &str| fs::read_to_string(state.join(name)).unwrap();
+
+    make_demo_keys(&state, now()).unwrap();
+    let (key, next, trust) = (file("demo.pem"), file("demo-next.pem"), file("demo-trust.pem"));
+    make_demo_keys(&state, now()).unwrap();
+
+    assert_eq!(file("demo.pem"), key, "a second start keeps the keys");
+    for pem in [key, next] {
+        let material = from_pem(pem.as_bytes(), None).unwrap();
+        let certificate = pem.split_inclusive("-----END PRIVATE KEY-----\n").nth(1).unwrap();
+        assert!(
+            trust.contains(certificate),
+            "the receiver trusts {}",
+            material.certificate.subject()
+        );
+    }
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&state), 0o700);
+    for entry in state.read_dir().unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
+    }
+    assert_eq!(state.read_dir().unwrap().count(), 3);
 }
 
 fn parse(text: &str) -> Config {

@@ -1,9 +1,9 @@
 //! Our own program, run as users run it.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -45,5 +45,49 @@ pub(crate) fn countersign_reading(
         code: output.status.code(),
         stdout: output.stdout,
         stderr: String::from_utf8(output.stderr).expect("errors are text"),
+    }
+}
+
+/// `countersign` that runs until it is told to stop.
+pub(crate) struct Running {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Running {
+    /// Starts it.
+    pub(crate) fn start(directory: &Path, arguments: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(arguments.split_whitespace())
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program was built");
+        let log = BufReader::new(child.stderr.take().expect("piped")).lines();
+        Self { child, log }
+    }
+
+    /// The next line of its log that has the words.
+    pub(crate) fn logs(&mut self, words: &str) -> String {
+        let mut lines = self.log.by_ref().map(|line| line.expect("it logs text"));
+        lines
+            .find(|line| line.contains(words))
+            .unwrap_or_else(|| panic!("it ended without {words:?}"))
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(status.expect("kill starts").success());
+        self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
