@@ -113,7 +113,7 @@ pub enum Refusal {
     #[error("key {0} is retired: use rollback, which goes back one step")]
     Retired(Fingerprint),
     /// The active key is another than `replaces` says.
-    #[error("{}, not {expected}: look again before you switch", described(.active.as_ref()))]
+    #[error("{}", not_active(.expected, .active.as_ref()))]
     NotActive {
         /// Named by `replaces`.
         expected: Fingerprint,
@@ -133,11 +133,11 @@ pub enum Refusal {
     },
 }
 
-fn described(active: Option<&Fingerprint>) -> String {
-    active.map_or_else(
-        || "no key is active".to_owned(),
-        |active| format!("the active key is {active}"),
-    )
+fn not_active(expected: &Fingerprint, active: Option<&Fingerprint>) -> String {
+    match active {
+        Some(active) => format!("the active key is {active}, not {expected}: look again before you switch"),
+        None => format!("no key is active, so {expected} cannot be replaced: leave `replaces` out"),
+    }
 }
 
 impl Lifecycle {

@@ -208,7 +208,7 @@ async fn commands_that_the_states_do_not_allow_say_what_to_do() {
     let refused = activate(&admin, &first, &replaces).await.problem(409);
     assert_eq!(
         refused,
-        format!("no key is active, not {second}: look again before you switch")
+        format!("no key is active, so {second} cannot be replaced: leave `replaces` out")
     );
     activate(&admin, &first, "").await;
     activate(&admin, &second, "").await;
