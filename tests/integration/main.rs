@@ -15,6 +15,7 @@ mod certificates;
 mod command_line;
 mod configuration;
 mod engines_agree;
+mod foreign_messages;
 mod key_sources;
 mod keys_command;
 mod proxy;

@@ -24,7 +24,7 @@ pub(crate) struct Setup {
     listen: SocketAddr,
     proxy: String,
     route: String,
-    has_key: bool,
+    key: Option<KeyMaterial>,
     clock: Clock,
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn to(receiver: impl Into<String>) -> Setup {
         listen: ([127, 0, 0, 1], 0).into(),
         proxy: String::new(),
         route: String::new(),
-        has_key: true,
+        key: Some(new_key()),
         clock: Clock::system(),
     }
 }
@@ -78,9 +78,15 @@ impl Setup {
         self
     }
 
+    /// The alias gets this key.
+    pub(crate) fn key(mut self, key: KeyMaterial) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// The alias gets no key.
     pub(crate) fn without_key(mut self) -> Self {
-        self.has_key = false;
+        self.key = None;
         self
     }
 
@@ -88,10 +94,8 @@ impl Setup {
         let state = tempfile::tempdir().expect("a directory");
         let config = Config::parse(&self.text(), &state.path().join("test.toml")).expect("a configuration");
         let app = App::start(config, self.clock).await.expect("it starts");
-        if self.has_key {
-            let imported = app
-                .keys
-                .import(ALIAS, new_key(), AfterImport::ActivateIfNone, now());
+        if let Some(key) = self.key {
+            let imported = app.keys.import(ALIAS, key, AfterImport::ActivateIfNone, now());
             imported.expect("a key that may sign");
         }
         TestProxy { app, _state: state }

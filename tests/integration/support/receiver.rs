@@ -98,6 +98,15 @@ impl Receiver {
         self.requests.lock().expect("no test panicked").clone()
     }
 
+    /// The request that came last.
+    pub(crate) fn take_request(&self) -> Recorded {
+        self.requests
+            .lock()
+            .expect("no test panicked")
+            .pop()
+            .expect("a request")
+    }
+
     /// The only request that came.
     pub(crate) fn only_request(&self) -> Recorded {
         let requests = self.requests();
