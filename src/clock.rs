@@ -38,8 +38,9 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// A time as people and JSON read it.
+/// A time as people and JSON read it, to the millisecond.
 #[must_use]
 pub fn rfc3339(time: OffsetDateTime) -> String {
+    let time = time.truncate_to_millisecond();
     time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
