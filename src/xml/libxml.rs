@@ -18,7 +18,10 @@ use libxml::bindings::{_xmlDoc, _xmlNode, xmlChar, xmlDocGetRootElement, xmlFree
 
 mod canonical;
 mod element;
+mod flood;
 mod parse;
+mod tag;
+mod watch;
 
 pub use canonical::{CanonicalError, CanonicalForm, Mode};
 pub use element::{Attribute, Element};
@@ -163,6 +166,65 @@ mod tests {
         assert_eq!(refusal(&valued((1 << 20) + 1)), ParseErrorKind::Limit);
         let long = format!("<a>{}</a>", "x".repeat(12 << 20));
         assert_eq!(parse(&long).unwrap().root().text().unwrap().len(), 12 << 20);
+    }
+
+    #[test]
+    fn declarations_in_scope_are_limited_because_each_name_looks_through_them() {
+        let nested = |count: usize| {
+            let tags = (0..count).map(|n| format!("<a xmlns:p{n}='urn:x' xmlns:q{n}='urn:x'>"));
+            tags.collect::<String>() + &"</a>".repeat(count)
+        };
+        assert!(parse(&nested(256)).is_ok());
+        let limits = Limits {
+            depth: 257,
+            ..Limits::default()
+        };
+        let refusal = Tree::parse(nested(257).as_bytes(), &limits).err().unwrap();
+        assert_eq!(refusal.kind, ParseErrorKind::Limit);
+    }
+
+    #[test]
+    fn attributes_beyond_all_measure_never_reach_the_parser() {
+        let flood = format!(
+            "<a {}/>",
+            (0..100_000).map(|n| format!("b{n}='' ")).collect::<String>()
+        );
+        let wide: Vec<u8> = flood.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for document in [flood.as_bytes(), &wide] {
+            let refusal = Tree::parse(document, &Limits::default()).err().unwrap();
+            assert_eq!(refusal.kind, ParseErrorKind::Limit);
+        }
+    }
+
+    #[test]
+    fn encodings_that_hide_markup_are_refused() {
+        let wide: Vec<u8> = "<a/>"
+            .chars()
+            .flat_map(|unit| u32::from(unit).to_le_bytes())
+            .collect();
+        let declared = |encoding| format!("<?xml version='1.0' encoding='{encoding}'?><a/>").into_bytes();
+        for document in [wide, declared("UTF-7"), declared("ISO-2022-JP")] {
+            let refusal = Tree::parse(&document, &Limits::default()).err().unwrap();
+            assert_eq!(refusal.kind, ParseErrorKind::Encoding, "{refusal}");
+        }
+        for encoding in [
+            "UTF-8",
+            "utf8",
+            "ISO-8859-1",
+            "US-ASCII",
+            "windows-1252",
+            "Shift_JIS",
+        ] {
+            assert!(
+                Tree::parse(&declared(encoding), &Limits::default()).is_ok(),
+                "{encoding}"
+            );
+        }
+    }
+
+    #[test]
+    fn xml_1_1_is_refused() {
+        assert_eq!(refusal("<?xml version='1.1'?><a/>"), ParseErrorKind::Encoding);
     }
 
     #[test]

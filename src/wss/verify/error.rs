@@ -58,8 +58,9 @@ pub enum VerifyError {
     /// The Timestamp is not fresh.
     #[error("{0}")]
     Expired(Stale),
-    /// Everything is valid, and made by somebody who is not trusted.
-    #[error("the signature is valid, signed by {} sha256:{}; not trusted: {reason}", certificate.subject(), certificate.fingerprint())]
+    /// Somebody signed who is not trusted. Only where nobody is trusted were the parts digested: those
+    /// of a stranger are not worth the time (W3C XML Signature Best Practices, section 2.1.1).
+    #[error("{}signed by {} sha256:{}; not trusted: {reason}", reason.verdict(), certificate.subject(), certificate.fingerprint())]
     NotTrusted {
         /// Who signed.
         certificate: Certificate,
@@ -91,6 +92,16 @@ pub enum Untrusted {
     /// Its key usage leaves signatures out (RFC 5280, section 4.2.1.3).
     #[error("its key usage does not permit digital signatures")]
     KeyUsage,
+}
+
+impl Untrusted {
+    /// What is known of the signature all the same.
+    const fn verdict(&self) -> &'static str {
+        match self {
+            Self::NoTrust => "the signature is valid, ",
+            Self::NoPath(_) | Self::KeyUsage => "",
+        }
+    }
 }
 
 impl From<ErrorStack> for VerifyError {

@@ -93,8 +93,8 @@ impl<'t> KeyInfo<'t> {
             Self::Token(_) => "the token it refers to is not an X.509 certificate".to_owned(),
             Self::Certificates(_) => "its X509Data is empty".to_owned(),
             Self::IssuerSerial { written, serial, .. } => {
-                let written = written.split_whitespace().collect::<Vec<_>>().join(" ");
-                format!("issuer {written}, serial number {serial}")
+                let issuer = written.split_whitespace().collect::<Vec<_>>().join(" ");
+                format!("issuer {issuer}, serial number {serial}")
             }
             Self::SubjectKeyIdentifier(identifier) => format!("subject key identifier {}", hex(identifier)),
             Self::Thumbprint(thumbprint) => format!("SHA-1 thumbprint {}", hex(thumbprint)),

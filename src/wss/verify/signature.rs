@@ -8,7 +8,7 @@ use crate::keys::SignatureAlgorithm;
 use crate::wss::names::{DS, EXC_C14N, STR_TRANSFORM, WSSE};
 use crate::wss::policy::{MOST_PREFIXES, MOST_REFERENCES, Policy};
 use crate::wss::profile::DigestAlgorithm;
-use crate::xml::libxml::{CanonicalForm, Element, Mode};
+use crate::xml::libxml::{CanonicalForm, Element};
 
 /// A signature as it is written, every algorithm in it accepted by the policy.
 pub(super) struct Signature<'t> {
@@ -112,7 +112,7 @@ fn canonical_form(method: Element<'_>, policy: &Policy) -> Result<CanonicalForm,
     let parameters: Vec<_> = method.children().collect();
     let list = match parameters.as_slice() {
         [] => return Ok(form),
-        [list] if form.mode == Mode::Exclusive && list.is(EXC_C14N, "InclusiveNamespaces") => list,
+        [list] if list.is(EXC_C14N, "InclusiveNamespaces") => list,
         _ => {
             return Err(VerifyError::header(
                 "a canonical form has parameters that it does not know",

@@ -1,0 +1,97 @@
+//! A start tag as libxml2 hands it to its callbacks, held against the limits.
+
+use std::ffi::{CStr, c_int};
+
+use libxml::bindings::xmlChar;
+
+use crate::xml::Limits;
+
+/// Null, or a text that ends with NUL.
+pub(super) type Text = *const xmlChar;
+
+/// What the limits are about.
+pub(super) struct Tag<'t> {
+    /// Elements open around it.
+    pub(super) open: usize,
+    /// Namespace declarations in scope, its own among them.
+    pub(super) in_scope: usize,
+    /// Prefix and local name.
+    pub(super) name: [Text; 2],
+    /// Prefix and namespace name of each declaration.
+    pub(super) declared: &'t [[Text; 2]],
+    /// Local name, prefix, namespace name, begin and end of the value of each attribute.
+    pub(super) carried: &'t [[Text; 5]],
+}
+
+impl Tag<'_> {
+    /// Tells which limit it exceeds. Values are measured as normalised, which is never longer than as
+    /// written. Every name is looked up through all declarations in scope: there may be no more of
+    /// them than on one element, or a small message costs minutes.
+    ///
+    /// # Safety
+    /// Every [`Text`] is one; a value ends where its row says.
+    pub(super) unsafe fn check(&self, limits: &Limits) -> Result<(), String> {
+        at_most(limits.depth, self.open + 1, "elements open at the same time")?;
+        at_most(
+            limits.attributes,
+            self.declared.len() + self.carried.len(),
+            "attributes of one element",
+        )?;
+        at_most(
+            limits.attributes,
+            self.in_scope,
+            "namespace declarations in scope",
+        )?;
+        // SAFETY: the caller's promise
+        let length = |text| unsafe { length(text) };
+        let name = |prefix: usize, local| {
+            at_most(
+                limits.name,
+                prefix + usize::from(prefix > 0) + local,
+                "bytes in one name",
+            )
+        };
+        let value = |length| at_most(limits.value, length, "bytes in one attribute value");
+
+        let [prefix, local] = self.name;
+        name(length(prefix), length(local))?;
+        for &[prefix, namespace] in self.declared {
+            name("xmlns".len(), length(prefix))?;
+            value(length(namespace))?;
+        }
+        for &[local, prefix, _, begin, end] in self.carried {
+            name(length(prefix), length(local))?;
+            value(end.addr().saturating_sub(begin.addr()))?;
+        }
+        Ok(())
+    }
+}
+
+fn at_most(limit: usize, has: usize, what: &str) -> Result<(), String> {
+    if has > limit {
+        return Err(format!("more than {limit} {what}"));
+    }
+    Ok(())
+}
+
+/// # Safety
+/// `text` is one.
+unsafe fn length(text: Text) -> usize {
+    match text.is_null() {
+        true => 0,
+        // SAFETY: the caller's promise
+        false => unsafe { CStr::from_ptr(text.cast()) }.count_bytes(),
+    }
+}
+
+/// An array of libxml2's, in rows of `N`.
+///
+/// # Safety
+/// `first` points to `count` times `N` texts that stay for `'a`, unless `count` is nought.
+pub(super) unsafe fn rows<'a, const N: usize>(first: *mut Text, count: c_int) -> &'a [[Text; N]] {
+    match usize::try_from(count) {
+        // SAFETY: the caller's promise
+        Ok(count @ 1..) => unsafe { std::slice::from_raw_parts(first.cast(), count) },
+        _ => &[],
+    }
+}

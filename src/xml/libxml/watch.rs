@@ -1,0 +1,229 @@
+//! libxml2's parser, watched while it works: the first fault, a document type or an exceeded limit
+//! ends the parsing where it stands.
+
+use std::ffi::{c_int, c_void};
+use std::marker::PhantomData;
+use std::ptr::{NonNull, null};
+
+use encoding_rs::Encoding;
+use libxml::bindings::{
+    _xmlParserCtxt, _xmlParserInput, xmlChar, xmlCtxtReadMemory, xmlErrorDomain_XML_FROM_NAMESPACE,
+    xmlErrorLevel_XML_ERR_ERROR, xmlErrorLevel_XML_ERR_FATAL, xmlFreeParserCtxt, xmlNewParserCtxt,
+    xmlParserErrors_XML_WAR_NS_URI_RELATIVE, xmlParserOption_XML_PARSE_HUGE, xmlParserOption_XML_PARSE_NONET,
+    xmlParserOption_XML_PARSE_PEDANTIC, xmlSAX2StartDocument, xmlSAX2StartElementNs, xmlStopParser,
+};
+
+use super::parse::{NOT_SERVED, ParseError, ParseErrorKind};
+use super::tag::{Tag, rows};
+use super::{Document, borrow};
+use crate::xml::{Limits, Position};
+
+/// What the callbacks share: libxml2 carries a pointer to it in the parser's context.
+struct Watch {
+    limits: Limits,
+    refusal: Option<ParseError>,
+}
+
+/// Owns a parser context, whose watch outlives it.
+pub(super) struct Parser<'w>(NonNull<_xmlParserCtxt>, PhantomData<&'w mut Watch>);
+
+/// HUGE lifts libxml2's own limits, in whose place ours are enforced; PEDANTIC makes it say which
+/// namespace names are relative.
+const OPTIONS: c_int =
+    (xmlParserOption_XML_PARSE_HUGE | xmlParserOption_XML_PARSE_NONET | xmlParserOption_XML_PARSE_PEDANTIC)
+        .cast_signed();
+
+impl<'w> Parser<'w> {
+    /// A document, as far as it was parsed without a fault; none, if libxml2 made none.
+    pub(super) fn parse(bytes: &[u8], size: c_int, limits: &Limits) -> Result<Option<Document>, ParseError> {
+        let mut watch = Watch {
+            limits: *limits,
+            refusal: None,
+        };
+        let parser = Parser::watched_by(&mut watch);
+        let bytes = bytes.as_ptr().cast();
+        // SAFETY: the context is live and `size` bytes are there; libxml2 copies them before it returns
+        let document = unsafe { xmlCtxtReadMemory(parser.0.as_ptr(), bytes, size, null(), null(), OPTIONS) };
+        let document = NonNull::new(document).map(Document);
+        let well_formed = parser.says_well_formed();
+        drop(parser);
+        match watch.refusal {
+            Some(refusal) => Err(refusal),
+            None => Ok(document.filter(|_| well_formed)),
+        }
+    }
+
+    fn watched_by(watch: &'w mut Watch) -> Self {
+        libxml::init_parser();
+        // SAFETY: the library is initialised
+        let context = NonNull::new(unsafe { xmlNewParserCtxt() });
+        let Some(mut context) = context else {
+            std::alloc::handle_alloc_error(std::alloc::Layout::new::<_xmlParserCtxt>())
+        };
+        // SAFETY: freshly made, known to nobody else, and in use nowhere
+        let fields = unsafe { context.as_mut() };
+        fields._private = std::ptr::from_mut(watch).cast();
+        // SAFETY: every context has a SAX handler of its own
+        let sax = unsafe { &mut *fields.sax };
+        sax.startDocument = Some(start_document);
+        sax.internalSubset = Some(refuse_document_type);
+        sax.startElementNs = Some(start_element);
+        sax.serror = Some(note_error);
+        Self(context, PhantomData)
+    }
+
+    fn says_well_formed(&self) -> bool {
+        // SAFETY: the context is live and nothing writes to it while nothing is parsed
+        let context = unsafe { self.0.as_ref() };
+        context.wellFormed == 1 && context.nsWellFormed == 1
+    }
+}
+
+impl Drop for Parser<'_> {
+    fn drop(&mut self) {
+        // SAFETY: ours alone; the document has been taken out
+        unsafe { xmlFreeParserCtxt(self.0.as_ptr()) }
+    }
+}
+
+/// Notes the first refusal and makes the parser stop.
+///
+/// # Safety
+/// `context` is a context made by [`Parser::watched_by`], within a callback of it.
+unsafe fn refuse(context: *mut _xmlParserCtxt, kind: ParseErrorKind, message: &str) {
+    // SAFETY: the caller's promise
+    let input = unsafe { (*context).input };
+    // SAFETY: null, or the input that is being read
+    let position = unsafe { input.as_ref() }.and_then(position);
+    // SAFETY: the caller's promise
+    let watch: *mut Watch = unsafe { (*context)._private }.cast();
+    // SAFETY: the watch outlives the parser, and callbacks do not nest
+    let watch = unsafe { &mut *watch };
+    watch
+        .refusal
+        .get_or_insert_with(|| ParseError::new(kind, message, position));
+    // SAFETY: libxml2 offers this call to callbacks
+    unsafe { xmlStopParser(context) }
+}
+
+fn position(input: &_xmlParserInput) -> Option<Position> {
+    let line = u64::try_from(input.line).ok()?;
+    let column = u64::try_from(input.col).ok()?;
+    Some(Position { line, column })
+}
+
+/// SAX `serror`. Fatal errors are those of XML 1.0; errors of the namespace domain are not fatal to
+/// libxml2, but are to us (Namespaces 1.0, section 7). Of warnings only one concerns us.
+///
+/// The error is read from the context: the type of the second argument differs between versions
+/// of libxml2.
+unsafe extern "C" fn note_error<E>(context: *mut c_void, _error: E) {
+    let context = context.cast::<_xmlParserCtxt>();
+    // SAFETY: libxml2 passes the context as user data, and has stored the error in it
+    let error = unsafe { &(*context).lastError };
+    let kind = if error.code.cast_unsigned() == xmlParserErrors_XML_WAR_NS_URI_RELATIVE {
+        ParseErrorKind::RelativeNamespace
+    } else if error.level >= xmlErrorLevel_XML_ERR_FATAL
+        || error.domain.cast_unsigned() == xmlErrorDomain_XML_FROM_NAMESPACE
+            && error.level >= xmlErrorLevel_XML_ERR_ERROR
+    {
+        ParseErrorKind::NotWellFormed
+    } else {
+        return;
+    };
+    // SAFETY: a message is null or ends with NUL, and lives until the next error
+    let message = unsafe { borrow(error.message.cast()) }.trim_end().to_owned();
+    // SAFETY: as above
+    unsafe { refuse(context, kind, &message) }
+}
+
+/// SAX `startDocument`: called when the XML declaration has been read. Encodings in which a byte of ASCII
+/// may be something else would hide markup from [`super::flood`].
+unsafe extern "C" fn start_document(context: *mut c_void) {
+    let parser = context.cast::<_xmlParserCtxt>();
+    // SAFETY: libxml2 passes the context as user data, and nothing writes to it meanwhile
+    let fields = unsafe { &*parser };
+    // SAFETY: null, or the input that is being read
+    let of_input = unsafe { fields.input.as_ref() }.map_or(null(), |input| input.encoding);
+    let served = [fields.encoding, of_input].into_iter().all(|label| {
+        // SAFETY: null, or a text that ends with NUL
+        let label = unsafe { borrow(label) };
+        let encoding = Encoding::for_label(label.as_bytes());
+        label.is_empty()
+            || encoding.is_some_and(|known| known.is_ascii_compatible() || UTF_16.contains(&known))
+    });
+    // SAFETY: null, or a text that ends with NUL
+    let version = unsafe { borrow(fields.version) };
+    if !served {
+        // SAFETY: as above
+        unsafe { refuse(parser, ParseErrorKind::Encoding, NOT_SERVED) }
+    } else if version != "1.0" {
+        // SAFETY: as above
+        unsafe { refuse(parser, ParseErrorKind::Encoding, "the document is not XML 1.0") }
+    } else {
+        // SAFETY: the very argument that libxml2 would have passed
+        unsafe { xmlSAX2StartDocument(context) }
+    }
+}
+
+const UTF_16: [&Encoding; 2] = [encoding_rs::UTF_16LE, encoding_rs::UTF_16BE];
+
+/// SAX `internalSubset`: called when the DOCTYPE's name has been read, before any declaration in it.
+unsafe extern "C" fn refuse_document_type(
+    context: *mut c_void,
+    _name: *const xmlChar,
+    _public: *const xmlChar,
+    _system: *const xmlChar,
+) {
+    let message = "a document type declaration (DOCTYPE) is not allowed";
+    // SAFETY: libxml2 passes the context as user data
+    unsafe { refuse(context.cast(), ParseErrorKind::DocumentType, message) }
+}
+
+/// SAX `startElementNs`: holds the tag against the limits before the tree grows by it.
+unsafe extern "C" fn start_element(
+    context: *mut c_void,
+    local: *const xmlChar,
+    prefix: *const xmlChar,
+    namespace: *const xmlChar,
+    namespace_count: c_int,
+    namespaces: *mut *const xmlChar,
+    attribute_count: c_int,
+    defaulted_count: c_int,
+    attributes: *mut *const xmlChar,
+) {
+    let parser = context.cast::<_xmlParserCtxt>();
+    // SAFETY: libxml2 passes the context as user data, and nothing writes to it meanwhile
+    let fields = unsafe { &*parser };
+    // SAFETY: the watch outlives the parser, and callbacks do not nest
+    let limits = unsafe { &(*fields._private.cast::<Watch>()).limits };
+    let tag = Tag {
+        open: fields.nodeNr.unsigned_abs() as usize,
+        // A stack of pairs, those of this tag among them
+        in_scope: fields.nsNr.unsigned_abs() as usize / 2,
+        name: [prefix, local],
+        // SAFETY: pairs of prefix and namespace name
+        declared: unsafe { rows(namespaces, namespace_count) },
+        // SAFETY: local name, prefix, namespace name, begin and end of the value
+        carried: unsafe { rows(attributes, attribute_count) },
+    };
+    // SAFETY: all of this tag
+    match unsafe { tag.check(limits) } {
+        // SAFETY: libxml2 passes the context as user data
+        Err(exceeded) => unsafe { refuse(parser, ParseErrorKind::Limit, &exceeded) },
+        // SAFETY: the very arguments that libxml2 would have passed
+        Ok(()) => unsafe {
+            xmlSAX2StartElementNs(
+                context,
+                local,
+                prefix,
+                namespace,
+                namespace_count,
+                namespaces,
+                attribute_count,
+                defaulted_count,
+                attributes,
+            );
+        },
+    }
+}
