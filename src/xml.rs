@@ -9,6 +9,7 @@ pub mod encoding;
 pub mod namespace;
 pub mod scan;
 pub mod splice;
+pub(crate) mod text;
 
 use std::fmt;
 

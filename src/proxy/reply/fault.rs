@@ -1,9 +1,8 @@
 //! Our own SOAP faults, in the version of the request (SOAP 1.1, section 4.4; SOAP 1.2 part 1, section 5.4).
 
-use std::fmt::{self, Display, Write};
-
 use crate::wss::SoapVersion;
 use crate::wss::names::{SOAP11, SOAP12};
+use crate::xml::text::Text;
 
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,27 +53,6 @@ pub(super) const fn content_type(version: SoapVersion) -> &'static str {
     }
 }
 
-/// Character data. A sentence may quote what a peer sent: nothing of that becomes markup, and
-/// what XML 1.0 has no place for (section 2.2) is replaced.
-struct Text<'a>(&'a str);
-
-impl Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '\t' | '\n' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'.. => {
-                    f.write_char(character)?
-                }
-                _ => f.write_char(char::REPLACEMENT_CHARACTER)?,
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,14 +72,6 @@ mod tests {
         assert!(
             soap12.contains("<soap:Text xml:lang=\"en\">no</soap:Text>"),
             "{soap12}"
-        );
-    }
-
-    #[test]
-    fn what_a_peer_sent_stays_text() {
-        assert_eq!(
-            Text("a<b>&\"c\"\u{0}\u{FFFF}\r").to_string(),
-            "a&lt;b&gt;&amp;\"c\"\u{FFFD}\u{FFFD}\u{FFFD}"
         );
     }
 }
