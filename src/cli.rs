@@ -15,6 +15,7 @@ pub mod check;
 pub mod keys;
 pub mod password;
 pub mod profile_flags;
+pub mod receiver;
 pub mod serve;
 pub mod sign;
 pub mod verify;
@@ -32,6 +33,7 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Keys(Box<keys::Args>),
+    Receiver(receiver::Args),
     Sign(Box<sign::Args>),
     Verify(verify::Args),
     Canonicalize(canonicalize::Args),
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Keys(args) => keys::run(*args),
+        Command::Receiver(args) => receiver::run(args),
         Command::Sign(args) => sign::run(*args),
         Command::Verify(args) => verify::run(args),
         Command::Canonicalize(args) => canonicalize::run(args),

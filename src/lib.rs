@@ -19,6 +19,7 @@ pub mod metrics;
 #[doc(hidden)]
 pub mod oracle;
 pub mod proxy;
+pub mod receiver;
 mod spelling;
 pub mod wss;
 pub mod xml;

@@ -9,7 +9,6 @@ use time::format_description::well_known::Rfc3339;
 use super::{CliError, print, read_file, read_input};
 use crate::clock::Clock;
 use crate::wss::policy::{Policy, Sha1};
-use crate::wss::profile::ProcessingInstructions;
 use crate::wss::verify::{
     CoveredPart, Timestamp, Trust, Untrusted, VerifiedMessage, VerifiedSignature, Verifier, VerifyError,
 };
@@ -52,18 +51,11 @@ fn rfc3339(text: &str) -> Result<OffsetDateTime, String> {
 /// # Errors
 /// When the message is not accepted; names the reason.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let sha1 = if args.allow_sha1 {
-        Sha1::Allowed
-    } else {
-        Sha1::Refused
-    };
     let verifier = Verifier {
         trust: trust(&args.trust)?,
-        // What the sender signed as it was is not ours to refuse
         policy: Policy {
-            sha1,
-            processing_instructions: ProcessingInstructions::Keep,
-            ..Policy::default()
+            sha1: sha1(args.allow_sha1),
+            ..Policy::outbound()
         },
         actor: args.actor,
     };
@@ -76,7 +68,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn trust(files: &[PathBuf]) -> Result<Trust, CliError> {
+pub(super) const fn sha1(allowed: bool) -> Sha1 {
+    if allowed { Sha1::Allowed } else { Sha1::Refused }
+}
+
+pub(super) fn trust(files: &[PathBuf]) -> Result<Trust, CliError> {
     let mut certificates = Vec::new();
     for file in files {
         let unusable = |error| CliError::Failed(format!("{}: {error}", file.display()));
@@ -105,7 +101,7 @@ fn explain(refused: &VerifyError) -> String {
 }
 
 fn describe(message: &VerifiedMessage<'_>) -> String {
-    let signatures = message.signatures().iter().map(describe_signature);
+    let signatures = message.signatures().map(describe_signature);
     signatures
         .chain(message.timestamp().map(describe_timestamp))
         .collect()

@@ -39,6 +39,17 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// The rules for messages that this side sends: what their senders wrote is signed as it is.
+    #[must_use]
+    pub fn outbound() -> Self {
+        Self {
+            processing_instructions: ProcessingInstructions::Keep,
+            ..Self::default()
+        }
+    }
+}
+
 /// What becomes of SHA-1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sha1 {

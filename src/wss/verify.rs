@@ -20,12 +20,14 @@ mod strict;
 mod timestamp;
 mod tokens;
 mod trust;
+mod verified;
 
-pub use envelope::{Name, Place};
+pub use envelope::{Name, Place, soap_version};
 pub use error::{Stale, Untrusted, VerifyError};
 pub use reference::CoveredPart;
 pub use timestamp::Timestamp;
 pub use trust::{Trust, TrustError};
+pub use verified::{VerifiedMessage, VerifiedSignature};
 
 use envelope::Envelope;
 use ids::Ids;
@@ -33,11 +35,10 @@ use key_info::KeyInfo;
 use signature::Signature;
 use tokens::Tokens;
 
-use super::SoapVersion;
 use super::names::WSSE;
 use super::policy::{MOST_SIGNATURES, Policy};
 use super::profile::ProcessingInstructions;
-use crate::keys::{Certificate, SignatureAlgorithm};
+use crate::keys::Certificate;
 use crate::xml::libxml::{Element, Tree};
 
 /// What a receiver trusts and accepts.
@@ -49,29 +50,6 @@ pub struct Verifier {
     pub policy: Policy,
     /// The SOAP 1.1 `actor` or SOAP 1.2 `role` of the Security header; `None`: the ultimate receiver.
     pub actor: Option<String>,
-}
-
-/// A message whose Body, and Timestamp where it has one, somebody trusted has signed.
-pub struct VerifiedMessage<'t> {
-    version: SoapVersion,
-    body: Element<'t>,
-    timestamp: Option<Timestamp>,
-    signatures: Vec<VerifiedSignature>,
-}
-
-/// One valid signature.
-#[derive(Debug, Clone)]
-pub struct VerifiedSignature {
-    /// The certificate of the key that made it.
-    pub certificate: Certificate,
-    /// Whether that is trusted; if not, it covers nothing that counts.
-    pub trust: Result<(), Untrusted>,
-    /// How it was made.
-    pub algorithm: SignatureAlgorithm,
-    /// What it covers.
-    pub parts: Vec<CoveredPart>,
-    /// The signature itself: no two messages have the same.
-    pub value: Vec<u8>,
 }
 
 impl Verifier {
@@ -92,12 +70,13 @@ impl Verifier {
             timestamp.check(&self.policy, now)?;
             places.push(Place::Timestamp);
         }
-        require(&signatures, &places)?;
+        let (body_signature, other_signatures) = verified::covering(signatures, &places)?;
         Ok(VerifiedMessage {
             version: message.envelope.version,
             body: message.envelope.body,
             timestamp,
-            signatures,
+            body_signature,
+            other_signatures,
         })
     }
 
@@ -134,13 +113,18 @@ impl Verifier {
             key_info: &key_info,
             certificate: &certificate,
         };
-        let parts = signature
-            .references
-            .iter()
-            .map(|reference| reference.check(message, &signer));
-        let parts = parts.collect::<Result<_, _>>()?;
         let carried = message.tokens.certificates().chain(key_info.certificates());
         let trust = self.trust.judge(&certificate, carried, &self.policy, now);
+        let parts = match trust {
+            Ok(()) | Err(Untrusted::NoTrust) => {
+                let parts = signature
+                    .references
+                    .iter()
+                    .map(|reference| reference.check(message, &signer));
+                parts.collect::<Result<_, _>>()?
+            }
+            Err(Untrusted::NoPath(_) | Untrusted::KeyUsage) => Vec::new(),
+        };
         Ok(VerifiedSignature {
             certificate,
             trust,
@@ -192,32 +176,6 @@ impl Verifier {
     }
 }
 
-impl<'t> VerifiedMessage<'t> {
-    /// Its SOAP version.
-    #[must_use]
-    pub fn soap_version(&self) -> SoapVersion {
-        self.version
-    }
-
-    /// The Body: the very element that was verified.
-    #[must_use]
-    pub fn body(&self) -> Element<'t> {
-        self.body
-    }
-
-    /// The Timestamp, fresh and covered.
-    #[must_use]
-    pub fn timestamp(&self) -> Option<Timestamp> {
-        self.timestamp
-    }
-
-    /// Every signature, all of them valid.
-    #[must_use]
-    pub fn signatures(&self) -> &[VerifiedSignature] {
-        &self.signatures
-    }
-}
-
 /// The message while it is verified.
 struct Message<'t> {
     envelope: Envelope<'t>,
@@ -256,33 +214,4 @@ impl Signer<'_> {
     fn refers_by(&self, element: Element<'_>) -> bool {
         element.is(WSSE, "SecurityTokenReference") && element.parent() == Some(self.told_by)
     }
-}
-
-/// Somebody trusted covers all of these.
-fn require(signatures: &[VerifiedSignature], places: &[Place]) -> Result<(), VerifyError> {
-    let covers = |signature: &VerifiedSignature, place: &Place| {
-        signature.parts.iter().any(|part| part.place == *place)
-    };
-    for place in places {
-        if !signatures.iter().any(|signature| covers(signature, place)) {
-            return Err(VerifyError::NotCovered(place.clone()));
-        }
-    }
-    for place in places {
-        let mut covering = signatures.iter().filter(|signature| covers(signature, place));
-        let trusted = covering.clone().any(|signature| signature.trust.is_ok());
-        if let (
-            false,
-            Some(VerifiedSignature {
-                certificate,
-                trust: Err(reason),
-                ..
-            }),
-        ) = (trusted, covering.next())
-        {
-            let (certificate, reason) = (certificate.clone(), reason.clone());
-            return Err(VerifyError::NotTrusted { certificate, reason });
-        }
-    }
-    Ok(())
 }

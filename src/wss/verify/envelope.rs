@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::VerifyError;
 use crate::wss::SoapVersion;
-use crate::wss::names::{DS, SOAP11, SOAP12, ULTIMATE_RECEIVER, WSSE, WSU};
+use crate::wss::names::{DS, ULTIMATE_RECEIVER, WSSE, WSU};
 use crate::xml::libxml::Element;
 
 /// A SOAP message with a Security header for us.
@@ -23,14 +23,9 @@ impl<'t> Envelope<'t> {
     /// Finds the places. `actor` is SOAP 1.1's actor or SOAP 1.2's role; none is the ultimate
     /// receiver.
     pub(super) fn read(root: Element<'t>, actor: Option<&str>) -> Result<Self, VerifyError> {
-        let (version, soap) = match root.namespace().as_ref() {
-            SOAP11 => (SoapVersion::Soap11, SOAP11),
-            SOAP12 => (SoapVersion::Soap12, SOAP12),
-            _ => return Err(VerifyError::NotSoap("the root element is in no SOAP namespace")),
-        };
-        if root.local_name() != "Envelope" {
-            return Err(VerifyError::NotSoap("the root element is not an Envelope"));
-        }
+        let no_envelope = VerifyError::NotSoap("the root element is not an Envelope of SOAP 1.1 or 1.2");
+        let version = soap_version(root).ok_or(no_envelope)?;
+        let soap = version.namespace();
         let mut children = root.children().peekable();
         let header = children.next_if(|child| child.is(soap, "Header"));
         let body = children.next().filter(|child| child.is(soap, "Body"));
@@ -88,6 +83,15 @@ impl<'t> Envelope<'t> {
             None
         }
     }
+}
+
+/// The version of a SOAP Envelope; none of other elements.
+#[must_use]
+pub fn soap_version(root: Element<'_>) -> Option<SoapVersion> {
+    let versions = [SoapVersion::Soap11, SoapVersion::Soap12];
+    versions
+        .into_iter()
+        .find(|version| root.is(version.namespace(), "Envelope"))
 }
 
 /// Where a signed part may stand.

@@ -115,6 +115,12 @@ impl VerifyError {
         Self::Header(reason.into())
     }
 
+    /// Whether another key might have done.
+    #[must_use]
+    pub const fn blames_key(&self) -> bool {
+        matches!(self, Self::UnknownKey(_) | Self::NotTrusted { .. })
+    }
+
     /// The local name of the fault code that says it (WSS 1.1.1, section 12). An unknown key is a
     /// failed check like a wrong one: that it could not be found is no business of the peer's.
     #[must_use]
