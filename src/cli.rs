@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 pub mod canonicalize;
 pub mod check;
+pub mod demo;
 pub mod keys;
 pub mod password;
 pub mod profile_flags;
@@ -22,21 +23,28 @@ pub mod verify;
 
 /// Signs outbound SOAP messages with WS-Security and exchanges the signing key with no downtime.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = FIRST_STEPS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const FIRST_STEPS: &str = "First steps:
+  countersign demo                            shows key swaps under load, on generated keys
+  countersign serve                           signs what is posted to http://127.0.0.1:8080/demo
+  countersign keys list                       tells which keys the running proxy has
+  countersign check --config countersign.toml tells what a configuration of your own will do";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Keys(Box<keys::Args>),
-    Receiver(receiver::Args),
     Sign(Box<sign::Args>),
     Verify(verify::Args),
     Canonicalize(canonicalize::Args),
+    Receiver(receiver::Args),
+    Demo(demo::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -46,10 +54,11 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Keys(args) => keys::run(*args),
-        Command::Receiver(args) => receiver::run(args),
         Command::Sign(args) => sign::run(*args),
         Command::Verify(args) => verify::run(args),
         Command::Canonicalize(args) => canonicalize::run(args),
+        Command::Receiver(args) => receiver::run(args),
+        Command::Demo(args) => demo::run(&args),
     };
     result.unwrap_or_else(|error| error.report())
 }

@@ -12,7 +12,7 @@ use crate::admin::view::ActivateRequest;
 use crate::keys::Fingerprint;
 use client::{AdminClient, Answer};
 
-mod client;
+pub(super) mod client;
 mod import;
 mod text;
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use openssl::sha::sha256;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Counts since the start.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Messages accepted, duplicates among them.
     pub accepted: u64,

@@ -36,7 +36,16 @@ fn every_command_explains_itself() {
     let dir = tempdir().unwrap();
     let help = countersign(dir.path(), "--help");
     assert_eq!(help.code, Some(0));
-    for command in ["serve", "check", "sign", "verify", "canonicalize"] {
+    for command in [
+        "serve",
+        "check",
+        "keys",
+        "sign",
+        "verify",
+        "canonicalize",
+        "receiver",
+        "demo",
+    ] {
         assert!(help.text().contains(command), "{}", help.text());
         let own = countersign(dir.path(), &format!("{command} --help"));
         assert!(own.text().contains("Usage:"), "{}", own.text());

@@ -14,6 +14,7 @@ mod canonicalization_vectors;
 mod certificates;
 mod command_line;
 mod configuration;
+mod demo;
 mod engines_agree;
 mod foreign_messages;
 mod key_sources;

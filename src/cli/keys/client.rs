@@ -23,21 +23,21 @@ use crate::cli::{CliError, read_file};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection to one proxy, with the operator's token.
-pub(super) struct AdminClient {
+pub(in crate::cli) struct AdminClient {
     url: String,
     authorization: HeaderValue,
     http: Client<HttpConnector, Full<Bytes>>,
 }
 
 /// A call that succeeded.
-pub(super) struct Answer {
+pub(in crate::cli) struct Answer {
     status: StatusCode,
     /// JSON.
-    pub(super) body: Bytes,
+    pub(in crate::cli) body: Bytes,
 }
 
 impl AdminClient {
-    pub(super) fn new(url: &Uri, token_file: &Path) -> Result<Self, CliError> {
+    pub(in crate::cli) fn new(url: &Uri, token_file: &Path) -> Result<Self, CliError> {
         if url.scheme_str() != Some("http") {
             return Err(CliError::Usage(format!(
                 "--admin {url}: only http:// URLs are served"
@@ -60,15 +60,19 @@ impl AdminClient {
     }
 
     /// `path` is what follows `/api/v1/`.
-    pub(super) async fn get(&self, path: &str) -> Result<Answer, CliError> {
+    pub(in crate::cli) async fn get(&self, path: &str) -> Result<Answer, CliError> {
         self.send(self.request(Method::GET, path), Bytes::new()).await
     }
 
-    pub(super) async fn post(&self, path: &str) -> Result<Answer, CliError> {
+    pub(in crate::cli) async fn post(&self, path: &str) -> Result<Answer, CliError> {
         self.send(self.request(Method::POST, path), Bytes::new()).await
     }
 
-    pub(super) async fn post_json(&self, path: &str, body: &impl Serialize) -> Result<Answer, CliError> {
+    pub(in crate::cli) async fn post_json(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer, CliError> {
         let request = self
             .request(Method::POST, path)
             .header(CONTENT_TYPE, "application/json");
@@ -76,14 +80,18 @@ impl AdminClient {
         self.send(request, body.into()).await
     }
 
-    pub(super) fn request(&self, method: Method, path: &str) -> request::Builder {
+    pub(in crate::cli) fn request(&self, method: Method, path: &str) -> request::Builder {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}/api/v1/{path}", self.url));
         request.header(AUTHORIZATION, &self.authorization)
     }
 
-    pub(super) async fn send(&self, request: request::Builder, body: Bytes) -> Result<Answer, CliError> {
+    pub(in crate::cli) async fn send(
+        &self,
+        request: request::Builder,
+        body: Bytes,
+    ) -> Result<Answer, CliError> {
         let request = request.body(Full::new(body)).map_err(CliError::failed)?;
         let exchange = async {
             let response = self
@@ -135,11 +143,11 @@ impl AdminClient {
 
 impl Answer {
     /// Something was made that was not there before.
-    pub(super) fn is_new(&self) -> bool {
+    pub(in crate::cli) fn is_new(&self) -> bool {
         self.status == StatusCode::CREATED
     }
 
-    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, CliError> {
+    pub(in crate::cli) fn read<T: DeserializeOwned>(&self) -> Result<T, CliError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             CliError::Failed(format!(
                 "the answer is not of this version of countersign: {error}"

@@ -1,0 +1,242 @@
+//! What was sent against what arrived: the demo's verdict. Pure; knows neither sockets nor clocks.
+
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+
+use crate::keys::Fingerprint;
+use crate::receiver::Counts;
+
+/// A message as its flow saw it.
+pub(super) struct Sent {
+    /// Before its first byte left.
+    pub(super) begun: Instant,
+    /// What the receiver said of it; `None` without an answer, or with a fault.
+    pub(super) accepted: Option<Acceptance>,
+}
+
+/// The receiver found the message in order.
+pub(super) struct Acceptance {
+    /// When the answer was complete.
+    pub(super) at: Instant,
+    /// Whose signature the receiver found.
+    pub(super) key: Fingerprint,
+}
+
+/// A key became the active one.
+pub(super) struct Switch {
+    pub(super) key: Fingerprint,
+    /// Before the command was sent.
+    pub(super) begun: Instant,
+    /// When the command had returned: from here on every new message is signed with the key.
+    pub(super) done: Instant,
+}
+
+/// The sums.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) sent: u64,
+    /// Accepted, as the flows were told.
+    pub(super) answered: u64,
+    /// Sent, and either not accepted by the receiver or not answered.
+    pub(super) lost: u64,
+    /// Accepted more than once.
+    pub(super) doubled: u64,
+    /// Arrived without a valid signature.
+    pub(super) unsigned: u64,
+    /// Signed with a key that had been displaced before the message was sent.
+    pub(super) stale: u64,
+    /// Messages by the fingerprint of the key that signed them, as the receiver counted.
+    pub(super) signed_by: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// `switches` in the order of time; the first one stands before all messages.
+    pub(super) fn of(sent: &[Sent], arrived: &Counts, switches: &[Switch]) -> Self {
+        let mut tally = Self {
+            doubled: arrived.duplicates,
+            unsigned: arrived.unsigned + arrived.refused,
+            signed_by: arrived.keys.clone(),
+            ..Self::default()
+        };
+        for message in sent {
+            tally.sent += 1;
+            let Some(acceptance) = &message.accepted else {
+                continue;
+            };
+            tally.answered += 1;
+            tally.stale += u64::from(!may_sign(message.begun, acceptance, switches));
+        }
+        tally.lost = tally
+            .sent
+            .saturating_sub(tally.answered.min(arrived.accepted - arrived.duplicates));
+        tally
+    }
+
+    /// Nothing went wrong.
+    pub(super) fn is_clean(&self) -> bool {
+        self.sent > 0 && self.lost + self.doubled + self.unsigned + self.stale == 0
+    }
+}
+
+/// The key whose switch was the last one done before the message was sent may sign it, and every
+/// key that a later switch brought before its answer was there.
+fn may_sign(sent: Instant, acceptance: &Acceptance, switches: &[Switch]) -> bool {
+    let last_done = switches
+        .iter()
+        .rposition(|switch| switch.done <= sent)
+        .unwrap_or(0);
+    let mut possible = switches.iter().skip(last_done).enumerate();
+    possible
+        .any(|(later, switch)| switch.key == acceptance.key && (later == 0 || switch.begun <= acceptance.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    struct Clock(Instant);
+
+    impl Clock {
+        fn at(&self, second: u64) -> Instant {
+            self.0 + Duration::from_secs(second)
+        }
+
+        fn sent(&self, begun: u64, answered: u64, signer: &str) -> Sent {
+            let acceptance = Acceptance {
+                at: self.at(answered),
+                key: key(signer),
+            };
+            Sent {
+                begun: self.at(begun),
+                accepted: Some(acceptance),
+            }
+        }
+
+        fn switch(&self, name: &str, begun: u64, done: u64) -> Switch {
+            Switch {
+                key: key(name),
+                begun: self.at(begun),
+                done: self.at(done),
+            }
+        }
+    }
+
+    fn key(name: &str) -> Fingerprint {
+        Fingerprint::of(name.as_bytes())
+    }
+
+    fn accepted(accepted: u64) -> Counts {
+        Counts {
+            accepted,
+            ..Counts::default()
+        }
+    }
+
+    #[test]
+    fn a_clean_run_is_clean() {
+        let clock = Clock(Instant::now());
+        let switches = [clock.switch("old", 0, 0), clock.switch("new", 5, 6)];
+        let sent = [clock.sent(1, 2, "old"), clock.sent(7, 8, "new")];
+
+        let tally = Tally::of(&sent, &accepted(2), &switches);
+
+        assert!(tally.is_clean(), "{tally:?}");
+        assert_eq!((tally.sent, tally.answered), (2, 2));
+    }
+
+    #[test]
+    fn a_run_without_messages_shows_nothing() {
+        assert!(!Tally::of(&[], &accepted(0), &[]).is_clean());
+    }
+
+    #[test]
+    fn what_is_under_way_during_a_switch_may_be_signed_with_either_key() {
+        let clock = Clock(Instant::now());
+        let switches = [clock.switch("old", 0, 0), clock.switch("new", 5, 7)];
+        for signer in ["old", "new"] {
+            let sent = [clock.sent(4, 8, signer), clock.sent(6, 8, signer)];
+            let tally = Tally::of(&sent, &accepted(2), &switches);
+            assert!(tally.is_clean(), "{tally:?}");
+        }
+    }
+
+    #[test]
+    fn a_displaced_key_is_stale_from_when_its_displacement_had_returned() {
+        let clock = Clock(Instant::now());
+        let switches = [
+            clock.switch("old", 0, 0),
+            clock.switch("new", 5, 6),
+            clock.switch("newer", 9, 9),
+        ];
+        let cases = [
+            ("old", 6, 1),
+            ("new", 6, 0),
+            ("newer", 6, 1),
+            ("new", 9, 1),
+            ("newer", 9, 0),
+        ];
+        for (signer, second, stale) in cases {
+            let tally = Tally::of(&[clock.sent(second, second, signer)], &accepted(1), &switches);
+            assert_eq!(tally.stale, stale, "{signer} at {second}");
+            assert_eq!(tally.is_clean(), stale == 0);
+        }
+    }
+
+    #[test]
+    fn after_a_rollback_the_first_key_may_sign_again_and_the_second_no_more() {
+        let clock = Clock(Instant::now());
+        let switches = [
+            clock.switch("old", 0, 0),
+            clock.switch("new", 2, 2),
+            clock.switch("old", 4, 4),
+        ];
+        for (signer, stale) in [("old", 0), ("new", 1)] {
+            let tally = Tally::of(&[clock.sent(5, 5, signer)], &accepted(1), &switches);
+            assert_eq!(tally.stale, stale, "{signer}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_lost_if_the_receiver_or_the_flow_knows_nothing_of_it() {
+        let clock = Clock(Instant::now());
+        let switches = [clock.switch("old", 0, 0)];
+        let unanswered = || Sent {
+            begun: clock.at(1),
+            accepted: None,
+        };
+
+        let tally = Tally::of(&[clock.sent(1, 1, "old"), unanswered()], &accepted(2), &switches);
+        assert_eq!(
+            (tally.lost, tally.is_clean()),
+            (1, false),
+            "the receiver's answer did not arrive"
+        );
+
+        let sent = [clock.sent(1, 1, "old"), clock.sent(1, 1, "old")];
+        let doubled = Counts {
+            duplicates: 1,
+            ..accepted(2)
+        };
+        let tally = Tally::of(&sent, &doubled, &switches);
+        assert_eq!(
+            (tally.lost, tally.doubled),
+            (1, 1),
+            "one came twice, the other never"
+        );
+    }
+
+    #[test]
+    fn what_the_receiver_refused_counts_as_unsigned() {
+        let clock = Clock(Instant::now());
+        let arrived = Counts {
+            unsigned: 1,
+            refused: 2,
+            ..accepted(1)
+        };
+        let tally = Tally::of(&[clock.sent(1, 1, "old")], &arrived, &[clock.switch("old", 0, 0)]);
+        assert_eq!((tally.unsigned, tally.is_clean()), (3, false));
+    }
+}
