@@ -60,7 +60,7 @@ pub fn make_demo_keys(state: &Path, now: OffsetDateTime) -> Result<(), FirstStar
         return Ok(());
     }
     let first = SelfSigned::generate(KeyAlgorithm::Rsa2048, "countersign demo", now, LIFETIME)?;
-    let next = SelfSigned::generate(KeyAlgorithm::Rsa2048, "countersign demo, next key", now, LIFETIME)?;
+    let next = SelfSigned::generate(KeyAlgorithm::Rsa2048, "countersign demo next", now, LIFETIME)?;
     let (first_certificate, next_certificate) = (first.certificate_pem()?, next.certificate_pem()?);
     let files = [
         (TRUST, [&*first_certificate, &*next_certificate]),
