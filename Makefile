@@ -1,6 +1,6 @@
 # What runs in CI is what you run: `make test` and `make check`, each with all its set-up.
 .DEFAULT_GOAL := help
-.PHONY: help test check fuzz bench
+.PHONY: help test check fuzz bench interop
 
 # rustup's place, for a shell that has not read its profile yet
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -9,6 +9,7 @@ export COUNTERSIGN_CORPUS ?= $(abspath ../shared/corpus)
 help:
 	@echo 'make test     all tests'
 	@echo 'make check    format, lints, documentation, dependencies, advisories, a short fuzz'
+	@echo 'make interop  what we sign against WSS4J and CXF (needs Maven)'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
 
@@ -35,3 +36,7 @@ fuzz:
 bench:
 	@scripts/setup build
 	cargo bench --locked
+
+interop:
+	@scripts/setup build
+	@scripts/interop

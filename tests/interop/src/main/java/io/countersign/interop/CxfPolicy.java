@@ -1,0 +1,126 @@
+package io.countersign.interop;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+import javax.xml.namespace.QName;
+
+import org.apache.cxf.ws.policy.WSPolicyFeature;
+import org.apache.cxf.ws.security.SecurityConstants;
+import org.w3c.dom.Element;
+
+/** CXF endpoints secured by a WS-SecurityPolicy that demands just what the case claims. */
+final class CxfPolicy implements Receiver {
+    /** By digest algorithm. */
+    static final Map<String, String> SUITES = Map.of("sha1", "Basic256", "sha256", "Basic256Sha256");
+    private static final Map<String, String> REFERENCES = Map.of(
+            "issuer-serial", "<sp:RequireIssuerSerialReference/>",
+            "thumbprint", "<sp:RequireThumbprintReference/>",
+            "subject-key-identifier", "<sp:RequireKeyIdentifierReference/>");
+    private static final Map<String, String> LAYOUTS = Map.of(
+            "strict", "Strict",
+            "lax", "Lax",
+            "lax-timestamp-first", "LaxTsFirst",
+            "lax-timestamp-last", "LaxTsLast");
+
+    private final CxfServer server;
+    private final Keys keys;
+    private final Map<String, URI> endpoints = new HashMap<>();
+
+    CxfPolicy(CxfServer server, Keys keys) {
+        this.server = server;
+        this.keys = keys;
+    }
+
+    @Override
+    public String name() {
+        return "CXF policy";
+    }
+
+    @Override
+    public Optional<String> doesNotKnow(Case signed) {
+        return Unknown.toAll(signed).or(() -> Unknown.toCxf(signed)).or(() -> Unknown.toPolicies(signed));
+    }
+
+    @Override
+    public Set<QName> receive(byte[] message, Case signed) throws Exception {
+        boolean soap12 = signed.message().soap12();
+        String policy = policy(signed);
+        String algorithm = Names.SIGNATURE_ALGORITHMS.get(signed.signatureAlgorithm());
+        URI endpoint = endpoints.computeIfAbsent(
+                soap12 + algorithm + policy, key -> publish(soap12, algorithm, policy));
+        server.post(endpoint, message, soap12);
+        return signed.covered();
+    }
+
+    private URI publish(boolean soap12, String algorithm, String policy) {
+        return server.publish(soap12, keys, endpoint -> {
+            endpoint.getProperties().put(SecurityConstants.ASYMMETRIC_SIGNATURE_ALGORITHM, algorithm);
+            var feature = new WSPolicyFeature();
+            feature.setPolicyElements(List.of(element(policy)));
+            endpoint.getFeatures().add(feature);
+        });
+    }
+
+    private static Element element(String policy) {
+        try {
+            return Message.parse(policy.getBytes(StandardCharsets.UTF_8)).getDocumentElement();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static String policy(Case signed) {
+        boolean path = signed.keyIdentifier().equals("pki-path");
+        return """
+            <wsp:Policy xmlns:wsp="http://www.w3.org/ns/ws-policy"
+                        xmlns:sp="http://docs.oasis-open.org/ws-sx/ws-securitypolicy/200702">
+              <sp:AsymmetricBinding><wsp:Policy>
+                <sp:InitiatorToken><wsp:Policy>%s</wsp:Policy></sp:InitiatorToken>
+                <sp:RecipientToken><wsp:Policy>%s</wsp:Policy></sp:RecipientToken>
+                <sp:AlgorithmSuite><wsp:Policy><sp:%s/></wsp:Policy></sp:AlgorithmSuite>
+                <sp:Layout><wsp:Policy><sp:%s/></wsp:Policy></sp:Layout>
+                %s
+                <sp:OnlySignEntireHeadersAndBody/>
+                %s
+              </wsp:Policy></sp:AsymmetricBinding>
+              <sp:Wss11><wsp:Policy>
+                <sp:MustSupportRefKeyIdentifier/><sp:MustSupportRefIssuerSerial/><sp:MustSupportRefThumbprint/>
+              </wsp:Policy></sp:Wss11>
+              <sp:SignedParts><sp:Body/>%s</sp:SignedParts>
+            </wsp:Policy>
+            """.formatted(
+                token(signed.carriesToken() ? "AlwaysToRecipient" : "Never",
+                        (path ? "<sp:WssX509PkiPathV1Token11/>" : "<sp:WssX509V3Token11/>")
+                                + REFERENCES.getOrDefault(signed.keyIdentifier(), "")),
+                token("Never", "<sp:WssX509V3Token11/>"),
+                SUITES.get(signed.digestAlgorithm()),
+                LAYOUTS.get(signed.settings().getOrDefault("layout", "strict")),
+                signed.covered().contains(Names.TIMESTAMP) ? "<sp:IncludeTimestamp/>" : "",
+                signed.parts().contains("token") ? "<sp:ProtectTokens/>" : "",
+                signedHeaders(signed));
+    }
+
+    private static String token(String inclusion, String properties) {
+        return """
+            <sp:X509Token sp:IncludeToken=\
+            "http://docs.oasis-open.org/ws-sx/ws-securitypolicy/200702/IncludeToken/%s">\
+            <wsp:Policy>%s</wsp:Policy></sp:X509Token>""".formatted(inclusion, properties);
+    }
+
+    private static String signedHeaders(Case signed) {
+        if (signed.parts().contains("wsa")) {
+            return "<sp:Header Namespace=\"" + Names.WSA + "\"/>";
+        }
+        return signed.covered().contains(new QName(Names.WSA, "Action"))
+                ? "<sp:Header Name=\"Action\" Namespace=\"" + Names.WSA + "\"/>"
+                : "";
+    }
+}

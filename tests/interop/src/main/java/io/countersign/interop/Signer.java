@@ -1,0 +1,6 @@
+package io.countersign.interop;
+
+/** Signs a message as a case wants it. */
+interface Signer {
+    byte[] sign(Case wanted) throws Exception;
+}
