@@ -11,14 +11,15 @@ use crate::wss::Profile;
 
 mod alias;
 mod defaults;
+mod document;
 mod embedded;
 mod error;
 mod listeners;
 mod log;
 mod not_yet;
 mod profile;
-mod reader;
 mod route;
+mod table;
 mod value;
 
 pub use alias::{Activation, AliasConfig};
@@ -29,7 +30,8 @@ pub use log::{LogConfig, LogFormat, LogLevel};
 pub use route::{ClientCertificate, FaultStatus, ReceiverTls, RouteConfig, Timeouts};
 pub use value::lifetime;
 
-use reader::{Document, Table};
+use document::Document;
+use table::Table;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]

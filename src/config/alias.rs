@@ -1,6 +1,7 @@
 //! `[alias.NAME]`: a signing identity; its keys come and go.
 
-use super::reader::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use super::{not_yet, value};
 use crate::keys::source::Source;
 use crate::spelling::vocabulary;

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::reader::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use super::{defaults, value};
 
 /// Where integration flows send to.

@@ -1,6 +1,6 @@
 //! `[log]`: what is logged, and how.
 
-use super::reader::Table;
+use super::table::Table;
 use super::value;
 use crate::spelling::vocabulary;
 

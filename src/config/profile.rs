@@ -1,7 +1,8 @@
 //! `[profile.NAME]`: how messages are protected.
 
-use super::reader::{Table, Value};
+use super::table::Table;
 use super::value;
+use super::value::Value;
 use crate::keys::SignatureAlgorithm;
 use crate::wss::Profile;
 use crate::wss::profile::Part;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::reader::{Table, Value, nearest};
+use super::table::{Table, nearest};
+use super::value::Value;
 use super::{AliasConfig, defaults, value};
 use crate::spelling::vocabulary;
 use crate::wss::Profile;

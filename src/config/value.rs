@@ -6,10 +6,66 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use toml::Spanned;
 use toml::de::DeValue;
 
-use super::reader::{Value, nearest};
+use super::document::Document;
+use super::table::{Table, nearest};
 use crate::spelling::UnknownWord;
+
+/// One value and where it stands.
+pub(super) struct Value<'d> {
+    document: &'d Document<'d>,
+    value: &'d Spanned<DeValue<'d>>,
+}
+
+impl<'d> Value<'d> {
+    pub(super) fn new(document: &'d Document<'d>, value: &'d Spanned<DeValue<'d>>) -> Self {
+        Self { document, value }
+    }
+
+    pub(super) fn get(&self) -> &'d DeValue<'d> {
+        self.value.get_ref()
+    }
+
+    /// The line it stands on, from 1.
+    pub(super) fn line(&self) -> usize {
+        self.document.line(self.value.span().start)
+    }
+
+    /// A path relative to the document.
+    pub(super) fn relative(&self, path: &str) -> PathBuf {
+        self.document.relative(path)
+    }
+
+    /// "a number stands where text is expected".
+    pub(super) fn instead_of(&self, expected: &str) -> String {
+        let found = match self.get() {
+            DeValue::String(_) => "text",
+            DeValue::Integer(_) | DeValue::Float(_) => "a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        format!("{found} stands where {expected} is expected")
+    }
+
+    /// As a table; anything else is a mistake and reads as an empty one.
+    pub(super) fn table(&self, path: String) -> Table<'d> {
+        let entries = if let DeValue::Table(entries) = self.get() {
+            Some(entries)
+        } else {
+            self.report(format!("{path}: {}; write [{path}]", self.instead_of("a table")));
+            None
+        };
+        Table::new(self.document, path, self.value.span(), entries)
+    }
+
+    pub(super) fn report(&self, sentence: String) {
+        self.document.report(self.value.span(), sentence);
+    }
+}
 
 pub(super) fn text<'d>(value: &Value<'d>) -> Result<&'d str, String> {
     let DeValue::String(text) = value.get() else {

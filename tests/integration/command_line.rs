@@ -235,6 +235,41 @@ fn check_prints_each_route_and_what_may_surprise() {
 }
 
 #[test]
+fn check_warns_of_what_surprises_others() {
+    let dir = with_key();
+    let surprising = CONFIGURATION
+        .replace(
+            "issuer-serial\"",
+            "x509-data\"\ninclude_token = true\nsign = [\"wsa\"]\ndigest_algorithm = \"sha1\"",
+        )
+        .replace("127.0.0.1:8081", "erp.example.com")
+        + "receiver_tls = { ca = \"orders.pem\" }\ntimeouts = { total = \"1s\" }\n[alias.idle]\n";
+    fs::write(dir.path().join("countersign.toml"), surprising).unwrap();
+
+    let run = countersign(dir.path(), "check --config countersign.toml");
+
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for words in [
+        "alias idle: no route uses it",
+        "x509-data is outside the Basic Security Profile (R5417)",
+        "include_token changes nothing",
+        "SHA-1 no longer withstands attacks",
+        "the Body is not signed",
+        "the Timestamp is not signed",
+        "messages go to the receiver unencrypted",
+        "receiver_tls changes nothing",
+        "total is the shortest of its timeouts",
+        "other users may read orders.pem",
+    ] {
+        let warned = run
+            .text()
+            .lines()
+            .any(|line| line.starts_with("warning: ") && line.contains(words));
+        assert!(warned, "{words:?} is missing in {}", run.text());
+    }
+}
+
+#[test]
 fn check_reports_wrong_settings_and_wrong_keys_in_one_run() {
     let dir = with_key();
     write_key(dir.path(), "old.pem", now() - 3 * DAY, DAY);

@@ -111,11 +111,14 @@ fn of_profile(profile: &Profile, signer: Option<&Signer>) -> Vec<String> {
     let carries_token =
         is(KeyIdentifier::BinarySecurityToken) || is(KeyIdentifier::PkiPath) || is(KeyIdentifier::X509Data);
     let without_ski = signer.is_some_and(|signer| signer.certificate().subject_key_identifier().is_none());
+    let without_chain =
+        signer.is_some_and(|signer| signer.chain().is_empty() && !signer.certificate().is_self_issued());
     let sha1 = profile.digest_algorithm == DigestAlgorithm::Sha1
         || profile.signature_algorithm == Some(SignatureAlgorithm::RsaSha1);
     let adds_unsigned_timestamp = profile.timestamp.is_some() && !profile.sign.contains(&Part::Timestamp);
     collect([
         (is(KeyIdentifier::X509Data), X509_DATA.to_owned()),
+        (is(KeyIdentifier::PkiPath) && without_chain, NO_CHAIN.to_owned()),
         (is(KeyIdentifier::IssuerSerial), issuer_serial(signer)),
         (
             is(KeyIdentifier::SubjectKeyIdentifier) && without_ski,
@@ -146,6 +149,8 @@ fn of_profile(profile: &Profile, signer: Option<&Signer>) -> Vec<String> {
 
 const X509_DATA: &str =
     "x509-data is outside the Basic Security Profile (R5417): KeyInfo holds no SecurityTokenReference";
+
+const NO_CHAIN: &str = "pki-path carries the signing certificate alone: its source brings no issuers";
 
 const NO_SKI: &str =
     "the certificate has no subject key identifier; it is named by its thumbprint instead (R5210)";

@@ -1,86 +1,16 @@
-//! Reads a TOML document and collects every mistake instead of stopping at the first, as serde
-//! does. A section's reader asks for its keys; what nobody asked for is unknown, and an error.
+//! A table of the document. A section's reader asks for its keys; what nobody asked for is unknown,
+//! and a mistake.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::ConfigError;
+use super::document::Document;
 use super::not_yet;
-use super::value::check_name;
-
-/// One document and the mistakes found in it so far.
-pub(super) struct Document<'i> {
-    text: &'i str,
-    file: &'i Path,
-    errors: RefCell<Vec<ConfigError>>,
-}
-
-impl<'i> Document<'i> {
-    /// Reads `text` with `read`, which gives `None` only after it has reported why.
-    pub(super) fn read<T>(
-        text: &'i str,
-        file: &'i Path,
-        read: impl FnOnce(&mut Table<'_>) -> Option<T>,
-    ) -> Result<T, Vec<ConfigError>> {
-        let document = Self {
-            text,
-            file,
-            errors: RefCell::default(),
-        };
-        let (root, syntax) = DeTable::parse_recoverable(text);
-        for error in &syntax {
-            document.report(
-                error.span().unwrap_or_default(),
-                format!("not TOML: {}", error.message()),
-            );
-        }
-        // What a recovering parser guesses would only raise mistakes that nobody made.
-        let value = if syntax.is_empty() {
-            Table {
-                document: &document,
-                path: String::new(),
-                span: 0..0,
-                entries: Some(root.get_ref()),
-                asked: Vec::new(),
-            }
-            .finish(read)
-        } else {
-            None
-        };
-        let errors = document.errors.into_inner();
-        match value {
-            Some(value) if errors.is_empty() => Ok(value),
-            _ => Err(errors),
-        }
-    }
-
-    fn report(&self, span: Range<usize>, sentence: String) {
-        let line = Some(self.line(span.start));
-        self.errors.borrow_mut().push(ConfigError {
-            file: self.file.to_owned(),
-            line,
-            sentence,
-        });
-    }
-
-    fn line(&self, offset: usize) -> usize {
-        1 + self
-            .text
-            .bytes()
-            .take(offset)
-            .filter(|&byte| byte == b'\n')
-            .count()
-    }
-
-    fn relative(&self, path: &str) -> PathBuf {
-        self.file.parent().unwrap_or_else(|| Path::new("")).join(path)
-    }
-}
+use super::value::{Value, check_name};
 
 /// One table of the document; an absent one reads as empty.
 pub(super) struct Table<'d> {
@@ -93,6 +23,27 @@ pub(super) struct Table<'d> {
 }
 
 impl<'d> Table<'d> {
+    /// All of the document.
+    pub(super) fn root(document: &'d Document<'d>, entries: &'d DeTable<'d>) -> Self {
+        Self::new(document, String::new(), 0..0, Some(entries))
+    }
+
+    /// `None` for one that is not there.
+    pub(super) fn new(
+        document: &'d Document<'d>,
+        path: String,
+        span: Range<usize>,
+        entries: Option<&'d DeTable<'d>>,
+    ) -> Self {
+        Self {
+            document,
+            path,
+            span,
+            entries,
+            asked: Vec::new(),
+        }
+    }
+
     /// The value of `key`, if it is there and right.
     pub(super) fn optional<T>(
         &mut self,
@@ -113,7 +64,6 @@ impl<'d> Table<'d> {
         read: impl FnOnce(&Value<'_>) -> Result<T, String>,
     ) -> Option<T> {
         if !self.has(key) {
-            self.asked.push(key);
             self.report(format!("{key} is missing; write {key} = {example}"));
         }
         self.optional(key, read)
@@ -126,7 +76,7 @@ impl<'d> Table<'d> {
         read: impl Fn(&Value<'_>) -> Result<T, String>,
     ) -> Option<Vec<T>> {
         let value = self.ask(key)?;
-        let DeValue::Array(elements) = value.value.get_ref() else {
+        let DeValue::Array(elements) = value.get() else {
             value.report(format!(
                 "{key}: {}; write [\"…\", \"…\"]",
                 value.instead_of("a list")
@@ -134,21 +84,14 @@ impl<'d> Table<'d> {
             return None;
         };
         let read_one = |element| {
-            let element = Value {
-                document: self.document,
-                value: element,
-            };
+            let element = Value::new(self.document, element);
             read(&element)
                 .map_err(|sentence| element.report(format!("{key}: {sentence}")))
                 .ok()
         };
         // All are read before the first wrong one makes the whole `None`.
-        elements
-            .iter()
-            .map(read_one)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .collect()
+        let elements: Vec<_> = elements.iter().map(read_one).collect();
+        elements.into_iter().collect()
     }
 
     /// The table `key`.
@@ -156,7 +99,7 @@ impl<'d> Table<'d> {
         let path = self.child_path(key);
         match self.ask(key) {
             Some(value) => value.table(path).finish(read),
-            None => self.absent(path).finish(read),
+            None => Table::new(self.document, path, self.span.clone(), None).finish(read),
         }
     }
 
@@ -180,20 +123,15 @@ impl<'d> Table<'d> {
         let Some(parent) = self.ask(key) else {
             return BTreeMap::new();
         };
-        let tables = parent.table(path.clone()).entries.into_iter().flatten();
+        let mut tables = BTreeMap::new();
+        for (name, value) in parent.table(path.clone()).entries.into_iter().flatten() {
+            let table = Value::new(self.document, value).table(format!("{path}.{}", name.get_ref()));
+            if let Err(sentence) = check_name(name.get_ref()) {
+                self.document.report(name.span(), sentence);
+            }
+            tables.insert(name.get_ref().to_string(), table.finish(&read));
+        }
         tables
-            .map(|(name, value)| {
-                if let Err(sentence) = check_name(name.get_ref()) {
-                    self.document.report(name.span(), sentence);
-                }
-                let table = Value {
-                    document: self.document,
-                    value,
-                }
-                .table(format!("{path}.{}", name.get_ref()));
-                (name.get_ref().to_string(), table.finish(&read))
-            })
-            .collect()
     }
 
     /// Every table of the array of tables `key`.
@@ -202,17 +140,11 @@ impl<'d> Table<'d> {
         let Some(value) = self.ask(key) else {
             return Vec::new();
         };
-        let DeValue::Array(elements) = value.value.get_ref() else {
+        let DeValue::Array(elements) = value.get() else {
             value.report(format!("[{path}] is a list of tables; write [[{path}]]"));
             return Vec::new();
         };
-        let table = |value| {
-            Value {
-                document: self.document,
-                value,
-            }
-            .table(path.clone())
-        };
+        let table = |element| Value::new(self.document, element).table(path.clone());
         elements
             .iter()
             .map(|element| table(element).finish(&mut read))
@@ -258,20 +190,7 @@ impl<'d> Table<'d> {
     fn ask(&mut self, key: &'static str) -> Option<Value<'d>> {
         self.asked.push(key);
         let value = self.entries?.get(key)?;
-        Some(Value {
-            document: self.document,
-            value,
-        })
-    }
-
-    fn absent(&self, path: String) -> Self {
-        Table {
-            document: self.document,
-            path,
-            span: self.span.clone(),
-            entries: None,
-            asked: Vec::new(),
-        }
+        Some(Value::new(self.document, value))
     }
 
     fn child_path(&self, key: &str) -> String {
@@ -283,7 +202,7 @@ impl<'d> Table<'d> {
     }
 
     /// Reads the table; then whatever `read` has not asked for is a mistake.
-    fn finish<T>(mut self, read: impl FnOnce(&mut Table<'_>) -> T) -> T {
+    pub(super) fn finish<T>(mut self, read: impl FnOnce(&mut Table<'_>) -> T) -> T {
         let value = read(&mut self);
         for (key, _) in self.entries.into_iter().flatten() {
             if !self.asked.contains(&key.get_ref().as_ref()) {
@@ -306,61 +225,6 @@ impl<'d> Table<'d> {
             Some(known) => format!("{key} is not known{place}; did you mean {known}?"),
             None => format!("{key} is not known{place}; use one of {}", self.asked.join(", ")),
         }
-    }
-}
-
-/// One value and where it stands.
-pub(super) struct Value<'d> {
-    document: &'d Document<'d>,
-    value: &'d Spanned<DeValue<'d>>,
-}
-
-impl<'d> Value<'d> {
-    pub(super) fn get(&self) -> &'d DeValue<'d> {
-        self.value.get_ref()
-    }
-
-    /// The line it stands on, from 1.
-    pub(super) fn line(&self) -> usize {
-        self.document.line(self.value.span().start)
-    }
-
-    /// A path relative to the document.
-    pub(super) fn relative(&self, path: &str) -> PathBuf {
-        self.document.relative(path)
-    }
-
-    /// "an integer stands where text is expected".
-    pub(super) fn instead_of(&self, expected: &str) -> String {
-        let found = match self.get() {
-            DeValue::String(_) => "text",
-            DeValue::Integer(_) | DeValue::Float(_) => "a number",
-            DeValue::Boolean(_) => "true or false",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
-        };
-        format!("{found} stands where {expected} is expected")
-    }
-
-    fn table(&self, path: String) -> Table<'d> {
-        let entries = if let DeValue::Table(entries) = self.get() {
-            Some(entries)
-        } else {
-            self.report(format!("{path}: {}; write [{path}]", self.instead_of("a table")));
-            None
-        };
-        Table {
-            document: self.document,
-            path,
-            span: self.value.span(),
-            entries,
-            asked: Vec::new(),
-        }
-    }
-
-    fn report(&self, sentence: String) {
-        self.document.report(self.value.span(), sentence);
     }
 }
 
