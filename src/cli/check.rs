@@ -17,6 +17,7 @@ use crate::config::{AliasConfig, Config, ConfigError, ConfigErrors, RouteConfig}
 use crate::keys::Signer;
 use crate::proxy::tls_config;
 use crate::wss::Protection;
+use crate::wss::profile::Part;
 use crate::xml::Limits;
 
 mod warnings;
@@ -124,7 +125,12 @@ fn signer(alias: &AliasConfig, now: OffsetDateTime) -> Result<Option<Arc<Signer>
 
 /// Shows whether the profile can be kept with this key.
 fn sign_on_trial(route: &RouteConfig, signer: &Arc<Signer>, now: OffsetDateTime) -> Result<(), String> {
-    let protection = Protection::new(route.profile.clone(), Limits::default());
+    let mut profile = route.profile.clone();
+    if !profile.sign.contains(&Part::Body) {
+        // All that the trial message has to sign.
+        profile.sign.push(Part::Body);
+    }
+    let protection = Protection::new(profile, Limits::default());
     let mut reader = protection.read(None);
     reader
         .feed(Bytes::from_static(TRIAL))
