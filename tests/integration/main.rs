@@ -9,16 +9,21 @@
 )]
 
 mod admin_api;
+mod attacks;
 mod bad_input;
 mod canonicalization_vectors;
 mod certificates;
 mod command_line;
 mod configuration;
 mod demo;
+mod demo_receiver;
 mod engines_agree;
 mod foreign_messages;
+mod foreign_signatures;
 mod key_sources;
 mod keys_command;
 mod proxy;
 mod receiver_tls;
 mod support;
+mod verification;
+mod verify_command;

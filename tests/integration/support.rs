@@ -5,9 +5,11 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod corpus;
 pub(crate) mod countersign;
+pub(crate) mod forge;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod receiver;
+pub(crate) mod signing;
 pub(crate) mod tool;
 
 use std::time::Duration;
