@@ -164,8 +164,6 @@ mod tests {
         let valued = |length: usize| format!("<a b='{}'/>", "c".repeat(length));
         assert!(parse(&valued(1 << 20)).is_ok());
         assert_eq!(refusal(&valued((1 << 20) + 1)), ParseErrorKind::Limit);
-        let long = format!("<a>{}</a>", "x".repeat(12 << 20));
-        assert_eq!(parse(&long).unwrap().root().text().unwrap().len(), 12 << 20);
     }
 
     #[test]
@@ -228,14 +226,38 @@ mod tests {
     }
 
     #[test]
-    fn depth_costs_no_stack() {
-        let limits = Limits {
-            depth: 100_000,
-            ..Limits::default()
+    fn no_depth_exhausts_the_stack_of_a_thread() {
+        let canonicalize = |depth: usize| {
+            let limits = Limits {
+                depth,
+                ..Limits::default()
+            };
+            let nested = "<a>".repeat(depth) + &"</a>".repeat(depth);
+            let tree = Tree::parse(nested.as_bytes(), &limits)?;
+            let octets = tree.root().canonicalize(&CanonicalForm::new(Mode::Exclusive));
+            assert_eq!(octets.unwrap(), nested.as_bytes());
+            Ok::<_, ParseError>(tree.root().descendants().count())
         };
-        let deep = "<a>".repeat(100_000) + &"</a>".repeat(100_000);
-        let tree = Tree::parse(deep.as_bytes(), &limits).expect("within its limits");
-        assert_eq!(tree.root().descendants().count(), 100_000);
+        let thread = std::thread::Builder::new().stack_size(2 << 20);
+        let results = thread
+            .spawn(move || (canonicalize(4096), canonicalize(4097)))
+            .unwrap()
+            .join()
+            .unwrap();
+        assert_eq!(results.0, Ok(4096));
+        assert!(results.1.is_err());
+    }
+
+    #[test]
+    fn a_text_of_64_mib_is_no_limit() {
+        let long = format!("<a>{}</a>", "x".repeat(64 << 20));
+        let tree = parse(&long).unwrap();
+        assert_eq!(tree.root().text().unwrap().len(), 64 << 20);
+        let octets = tree
+            .root()
+            .canonicalize(&CanonicalForm::new(Mode::Exclusive))
+            .unwrap();
+        assert!(octets == long.as_bytes());
     }
 
     #[test]
