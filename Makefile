@@ -1,17 +1,22 @@
 # What runs in CI is what you run: `make test` and `make check`, each with all its set-up.
 .DEFAULT_GOAL := help
-.PHONY: help test check fuzz bench interop
+.PHONY: help run test check fuzz bench interop
 
 # rustup's place, for a shell that has not read its profile yet
 export PATH := $(PATH):$(HOME)/.cargo/bin
 export COUNTERSIGN_CORPUS ?= $(abspath ../shared/corpus)
 
 help:
+	@echo 'make run      builds, starts receiver and proxy, sends a message, stays up until Ctrl-C'
 	@echo 'make test     all tests'
 	@echo 'make check    format, lints, documentation, dependencies, advisories, a short fuzz'
 	@echo 'make interop  what we sign against WSS4J and CXF (needs Maven)'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
+
+run:
+	@scripts/setup run
+	@scripts/run
 
 test:
 	@scripts/setup test

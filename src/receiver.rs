@@ -1,7 +1,8 @@
 //! A receiver for demos and tests: verifies the messages it gets, answers, and counts.
 //!
 //! It is the other side of a proxy and no part of one. `POST` anywhere is a message: accepted with a
-//! SOAP response that names the key, or refused with a SOAP fault that says why. `GET /` is the counts.
+//! SOAP response that names the key, or refused with a SOAP fault that says why. `GET /` is the counts,
+//! `GET /last` the message accepted last, as it came.
 //! With [`Options::strict_one_key`] it trusts a single certificate at a time, as some partners do, and
 //! `PUT /trust` exchanges that; nobody is asked who he is, so it belongs on a loopback address.
 
@@ -86,6 +87,7 @@ impl Receiver {
         let judge = Arc::new(Judge::new(trust, options));
         let router = Router::new()
             .route("/", get(counts).post(message))
+            .route("/last", get(last_message))
             .route("/trust", put(exchange_trust))
             .fallback(axum::routing::post(message))
             .layer(DefaultBodyLimit::max(max_message))
@@ -147,6 +149,13 @@ async fn message(State(judge): State<Arc<Judge>>, headers: HeaderMap, body: Byte
 
 async fn counts(State(judge): State<Arc<Judge>>) -> Json<Counts> {
     Json(judge.counts())
+}
+
+async fn last_message(State(judge): State<Arc<Judge>>) -> Response {
+    match judge.last_accepted() {
+        Some(message) => ([(CONTENT_TYPE, "application/xml")], message).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 async fn exchange_trust(State(judge): State<Arc<Judge>>, pem: Bytes) -> Response {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 
 use super::Options;
 use super::answer::Answer;
@@ -24,6 +25,7 @@ pub(super) struct Judge {
 struct Book {
     counts: Counts,
     recent: Recent,
+    last_accepted: Option<Bytes>,
 }
 
 /// What the answer tells of an accepted message.
@@ -69,15 +71,23 @@ impl Judge {
         self.book().counts.clone()
     }
 
+    /// The message accepted last.
+    pub(super) fn last_accepted(&self) -> Option<Bytes> {
+        self.book().last_accepted.clone()
+    }
+
     /// Verifies a message, counts it, and says what to answer.
-    pub(super) fn judge(&self, message: &[u8], content_type: Option<&str>) -> Answer {
+    pub(super) fn judge(&self, message: &Bytes, content_type: Option<&str>) -> Answer {
         let tree = match Tree::parse(message, &Limits::default()) {
             Ok(tree) => tree,
             Err(error) => return self.refuse(version_of_type(content_type), &error.into()),
         };
         let version = soap_version(tree.root());
         match self.verifier.load().verify(&tree, self.options.clock.now()) {
-            Ok(message) => Answer::accepted(message.soap_version(), &self.accept(&message)),
+            Ok(verified) => {
+                self.book().last_accepted = Some(message.clone());
+                Answer::accepted(verified.soap_version(), &self.accept(&verified))
+            }
             Err(error) => self.refuse(version.unwrap_or_else(|| version_of_type(content_type)), &error),
         }
     }
