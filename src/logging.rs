@@ -1,7 +1,7 @@
 //! Where log lines go: standard error, as text or JSON. What they say is decided where it happens; none
 //! carries a message's content or a secret.
 
-use std::io::stderr;
+use std::io::{IsTerminal, stderr};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -17,7 +17,10 @@ use crate::config::{LogConfig, LogFormat, LogLevel};
 /// When it was started before.
 pub fn start(config: LogConfig) -> Result<(), TryInitError> {
     let lines = match config.format {
-        LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(stderr).boxed(),
+        LogFormat::Text => tracing_subscriber::fmt::layer()
+            .with_ansi(stderr().is_terminal())
+            .with_writer(stderr)
+            .boxed(),
         LogFormat::Json => tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
