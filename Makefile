@@ -1,4 +1,4 @@
-# What runs in CI is what you run: `make test` and `make check`, each with all its set-up.
+# What runs in CI is what you run. Every target does all its set-up.
 .DEFAULT_GOAL := help
 .PHONY: help run test check fuzz bench interop
 
@@ -16,6 +16,7 @@ help:
 
 run:
 	@scripts/setup run
+	cargo build --release --locked
 	@scripts/run
 
 test:
