@@ -21,11 +21,13 @@ mod element;
 mod flood;
 mod parse;
 mod tag;
+mod visibility;
 mod watch;
 
 pub use canonical::{CanonicalError, CanonicalForm, Mode};
-pub use element::{Attribute, Element};
+pub use element::{Attribute, Declaration, Element};
 pub use parse::{ParseError, ParseErrorKind};
+pub use visibility::Node;
 
 use super::Limits;
 
@@ -309,5 +311,29 @@ mod tests {
             whole.starts_with(b"<a ") && whole.ends_with(b"<g></g></a>"),
             "the tree is as before"
         );
+    }
+
+    #[test]
+    fn nodes_can_be_left_out_of_a_canonical_form() {
+        let tree =
+            parse("<a xmlns:p='urn:p'><b xmlns:q='urn:q' p:x='1' y='2'><p:c/>d</b><e><f/>g</e></a>").unwrap();
+        let root = tree.root();
+        let (b, e) = (root.children().next().unwrap(), root.children().nth(1).unwrap());
+        let attribute = b
+            .attributes()
+            .find(|attribute| attribute.is("urn:p", "x"))
+            .unwrap();
+        let hidden = [
+            Node::Element(e),
+            Node::Attribute(attribute),
+            Node::Declaration(b.declarations().next().unwrap()),
+        ];
+        let form = CanonicalForm::new(Mode::Inclusive);
+        let mut octets = Vec::new();
+        tree.canonicalize_without(&hidden, &form, &mut octets).unwrap();
+        let expected = r#"<a xmlns:p="urn:p"><b y="2"><p:c></p:c>d</b></a>"#;
+        assert_eq!(String::from_utf8(octets).unwrap(), expected);
+        let whole = tree.canonicalize(&form).unwrap();
+        assert!(whole.ends_with(b"<e><f></f>g</e></a>"), "the marks are gone");
     }
 }

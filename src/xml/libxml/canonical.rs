@@ -8,12 +8,12 @@ use std::io::Write;
 use std::ptr::{NonNull, null_mut};
 
 use libxml::bindings::{
-    _xmlDoc, _xmlNode, xmlC14NExecute, xmlC14NIsVisibleCallback, xmlC14NMode, xmlC14NMode_XML_C14N_1_0,
-    xmlC14NMode_XML_C14N_1_1, xmlC14NMode_XML_C14N_EXCLUSIVE_1_0, xmlChar, xmlElementType_XML_ELEMENT_NODE,
-    xmlGetLastError, xmlOutputBufferClose, xmlOutputBufferCreateIO, xmlResetLastError,
-    xmlSetStructuredErrorFunc,
+    _xmlDoc, xmlC14NExecute, xmlC14NIsVisibleCallback, xmlC14NMode, xmlC14NMode_XML_C14N_1_0,
+    xmlC14NMode_XML_C14N_1_1, xmlC14NMode_XML_C14N_EXCLUSIVE_1_0, xmlChar, xmlGetLastError,
+    xmlOutputBufferClose, xmlOutputBufferCreateIO, xmlResetLastError, xmlSetStructuredErrorFunc,
 };
 
+use super::visibility::{Isolated, Marks, Node, is_visible};
 use super::{Element, Tree, borrow};
 use crate::spelling::vocabulary;
 
@@ -69,6 +69,23 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// The canonical form of the document without these nodes, and without what they hold.
+    ///
+    /// # Errors
+    /// When libxml2 finds none, or `out` fails; then what was written is worth nothing.
+    pub fn canonicalize_without(
+        &self,
+        hidden: &[Node<'_>],
+        form: &CanonicalForm,
+        out: &mut dyn Write,
+    ) -> Result<(), CanonicalError> {
+        let mut marks = Marks::default();
+        hidden.iter().for_each(|node| marks.hide(*node));
+        execute(self.document.0, Some(is_visible), form, out)
+    }
+}
+
 impl Element<'_> {
     /// The canonical form of the element with all it holds, as a subset of its document.
     ///
@@ -86,64 +103,8 @@ impl Element<'_> {
     /// When libxml2 finds none, or `out` fails; then what was written is worth nothing.
     pub fn canonicalize_to(self, form: &CanonicalForm, out: &mut dyn Write) -> Result<(), CanonicalError> {
         let isolated = Isolated::new(self);
-        execute(isolated.document, Some(is_visible), form, out)
+        execute(isolated.document(), Some(is_visible), form, out)
     }
-}
-
-/// While it lives the document seems to begin and end with one element, whose ancestors are
-/// marked: they still lend their namespaces and `xml:` attributes, but are not visible.
-struct Isolated {
-    document: NonNull<_xmlDoc>,
-    apex: NonNull<_xmlNode>,
-    first: *mut _xmlNode,
-    next: *mut _xmlNode,
-}
-
-impl Isolated {
-    fn new(element: Element<'_>) -> Self {
-        let apex = element.raw;
-        let document = element.document();
-        mark_ancestors(element, NonNull::<c_void>::dangling().as_ptr());
-        // SAFETY: the tree is of this thread, and no reference into it is held
-        let first = unsafe { std::mem::replace(&mut (*document.as_ptr()).children, apex.as_ptr()) };
-        // SAFETY: as above
-        let next = unsafe { std::mem::replace(&mut (*apex.as_ptr()).next, null_mut()) };
-        Self {
-            document,
-            apex,
-            first,
-            next,
-        }
-    }
-}
-
-impl Drop for Isolated {
-    fn drop(&mut self) {
-        // SAFETY: as when they were changed
-        unsafe { (*self.apex.as_ptr()).next = self.next };
-        // SAFETY: as above
-        unsafe { (*self.document.as_ptr()).children = self.first };
-        mark_ancestors(Element::new(self.apex), null_mut());
-    }
-}
-
-fn mark_ancestors(element: Element<'_>, mark: *mut c_void) {
-    for ancestor in std::iter::successors(element.parent(), |at| at.parent()) {
-        // SAFETY: a node of a live tree of this thread; libxml2 leaves `_private` to applications
-        unsafe { (*ancestor.raw.as_ptr())._private = mark };
-    }
-}
-
-/// Only nodes within the apex and its ancestors are asked about. Of anything but an element, its
-/// element decides. (Elements, attributes, namespaces and texts have their type in one place.)
-unsafe extern "C" fn is_visible(_: *mut c_void, node: *mut _xmlNode, parent: *mut _xmlNode) -> c_int {
-    // SAFETY: libxml2 passes a node of the document
-    let is_element = unsafe { (*node).type_ } == xmlElementType_XML_ELEMENT_NODE;
-    let decides = NonNull::new(if is_element { node } else { parent });
-    // SAFETY: as above; `_private` comes first in every node
-    decides
-        .is_none_or(|element| unsafe { element.as_ref() }._private.is_null())
-        .into()
 }
 
 /// Runs libxml2's canonicaliser over all the document shows.

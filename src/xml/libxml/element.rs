@@ -21,7 +21,14 @@ pub struct Element<'t> {
 /// One attribute; a namespace declaration is none.
 #[derive(Clone, Copy)]
 pub struct Attribute<'t> {
-    raw: NonNull<_xmlAttr>,
+    pub(super) raw: NonNull<_xmlAttr>,
+    tree: PhantomData<&'t Tree>,
+}
+
+/// One namespace declaration.
+#[derive(Clone, Copy)]
+pub struct Declaration<'t> {
+    pub(super) raw: NonNull<xmlNs>,
     tree: PhantomData<&'t Tree>,
 }
 
@@ -77,6 +84,18 @@ impl<'t> Element<'t> {
             NonNull::new(unsafe { at.as_ref() }.next)
         });
         all.map(|raw| Attribute {
+            raw,
+            tree: PhantomData,
+        })
+    }
+
+    /// The namespaces that it declares itself.
+    pub fn declarations(self) -> impl Iterator<Item = Declaration<'t>> {
+        let all = std::iter::successors(NonNull::new(self.node().nsDef), |at| {
+            // SAFETY: a declaration of the tree
+            NonNull::new(unsafe { at.as_ref() }.next)
+        });
+        all.map(|raw| Declaration {
             raw,
             tree: PhantomData,
         })
@@ -158,6 +177,29 @@ impl<'t> Attribute<'t> {
     fn attribute(&self) -> &_xmlAttr {
         // SAFETY: the tree keeps the attribute alive, and nothing writes to it
         unsafe { self.raw.as_ref() }
+    }
+}
+
+impl Declaration<'_> {
+    /// Whether both declare the same prefix for the same namespace.
+    #[must_use]
+    pub fn says_the_same(self, other: Declaration<'_>) -> bool {
+        self.prefix() == other.prefix() && self.name() == other.name()
+    }
+
+    /// The prefix; empty for the default namespace.
+    #[must_use]
+    pub fn prefix(&self) -> Cow<'_, str> {
+        // SAFETY: a declaration of the tree
+        let prefix = unsafe { self.raw.as_ref() }.prefix;
+        // SAFETY: null, or a text that ends with NUL and lives as long as the tree
+        unsafe { borrow(prefix) }
+    }
+
+    /// The namespace name; empty where the default namespace is undeclared.
+    #[must_use]
+    pub fn name(&self) -> Cow<'_, str> {
+        namespace_name(self.raw.as_ptr())
     }
 }
 
