@@ -24,6 +24,7 @@ mod key_sources;
 mod keys_command;
 mod proxy;
 mod receiver_tls;
+mod self_check;
 mod support;
 mod verification;
 mod verify_command;

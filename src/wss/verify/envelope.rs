@@ -10,16 +10,25 @@ use crate::wss::SoapVersion;
 use crate::wss::names::{DS, ULTIMATE_RECEIVER, WSSE, WSU};
 use crate::xml::libxml::Element;
 
+/// A SOAP message, perhaps with a Security header for us.
+#[derive(Clone, Copy)]
+pub(super) struct Outline<'t> {
+    pub(super) version: SoapVersion,
+    pub(super) header: Option<Element<'t>>,
+    pub(super) security: Option<Element<'t>>,
+    pub(super) body: Element<'t>,
+}
+
 /// A SOAP message with a Security header for us.
 #[derive(Clone, Copy)]
 pub(super) struct Envelope<'t> {
     pub(super) version: SoapVersion,
-    pub(super) body: Element<'t>,
-    header: Element<'t>,
+    pub(super) header: Element<'t>,
     pub(super) security: Element<'t>,
+    pub(super) body: Element<'t>,
 }
 
-impl<'t> Envelope<'t> {
+impl<'t> Outline<'t> {
     /// Finds the places. `actor` is SOAP 1.1's actor or SOAP 1.2's role; none is the ultimate
     /// receiver.
     pub(super) fn read(root: Element<'t>, actor: Option<&str>) -> Result<Self, VerifyError> {
@@ -35,13 +44,34 @@ impl<'t> Envelope<'t> {
                 "something follows the Body (WS-I Basic Profile R1011)",
             ));
         }
-        let header = header.ok_or(VerifyError::Unsigned("it has no Header"))?;
-        let security = security(header, version, actor)?;
+        let security = header
+            .map(|header| security(header, version, actor))
+            .transpose()?;
         Ok(Self {
             version,
+            header,
+            security: security.flatten(),
             body,
+        })
+    }
+}
+
+impl<'t> Envelope<'t> {
+    /// Finds the places, see [`Outline::read`].
+    pub(super) fn read(root: Element<'t>, actor: Option<&str>) -> Result<Self, VerifyError> {
+        let Outline {
+            version,
             header,
             security,
+            body,
+        } = Outline::read(root, actor)?;
+        let header = header.ok_or(VerifyError::Unsigned("it has no Header"))?;
+        let no_security = VerifyError::Unsigned("it has no Security header for this receiver");
+        Ok(Self {
+            version,
+            header,
+            security: security.ok_or(no_security)?,
+            body,
         })
     }
 
@@ -141,17 +171,14 @@ fn security<'t>(
     header: Element<'t>,
     version: SoapVersion,
     actor: Option<&str>,
-) -> Result<Element<'t>, VerifyError> {
+) -> Result<Option<Element<'t>>, VerifyError> {
     let for_us =
         |block: &Element<'t>| block.is(WSSE, "Security") && actor_of(*block, version).as_deref() == actor;
     let mut headers = header.children().filter(for_us);
-    let security = headers.next().ok_or(VerifyError::Unsigned(
-        "it has no Security header for this receiver",
-    ))?;
-    if headers.next().is_some() {
-        return Err(VerifyError::header("there are two for the same actor or role"));
+    match (headers.next(), headers.next()) {
+        (_, Some(_)) => Err(VerifyError::header("there are two for the same actor or role")),
+        (security, None) => Ok(security),
     }
-    Ok(security)
 }
 
 /// Absent, empty and SOAP 1.2's ultimate receiver are the same (SOAP 1.2 part 1, section 2.2).

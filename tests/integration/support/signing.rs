@@ -40,11 +40,21 @@ pub(crate) fn new_key(algorithm: KeyAlgorithm, name: &str) -> Arc<Signer> {
 
 /// The message, signed as the proxy would.
 pub(crate) fn sign(message: &[u8], profile: Profile, signer: &Arc<Signer>) -> Vec<u8> {
+    try_sign(message, profile, signer).unwrap()
+}
+
+/// The same of a message that may be refused; says why.
+pub(crate) fn try_sign(message: &[u8], profile: Profile, signer: &Arc<Signer>) -> Result<Vec<u8>, String> {
     let protection = Protection::new(profile, Limits::default());
     let mut reader = protection.read(None);
-    reader.feed(Bytes::copy_from_slice(message)).unwrap();
-    let signed = protection.sign(&reader.finish().unwrap(), signer, NOW).unwrap();
-    signed.segments().concat()
+    reader
+        .feed(Bytes::copy_from_slice(message))
+        .map_err(|refused| refused.to_string())?;
+    let message = reader.finish().map_err(|refused| refused.to_string())?;
+    let signed = protection
+        .sign(&message, signer, NOW)
+        .map_err(|refused| refused.to_string())?;
+    Ok(signed.segments().concat())
 }
 
 /// A verifier of what this side sends, which trusts the key.
