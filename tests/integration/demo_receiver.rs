@@ -18,6 +18,7 @@ use http_body_util::Full;
 use openssl::x509::X509;
 
 use crate::support::client::{Flow, SOAP11, SOAP12, request};
+use crate::support::countersign::terminate;
 use crate::support::signing::{NOW, key, message, new_key, sign};
 use crate::support::within;
 
@@ -228,13 +229,7 @@ async fn as_a_process_it_prints_its_port_and_in_the_end_its_counts() {
     let shown: Counts = serde_json::from_str(flow.ask(Method::GET, "/").await.text()).unwrap();
     assert_eq!(shown.unsigned, 1);
 
-    assert!(
-        Command::new("kill")
-            .arg(process.0.id().to_string())
-            .status()
-            .unwrap()
-            .success()
-    );
+    terminate(&process.0);
     assert!(process.0.wait().unwrap().success());
     let mut counts = String::new();
     output.read_to_string(&mut counts).unwrap();

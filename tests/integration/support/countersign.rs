@@ -78,10 +78,17 @@ impl Running {
 
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status();
-        assert!(status.expect("kill starts").success());
+        terminate(&self.child);
         self.child.wait().expect("it ends")
     }
+}
+
+/// Sends SIGTERM, with the shell's own `kill`: a small Debian has no program of that name.
+pub(crate) fn terminate(child: &Child) {
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill {}", child.id())])
+        .status();
+    assert!(status.expect("sh starts").success());
 }
 
 impl Drop for Running {
