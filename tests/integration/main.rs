@@ -26,5 +26,6 @@ mod proxy;
 mod receiver_tls;
 mod self_check;
 mod support;
+mod trust_paths;
 mod verification;
 mod verify_command;

@@ -104,6 +104,12 @@ impl Untrusted {
     }
 }
 
+impl From<ErrorStack> for Untrusted {
+    fn from(error: ErrorStack) -> Self {
+        Self::NoPath(error.to_string())
+    }
+}
+
 impl From<ErrorStack> for VerifyError {
     fn from(error: ErrorStack) -> Self {
         Self::Library(error.to_string())

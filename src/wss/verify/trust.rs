@@ -5,7 +5,7 @@ use openssl::error::ErrorStack;
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
-use openssl::x509::{X509, X509StoreContext};
+use openssl::x509::{X509, X509Ref, X509StoreContext};
 use time::OffsetDateTime;
 
 use super::error::Untrusted;
@@ -78,46 +78,56 @@ impl Trust {
         if !signer.may_sign() {
             return Err(Untrusted::KeyUsage);
         }
-        match self.path(signer, carried, policy, now) {
-            Ok(None) => Ok(()),
-            Ok(Some(reason)) => Err(Untrusted::NoPath(reason)),
-            Err(error) => Err(Untrusted::NoPath(error.to_string())),
-        }
-    }
-
-    /// Looks for a path with OpenSSL; the reason if there is none.
-    fn path<'c>(
-        &self,
-        signer: &Certificate,
-        carried: impl Iterator<Item = &'c Certificate>,
-        policy: &Policy,
-        now: OffsetDateTime,
-    ) -> Result<Option<String>, ErrorStack> {
-        let mut others = Stack::new()?;
+        let mut others = Vec::new();
         for certificate in carried {
-            others.push(x509(certificate)?)?;
+            others.push(x509(certificate)?);
         }
-        let store = self.store(policy, now)?;
-        let mut context = X509StoreContext::new()?;
-        context.init(&store, &*x509(signer)?, &others, |context| {
-            let found = context.verify_cert()?;
-            Ok((!found).then(|| context.error().error_string().to_owned()))
-        })
+        let signer = x509(signer)?;
+        let path = |anchors: &[Certificate]| find_path(&signer, &others, anchors, policy, now);
+        match path(&self.certificates)? {
+            None => Ok(()),
+            Some(reason) => {
+                // Of two authorities with one name OpenSSL tries only the first (WSS-583)
+                let leads = |anchor| matches!(path(std::slice::from_ref(anchor)), Ok(None));
+                let found = self.certificates.iter().any(leads);
+                found.then_some(()).ok_or(Untrusted::NoPath(reason))
+            }
+        }
     }
+}
 
-    /// PARTIAL_CHAIN makes every trusted certificate an anchor, also one that is not its own issuer.
-    fn store(&self, policy: &Policy, now: OffsetDateTime) -> Result<X509Store, ErrorStack> {
-        let mut parameters = X509VerifyParam::new()?;
-        parameters.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
-        parameters.set_time(now.unix_timestamp());
-        parameters.set_auth_level(policy.path_security_level());
-        let mut store = X509StoreBuilder::new()?;
-        store.set_param(&parameters)?;
-        for certificate in &self.certificates {
-            store.add_cert(x509(certificate)?)?;
-        }
-        Ok(store.build())
+/// Looks for a path from the signer over `others` to an anchor; the reason if there is none.
+fn find_path(
+    signer: &X509Ref,
+    others: &[X509],
+    anchors: &[Certificate],
+    policy: &Policy,
+    now: OffsetDateTime,
+) -> Result<Option<String>, ErrorStack> {
+    let mut between = Stack::new()?;
+    for certificate in others {
+        between.push(certificate.clone())?;
     }
+    let store = store(anchors, policy, now)?;
+    let mut context = X509StoreContext::new()?;
+    context.init(&store, signer, &between, |context| {
+        let found = context.verify_cert()?;
+        Ok((!found).then(|| context.error().error_string().to_owned()))
+    })
+}
+
+/// PARTIAL_CHAIN makes every trusted certificate an anchor, also one that is not its own issuer.
+fn store(anchors: &[Certificate], policy: &Policy, now: OffsetDateTime) -> Result<X509Store, ErrorStack> {
+    let mut parameters = X509VerifyParam::new()?;
+    parameters.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+    parameters.set_time(now.unix_timestamp());
+    parameters.set_auth_level(policy.path_security_level());
+    let mut store = X509StoreBuilder::new()?;
+    store.set_param(&parameters)?;
+    for certificate in anchors {
+        store.add_cert(x509(certificate)?)?;
+    }
+    Ok(store.build())
 }
 
 fn x509(certificate: &Certificate) -> Result<X509, ErrorStack> {
