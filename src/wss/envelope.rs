@@ -17,7 +17,7 @@ use super::profile::{ExistingSecurityHeader, InnerSignature, Layout, Part, Proce
 use super::reference::{Digest, PrefixList, Reference, Transform, new_id};
 use crate::xml::canonical::{Canonicalizer, Comments};
 use crate::xml::namespace::{Namespaces, Prefix};
-use crate::xml::scan::{Amendment, EndTag, Event, Handler, Piece, StartTag};
+use crate::xml::scan::{Amendment, EndTag, Handler, Piece, StartTag};
 use crate::xml::splice::Edit;
 use ids::Ids;
 
@@ -138,36 +138,6 @@ impl Envelope {
         })
     }
 
-    fn start_tag(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
-        match tag.depth {
-            depth::ENVELOPE => self.envelope(tag)?,
-            depth::HEADER_OR_BODY => self.child(tag)?,
-            depth::BLOCK if self.inside == Inside::Header && self.is_our_security(tag) => {
-                self.security_header(tag)?
-            }
-            depth::IN_SECURITY if self.is_in_kept_security() && tag.is(WSU, "Timestamp") => {
-                self.timestamp(tag)?
-            }
-            depth::IN_TIMESTAMP => self.expires(tag),
-            _ => {}
-        }
-        if self.inside == Inside::Body && self.body_declares_wsu {
-            self.look_for_inner_signature(tag)?;
-        }
-        let begins = self.begun.take();
-        if !self.is_being_replaced() {
-            self.ids
-                .meet(tag, begins.as_deref(), self.inside == Inside::Body)?;
-        }
-        if let Some(id) = begins {
-            self.open_part(id, tag);
-        }
-        if let Some(part) = &mut self.part {
-            part.canonicalizer.start_tag(tag);
-        }
-        Ok(())
-    }
-
     fn envelope(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
         self.version = match tag.local_name() {
             b"Envelope" if tag.namespace() == SOAP11.as_bytes() => Some(SoapVersion::Soap11),
@@ -271,37 +241,6 @@ impl Envelope {
         });
     }
 
-    fn end_tag(&mut self, tag: &EndTag<'_>) {
-        if self
-            .part
-            .as_mut()
-            .is_some_and(|part| part.canonicalizer.end_tag(tag))
-            && let Some(part) = self.part.take()
-        {
-            let digest = part.canonicalizer.finish(tag.source.buffer).finish();
-            let transform = Transform::Exclusive(part.list);
-            self.references.push(Reference {
-                id: part.id,
-                transform,
-                digest,
-            });
-        }
-        match (tag.depth, self.security) {
-            (depth::HEADER_OR_BODY, _) => self.inside = Inside::Other,
-            (depth::BLOCK, Security::Open(start)) => {
-                if self.profile.existing_security_header == ExistingSecurityHeader::Replace {
-                    self.edits.push(Edit::Cut(start..tag.source.end()));
-                }
-                self.security = Security::Closed;
-            }
-            (depth::IN_SECURITY, _) => self.end_in_security(tag),
-            _ => {}
-        }
-        if let Some(timestamp) = &mut self.timestamp {
-            timestamp.in_expires = false;
-        }
-    }
-
     /// What signs an existing Timestamp stands after it (strict layout; .NET refuses it otherwise).
     fn end_in_security(&mut self, tag: &EndTag<'_>) {
         if let Some(timestamp) = self.timestamp.as_mut().filter(|timestamp| timestamp.is_open) {
@@ -310,33 +249,6 @@ impl Envelope {
                 self.place = Some(Place::Security(Opening::At(tag.source.end())));
             }
         }
-    }
-
-    fn text(&mut self, piece: &Piece<'_>) {
-        if let Some(part) = &mut self.part {
-            part.canonicalizer.piece(piece);
-        }
-        if let Some(Timestamp {
-            expires: Some(text),
-            in_expires: true,
-            ..
-        }) = &mut self.timestamp
-        {
-            text.extend_from_slice(piece.canonical());
-        }
-    }
-
-    fn processing_instruction(&mut self, piece: &Piece<'_>) -> Result<(), Refusal> {
-        if piece.depth > 0 && self.profile.processing_instructions == ProcessingInstructions::Reject {
-            return Err(Refusal {
-                offset: Some(piece.source.start()),
-                reason: Reason::ProcessingInstruction,
-            });
-        }
-        if let Some(part) = &mut self.part {
-            part.canonicalizer.piece(piece);
-        }
-        Ok(())
     }
 
     /// Whether the tag begins a part that the profile signs.
@@ -421,21 +333,102 @@ impl Handler for Envelope {
         }))
     }
 
-    fn event(&mut self, event: &Event<'_>) -> Result<(), Refusal> {
-        match event {
-            Event::StartTag(tag) => return self.start_tag(tag),
-            Event::EndTag(tag) => self.end_tag(tag),
-            Event::Text(piece) => self.text(piece),
-            Event::Comment(piece) => {
-                if let Some(part) = &mut self.part {
-                    part.canonicalizer.comment(piece);
-                }
+    fn start_tag(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
+        match tag.depth {
+            depth::ENVELOPE => self.envelope(tag)?,
+            depth::HEADER_OR_BODY => self.child(tag)?,
+            depth::BLOCK if self.inside == Inside::Header && self.is_our_security(tag) => {
+                self.security_header(tag)?
             }
-            Event::ProcessingInstruction(piece) => return self.processing_instruction(piece),
+            depth::IN_SECURITY if self.is_in_kept_security() && tag.is(WSU, "Timestamp") => {
+                self.timestamp(tag)?
+            }
+            depth::IN_TIMESTAMP => self.expires(tag),
+            _ => {}
+        }
+        if self.inside == Inside::Body && self.body_declares_wsu {
+            self.look_for_inner_signature(tag)?;
+        }
+        let begins = self.begun.take();
+        if !self.is_being_replaced() {
+            self.ids
+                .meet(tag, begins.as_deref(), self.inside == Inside::Body)?;
+        }
+        if let Some(id) = begins {
+            self.open_part(id, tag);
+        }
+        if let Some(part) = &mut self.part {
+            part.canonicalizer.start_tag(tag);
         }
         Ok(())
     }
 
+    fn end_tag(&mut self, tag: &EndTag<'_>) -> Result<(), Refusal> {
+        if self
+            .part
+            .as_mut()
+            .is_some_and(|part| part.canonicalizer.end_tag(tag))
+            && let Some(part) = self.part.take()
+        {
+            let digest = part.canonicalizer.finish(tag.source.buffer).finish();
+            let transform = Transform::Exclusive(part.list);
+            self.references.push(Reference {
+                id: part.id,
+                transform,
+                digest,
+            });
+        }
+        match (tag.depth, self.security) {
+            (depth::HEADER_OR_BODY, _) => self.inside = Inside::Other,
+            (depth::BLOCK, Security::Open(start)) => {
+                if self.profile.existing_security_header == ExistingSecurityHeader::Replace {
+                    self.edits.push(Edit::Cut(start..tag.source.end()));
+                }
+                self.security = Security::Closed;
+            }
+            (depth::IN_SECURITY, _) => self.end_in_security(tag),
+            _ => {}
+        }
+        if let Some(timestamp) = &mut self.timestamp {
+            timestamp.in_expires = false;
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, piece: &Piece<'_>) -> Result<(), Refusal> {
+        if let Some(part) = &mut self.part {
+            part.canonicalizer.piece(piece);
+        }
+        if let Some(Timestamp {
+            expires: Some(text),
+            in_expires: true,
+            ..
+        }) = &mut self.timestamp
+        {
+            text.extend_from_slice(piece.canonical());
+        }
+        Ok(())
+    }
+
+    fn comment(&mut self, piece: &Piece<'_>) -> Result<(), Refusal> {
+        if let Some(part) = &mut self.part {
+            part.canonicalizer.comment(piece);
+        }
+        Ok(())
+    }
+
+    fn processing_instruction(&mut self, piece: &Piece<'_>) -> Result<(), Refusal> {
+        if piece.depth > 0 && self.profile.processing_instructions == ProcessingInstructions::Reject {
+            return Err(Refusal {
+                offset: Some(piece.source.start()),
+                reason: Reason::ProcessingInstruction,
+            });
+        }
+        if let Some(part) = &mut self.part {
+            part.canonicalizer.piece(piece);
+        }
+        Ok(())
+    }
     fn buffer_ends(&mut self, buffer: &[u8]) {
         if let Some(part) = &mut self.part {
             part.canonicalizer.buffer_ends(buffer);

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::Limits;
 use super::namespace::{Binding, Namespaces, Prefix};
-use super::scan::{Attribute, EndTag, Error, Event, Handler, Piece, Scanner, StartTag};
+use super::scan::{Attribute, EndTag, Error, Handler, Piece, Scanner, StartTag};
 
 /// Where canonical octets go.
 pub trait Sink {
@@ -304,16 +304,31 @@ struct Root<S> {
 impl<S: Sink> Handler for Root<S> {
     type Error = Error;
 
-    fn event(&mut self, event: &Event<'_>) -> Result<(), Error> {
-        match event {
-            Event::StartTag(tag) => self.canonicalizer.start_tag(tag),
-            Event::EndTag(tag) => {
-                self.canonicalizer.end_tag(tag);
-            }
-            Event::Text(piece) => self.canonicalizer.piece(piece),
-            Event::ProcessingInstruction(piece) if piece.depth > 0 => self.canonicalizer.piece(piece),
-            Event::Comment(piece) if piece.depth > 0 => self.canonicalizer.comment(piece),
-            Event::ProcessingInstruction(_) | Event::Comment(_) => {}
+    fn start_tag(&mut self, tag: &StartTag<'_>) -> Result<(), Error> {
+        self.canonicalizer.start_tag(tag);
+        Ok(())
+    }
+
+    fn end_tag(&mut self, tag: &EndTag<'_>) -> Result<(), Error> {
+        self.canonicalizer.end_tag(tag);
+        Ok(())
+    }
+
+    fn text(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
+        self.canonicalizer.piece(piece);
+        Ok(())
+    }
+
+    fn comment(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
+        if piece.depth > 0 {
+            self.canonicalizer.comment(piece);
+        }
+        Ok(())
+    }
+
+    fn processing_instruction(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
+        if piece.depth > 0 {
+            self.canonicalizer.piece(piece);
         }
         Ok(())
     }

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::same;
+
 /// The namespace that `xml` is bound to, always.
 pub const XML: &[u8] = b"http://www.w3.org/XML/1998/namespace";
 /// The namespace of declarations themselves; nothing can be bound to it.
@@ -89,7 +91,7 @@ impl Namespaces {
             && self
                 .prefixes
                 .get(guess.0)
-                .is_some_and(|known| *known.text == *text)
+                .is_some_and(|known| same(&known.text, text))
         {
             return guess;
         }

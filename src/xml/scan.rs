@@ -7,22 +7,24 @@
 
 mod chars;
 pub mod declaration;
+mod element;
 mod error;
 mod event;
 mod resolve;
+mod section;
 mod tag;
 mod utf8;
 
 use std::ops::Range;
 
 pub use error::{Error, Problem};
-pub use event::{Amendment, EndTag, Event, Handler, Piece, Source, StartTag};
+pub use event::{Amendment, EndTag, Handler, Piece, Source, StartTag};
 pub use tag::Attribute;
 
 use super::Limits;
-use super::namespace::{Mark, Namespaces, Prefix};
+use super::namespace::{Mark, Namespaces};
 use chars::Checked;
-use tag::{Fault, Lexed, Lexer};
+use tag::Lexer;
 use utf8::Utf8;
 
 /// U+FEFF in UTF-8.
@@ -260,7 +262,7 @@ impl Scanner {
         handler: &mut H,
     ) -> Result<Step, H::Error> {
         let end = span.end;
-        handler.event(&Event::Text(self.piece(buffer, span, replaced)))?;
+        handler.text(&self.piece(buffer, span, replaced))?;
         Ok(Some(end))
     }
 
@@ -277,266 +279,6 @@ impl Scanner {
             [b'<', _, ..] => self.start_tag(buffer, at, handler),
             _ => Ok(None),
         }
-    }
-
-    /// What begins with `<!`: a comment, a CDATA section, or what is refused.
-    fn declared<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
-        let rest = buffer.get(at..).unwrap_or(&[]);
-        let cdata_allowed = self.state == State::Content;
-        if rest.starts_with(b"<!--") {
-            let end = at + 4;
-            handler.event(&Event::Comment(self.piece(buffer, at..end, None)))?;
-            self.state = State::Comment;
-            Ok(Some(end))
-        } else if cdata_allowed && rest.starts_with(CDATA) {
-            self.state = State::CData;
-            self.text(buffer, at..at + CDATA.len(), Some(b""), handler)
-        } else if rest.starts_with(b"<!DOCTYPE") {
-            Err(self.error(at, Problem::Doctype).into())
-        } else if [&b"<!--"[..], CDATA, b"<!DOCTYPE"]
-            .iter()
-            .any(|opening| opening.starts_with(rest))
-        {
-            Ok(None)
-        } else {
-            Err(self.error(at, Problem::Markup).into())
-        }
-    }
-
-    /// A piece of what lasts until `terminator`.
-    fn section<H: Handler>(
-        &mut self,
-        buffer: &[u8],
-        at: usize,
-        terminator: &[u8],
-        handler: &mut H,
-    ) -> Result<Step, H::Error> {
-        let rest = buffer.get(at..).unwrap_or(&[]);
-        let is_cdata = self.state == State::CData;
-        let (length, replaced, ends): (usize, Option<&[u8]>, bool) = match (chars::plain_section(rest), rest)
-        {
-            (plain @ 1.., _) => (plain, None, false),
-            _ if rest.starts_with(terminator) => (terminator.len(), is_cdata.then_some(b""), true),
-            _ if terminator.starts_with(rest) || rest == b"\r" => return Ok(None),
-            (_, [b'-', b'-', ..]) if self.state == State::Comment => {
-                return Err(self.error(at, Problem::Comment).into());
-            }
-            (_, [b'&', ..]) if is_cdata => (1, Some(b"&amp;"), false),
-            (_, [b'<', ..]) if is_cdata => (1, Some(b"&lt;"), false),
-            (_, [b'>', ..]) if is_cdata => (1, Some(b"&gt;"), false),
-            (_, [b'\r', b'\n', ..]) => (2, Some(b"\n"), false),
-            (_, [b'\r', ..]) => (1, Some(b"\n"), false),
-            _ => match self.check(rest, at)? {
-                Checked::Allowed(length) => (length, None, false),
-                Checked::Cut => return Ok(None),
-            },
-        };
-        let piece = self.piece(buffer, at..at + length, replaced);
-        handler.event(&match self.state {
-            State::CData => Event::Text(piece),
-            State::Comment => Event::Comment(piece),
-            State::Start
-            | State::Prolog
-            | State::Content
-            | State::Epilog
-            | State::AfterTarget
-            | State::ProcessingInstruction => Event::ProcessingInstruction(piece),
-        })?;
-        if ends {
-            self.state = self.around();
-        }
-        Ok(Some(at + length))
-    }
-
-    /// `<?` and the target of a processing instruction (section 2.6; Namespaces, section 4: no colon).
-    fn target<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
-        let rest = buffer.get(at + 2..).unwrap_or(&[]);
-        let length = chars::name(rest);
-        let Some(after) = rest.get(length) else {
-            return Ok(None);
-        };
-        let target = rest.get(..length).unwrap_or(&[]);
-        let closes = matches!(after, b'?') || chars::is_space(*after);
-        let cut = !after.is_ascii() && rest.len() - length < 4;
-        if length > self.limits.name {
-            return Err(self.error(at, Problem::NameTooLong(self.limits.name)).into());
-        } else if cut {
-            return Ok(None);
-        } else if target.is_empty()
-            || target.eq_ignore_ascii_case(b"xml")
-            || target.contains(&b':')
-            || !closes
-        {
-            return Err(self.error(at, Problem::ProcessingInstruction).into());
-        }
-        let end = at + 2 + length;
-        handler.event(&Event::ProcessingInstruction(self.piece(buffer, at..end, None)))?;
-        self.state = State::AfterTarget;
-        Ok(Some(end))
-    }
-
-    /// White space after a target: one space in canonical form if data follows (C14N 1.0, section 2.3).
-    fn after_target<H: Handler>(
-        &mut self,
-        buffer: &[u8],
-        at: usize,
-        handler: &mut H,
-    ) -> Result<Step, H::Error> {
-        let rest = buffer.get(at..).unwrap_or(&[]);
-        let space = chars::spaces(rest);
-        if rest.len() < space + 2 {
-            return Ok(None);
-        }
-        let data_follows = !rest.get(space..).unwrap_or(&[]).starts_with(b"?>");
-        if data_follows && space == 0 {
-            return Err(self.error(at, Problem::ProcessingInstruction).into());
-        }
-        let separator: &[u8] = if data_follows { b" " } else { b"" };
-        handler.event(&Event::ProcessingInstruction(self.piece(
-            buffer,
-            at..at + space,
-            Some(separator),
-        )))?;
-        self.state = State::ProcessingInstruction;
-        Ok(Some(at + space))
-    }
-
-    fn start_tag<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
-        let lexed = self.lexer.start_tag(buffer, at, &self.limits);
-        let Some(lexed) = lexed.map_err(|Fault(at, problem)| self.error(at, problem))? else {
-            return Ok(None);
-        };
-        if self.open.len() >= self.limits.depth {
-            return Err(self.error(at, Problem::TooDeep(self.limits.depth)).into());
-        }
-        let mark = self.namespaces.mark();
-        let declares = resolve::declare(&mut self.namespaces, &mut self.lexer, buffer, mark);
-        let declares = declares.map_err(|Fault(at, problem)| self.error(at, problem))?;
-        let name = buffer.get(lexed.name.clone()).unwrap_or(&[]);
-        let prefix =
-            resolve::element(&mut self.namespaces, name).map_err(|problem| self.error(at, problem))?;
-        let attributes = resolve::attributes(&mut self.namespaces, &mut self.lexer, buffer);
-        attributes.map_err(|Fault(at, problem)| self.error(at, problem))?;
-        self.open.push(Open {
-            name: self.names.len(),
-            mark,
-        });
-        self.names.extend_from_slice(name);
-        self.state = State::Content;
-        self.root_seen = true;
-        let amendment = handler.amend(&self.tag(buffer, at, &lexed, prefix, mark, declares))?;
-        if let Some(amendment) = &amendment {
-            let prefix = self.namespaces.number(amendment.prefix.as_bytes());
-            if let Some(name) = amendment.declare {
-                self.namespaces.bind(prefix, name.as_bytes());
-            }
-            self.lexer.amend(amendment, prefix);
-        }
-        let differs = declares || amendment.is_some();
-        handler.event(&Event::StartTag(
-            self.tag(buffer, at, &lexed, prefix, mark, differs),
-        ))?;
-        if lexed.is_empty {
-            self.close(buffer, lexed.end..lexed.end, false, handler)?;
-        }
-        Ok(Some(lexed.end))
-    }
-
-    fn tag<'a>(
-        &'a self,
-        buffer: &'a [u8],
-        at: usize,
-        lexed: &Lexed,
-        (prefix, local_at): (Prefix, usize),
-        mark: Mark,
-        differs: bool,
-    ) -> StartTag<'a> {
-        StartTag {
-            source: Source {
-                buffer,
-                base: self.base,
-                span: at..lexed.end,
-            },
-            prefix,
-            depth: self.open.len(),
-            is_empty: lexed.is_empty,
-            is_canonical: lexed.is_canonical && !differs,
-            namespaces: &self.namespaces,
-            mark,
-            attributes: &self.lexer.attributes,
-            name: lexed.name.clone(),
-            local_at,
-            values: &self.lexer.made,
-        }
-    }
-
-    fn end_tag<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
-        let Some(open) = self.open.last() else {
-            return Err(self.error(at, Problem::NothingOpen).into());
-        };
-        let due = self.names.get(open.name..).unwrap_or(&[]);
-        let rest = buffer.get(at + 2..).unwrap_or(&[]);
-        if rest.starts_with(due) && rest.get(due.len()) == Some(&b'>') {
-            let end = at + 2 + due.len() + 1;
-            self.close(buffer, at..end, true, handler)?;
-            return Ok(Some(end));
-        }
-        let Some(length) = memchr::memchr(b'>', rest) else {
-            return if rest.len() > due.len() + self.limits.name {
-                Err(self.error(at, Problem::EndTag).into())
-            } else {
-                Ok(None)
-            };
-        };
-        let inner = rest.get(..length).unwrap_or(&[]);
-        let (name, space) = inner.split_at(chars::name(inner));
-        if name.is_empty() || chars::spaces(space) < space.len() {
-            return Err(self.error(at, Problem::EndTag).into());
-        } else if name != due {
-            return Err(self
-                .error(
-                    at,
-                    Problem::Mismatch {
-                        expected: lossy(due),
-                        found: lossy(name),
-                    },
-                )
-                .into());
-        }
-        let end = at + 2 + length + 1;
-        self.close(buffer, at..end, false, handler)?;
-        Ok(Some(end))
-    }
-
-    /// Tells the end of the innermost element and forgets it.
-    fn close<H: Handler>(
-        &mut self,
-        buffer: &[u8],
-        span: Range<usize>,
-        is_canonical: bool,
-        handler: &mut H,
-    ) -> Result<(), H::Error> {
-        let Some(Open { name, mark }) = self.open.last() else {
-            return Ok(());
-        };
-        let (start, mark) = (*name, *mark);
-        let source = Source {
-            buffer,
-            base: self.base,
-            span,
-        };
-        let name = self.names.get(start..).unwrap_or(&[]);
-        handler.event(&Event::EndTag(EndTag {
-            source,
-            name,
-            depth: self.open.len(),
-            is_canonical,
-        }))?;
-        self.open.pop();
-        self.names.truncate(start);
-        self.namespaces.leave(mark);
-        self.state = self.around();
-        Ok(())
     }
 
     /// The state of what is around a comment, a processing instruction, or an element just closed.

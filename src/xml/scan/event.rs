@@ -19,11 +19,35 @@ pub trait Handler {
         Ok(None)
     }
 
-    /// One event.
+    /// A start tag, or the first half of an empty-element tag.
     ///
     /// # Errors
-    /// Whatever ends the reading.
-    fn event(&mut self, event: &Event<'_>) -> Result<(), Self::Error>;
+    /// Whatever ends the reading; so everywhere below.
+    fn start_tag(&mut self, tag: &StartTag<'_>) -> Result<(), Self::Error>;
+
+    /// An end tag, or the second half of an empty-element tag.
+    ///
+    /// # Errors
+    /// As above.
+    fn end_tag(&mut self, tag: &EndTag<'_>) -> Result<(), Self::Error>;
+
+    /// Character data in content; also the delimiters of CDATA sections, whose canonical text is empty.
+    ///
+    /// # Errors
+    /// As above.
+    fn text(&mut self, piece: &Piece<'_>) -> Result<(), Self::Error>;
+
+    /// A part of a comment, delimiters included.
+    ///
+    /// # Errors
+    /// As above.
+    fn comment(&mut self, piece: &Piece<'_>) -> Result<(), Self::Error>;
+
+    /// A part of a processing instruction, delimiters included.
+    ///
+    /// # Errors
+    /// As above.
+    fn processing_instruction(&mut self, piece: &Piece<'_>) -> Result<(), Self::Error>;
 
     /// No later event refers to these bytes.
     fn buffer_ends(&mut self, buffer: &[u8]);
@@ -39,20 +63,6 @@ pub struct Amendment {
     pub local: &'static str,
     /// Its value; letters that need no escaping.
     pub value: String,
-}
-
-/// What stands in the document next.
-pub enum Event<'a> {
-    /// A start tag, or the first half of an empty-element tag.
-    StartTag(StartTag<'a>),
-    /// An end tag, or the second half of an empty-element tag.
-    EndTag(EndTag<'a>),
-    /// Character data in content; also the delimiters of CDATA sections, whose canonical text is empty.
-    Text(Piece<'a>),
-    /// A part of a comment, delimiters included.
-    Comment(Piece<'a>),
-    /// A part of a processing instruction, delimiters included.
-    ProcessingInstruction(Piece<'a>),
 }
 
 /// Bytes of the document: the buffer at hand, and where in it.

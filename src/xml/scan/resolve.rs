@@ -13,6 +13,9 @@ pub(super) fn declare(
     buffer: &[u8],
     mark: Mark,
 ) -> Result<bool, Fault> {
+    if lexer.attributes.is_empty() {
+        return Ok(false);
+    }
     let made = &lexer.made;
     let mut failed = None;
     let before = lexer.attributes.len();
@@ -170,7 +173,7 @@ fn split(name: &[u8]) -> Result<(&[u8], usize), Problem> {
     };
     let (prefix, local) = name.split_at(colon);
     let local = local.get(1..).unwrap_or(&[]);
-    if prefix.is_empty() || !chars::starts_ncname(local) || local.contains(&b':') {
+    if prefix.is_empty() || !chars::starts_ncname(local) || local.iter().any(|byte| *byte == b':') {
         return Err(Problem::Name);
     }
     Ok((prefix, colon + 1))
