@@ -10,6 +10,7 @@ pub mod namespace;
 pub mod scan;
 pub mod splice;
 pub(crate) mod text;
+mod word;
 
 use std::fmt;
 
@@ -83,10 +84,4 @@ impl Default for Limits {
             value: 1024 * 1024,
         }
     }
-}
-
-/// Whether names are the same. They are short: comparing byte by byte beats a call of `memcmp`, which has to
-/// wait for bytes that were written a moment ago.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other)
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::same;
+use super::word::{WIDTH, Word};
 
 /// The namespace that `xml` is bound to, always.
 pub const XML: &[u8] = b"http://www.w3.org/XML/1998/namespace";
@@ -44,18 +44,19 @@ pub struct Mark(usize);
 pub struct Namespaces {
     prefixes: Vec<Known>,
     numbers: HashMap<Box<[u8]>, Prefix>,
-    /// A guess in front of `numbers`, by length and outer letters: documents repeat few prefixes often.
-    guesses: [Prefix; GUESSES],
+    /// A guess in front of `numbers`, by a hash: documents repeat few prefixes often.
+    guesses: [Prefix; 1 << GUESS_BITS],
     bindings: Vec<Bound>,
     /// The namespace names of `bindings`, end to end.
     names: Vec<u8>,
 }
 
-const GUESSES: usize = 32;
+const GUESS_BITS: u32 = 5;
 
 #[derive(Debug, Clone)]
 struct Known {
     text: Box<[u8]>,
+    word: Word,
     innermost: Option<Binding>,
 }
 
@@ -74,7 +75,7 @@ impl Namespaces {
         let mut namespaces = Self {
             prefixes: Vec::new(),
             numbers: HashMap::new(),
-            guesses: [Prefix::NONE; GUESSES],
+            guesses: [Prefix::NONE; 1 << GUESS_BITS],
             bindings: Vec::new(),
             names: Vec::new(),
         };
@@ -86,12 +87,18 @@ impl Namespaces {
 
     /// The number of a prefix, known or new.
     pub fn number(&mut self, text: &[u8]) -> Prefix {
-        let slot = guess_slot(text);
+        self.number_of(text, Word::of(text, text.len()))
+    }
+
+    /// The same, where its word is known.
+    #[inline]
+    pub(super) fn number_of(&mut self, text: &[u8], word: Word) -> Prefix {
+        let slot = word.hash(GUESS_BITS);
         if let Some(&guess) = self.guesses.get(slot)
-            && self
-                .prefixes
-                .get(guess.0)
-                .is_some_and(|known| same(&known.text, text))
+            && let Some(known) = self.prefixes.get(guess.0)
+            && known.word == word
+            && known.text.len() == text.len()
+            && text.len() <= WIDTH
         {
             return guess;
         }
@@ -110,6 +117,7 @@ impl Namespaces {
         let number = Prefix(self.prefixes.len());
         self.prefixes.push(Known {
             text: text.into(),
+            word: Word::of(text, text.len()),
             innermost: None,
         });
         self.numbers.insert(text.into(), number);
@@ -118,12 +126,14 @@ impl Namespaces {
 
     /// The prefix as written; empty for none.
     #[must_use]
+    #[inline]
     pub fn text(&self, prefix: Prefix) -> &[u8] {
         self.prefixes.get(prefix.0).map_or(&[], |known| &known.text)
     }
 
     /// Where the stack stands now.
     #[must_use]
+    #[inline]
     pub fn mark(&self) -> Mark {
         Mark(self.bindings.len())
     }
@@ -145,6 +155,7 @@ impl Namespaces {
     }
 
     /// Forgets everything bound since the mark.
+    #[inline]
     pub fn leave(&mut self, mark: Mark) {
         while self.bindings.len() > mark.0 {
             let Some(bound) = self.bindings.pop() else { return };
@@ -157,12 +168,14 @@ impl Namespaces {
 
     /// The declaration that gives the prefix its meaning here.
     #[must_use]
+    #[inline]
     pub fn binding(&self, prefix: Prefix) -> Option<Binding> {
         self.prefixes.get(prefix.0).and_then(|known| known.innermost)
     }
 
     /// The namespace name of a binding; empty for `xmlns=""`.
     #[must_use]
+    #[inline]
     pub fn name(&self, binding: Binding) -> &[u8] {
         self.bindings
             .get(binding.0)
@@ -172,6 +185,7 @@ impl Namespaces {
 
     /// The namespace name that the prefix stands for here; empty where it stands for none.
     #[must_use]
+    #[inline]
     pub fn resolve(&self, prefix: Prefix) -> &[u8] {
         self.binding(prefix).map_or(&[], |binding| self.name(binding))
     }
@@ -231,15 +245,6 @@ impl Namespaces {
 impl Default for Namespaces {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-fn guess_slot(text: &[u8]) -> usize {
-    match (text.first(), text.last()) {
-        (Some(first), Some(last)) => {
-            (usize::from(*first).wrapping_mul(7) ^ usize::from(*last).wrapping_mul(3) ^ text.len()) % GUESSES
-        }
-        _ => 0,
     }
 }
 

@@ -23,6 +23,7 @@ pub use tag::Attribute;
 
 use super::Limits;
 use super::namespace::{Mark, Namespaces};
+use super::word::Word;
 use chars::Checked;
 use tag::Lexer;
 use utf8::Utf8;
@@ -66,6 +67,7 @@ enum State {
 
 struct Open {
     name: usize,
+    word: Word,
     mark: Mark,
 }
 

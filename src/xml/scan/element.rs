@@ -7,7 +7,7 @@ use super::{
     Amendment, EndTag, Handler, Open, Problem, Scanner, Source, StartTag, State, Step, chars, lossy, resolve,
 };
 use crate::xml::namespace::{Mark, Prefix};
-use crate::xml::same;
+use crate::xml::word::{WIDTH, Word};
 
 impl Scanner {
     pub(super) fn start_tag<H: Handler>(
@@ -27,12 +27,14 @@ impl Scanner {
         let declares = resolve::declare(&mut self.namespaces, &mut self.lexer, buffer, mark);
         let declares = declares.map_err(|Fault(at, problem)| self.error(at, problem))?;
         let name = buffer.get(lexed.name.clone()).unwrap_or(&[]);
+        let word = Word::of(buffer.get(lexed.name.start..).unwrap_or(&[]), name.len());
         let prefix =
-            resolve::element(&mut self.namespaces, name).map_err(|problem| self.error(at, problem))?;
+            resolve::element(&mut self.namespaces, name, word).map_err(|problem| self.error(at, problem))?;
         let attributes = resolve::attributes(&mut self.namespaces, &mut self.lexer, buffer);
         attributes.map_err(|Fault(at, problem)| self.error(at, problem))?;
         self.open.push(Open {
             name: self.names.len(),
+            word,
             mark,
         });
         self.names.extend_from_slice(name);
@@ -100,7 +102,10 @@ impl Scanner {
         };
         let due = self.names.get(open.name..).unwrap_or(&[]);
         let rest = buffer.get(at + 2..).unwrap_or(&[]);
-        if rest.get(due.len()) == Some(&b'>') && rest.get(..due.len()).is_some_and(|name| same(name, due)) {
+        if rest.get(due.len()) == Some(&b'>')
+            && Word::of(rest, due.len()) == open.word
+            && rest.get(WIDTH..due.len()) == due.get(WIDTH..)
+        {
             let end = at + 2 + due.len() + 1;
             self.close(buffer, at..end, true, handler)?;
             return Ok(Some(end));
@@ -140,7 +145,7 @@ impl Scanner {
         is_canonical: bool,
         handler: &mut H,
     ) -> Result<(), H::Error> {
-        let Some(Open { name, mark }) = self.open.last() else {
+        let Some(Open { name, mark, .. }) = self.open.last() else {
             return Ok(());
         };
         let (start, mark) = (*name, *mark);

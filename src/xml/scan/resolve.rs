@@ -5,6 +5,7 @@ use super::chars;
 use super::lossy;
 use super::tag::{Attribute, Fault, Lexer};
 use crate::xml::namespace::{Mark, Namespaces, Prefix, XML, XMLNS};
+use crate::xml::word::{WIDTH, Word};
 
 /// Puts the tag's declarations into force and takes them out of its attributes; whether there were any.
 pub(super) fn declare(
@@ -13,7 +14,7 @@ pub(super) fn declare(
     buffer: &[u8],
     mark: Mark,
 ) -> Result<bool, Fault> {
-    if lexer.attributes.is_empty() {
+    if !lexer.may_declare {
         return Ok(false);
     }
     let made = &lexer.made;
@@ -95,12 +96,16 @@ fn check_uri(name: &[u8]) -> Result<(), Problem> {
 }
 
 /// The prefix of the element's name, and where its local part begins.
-pub(super) fn element(namespaces: &mut Namespaces, name: &[u8]) -> Result<(Prefix, usize), Problem> {
-    let (prefix, local_at) = split(name)?;
+pub(super) fn element(
+    namespaces: &mut Namespaces,
+    name: &[u8],
+    word: Word,
+) -> Result<(Prefix, usize), Problem> {
+    let (prefix, local_at) = split(name, word)?;
     if prefix == b"xmlns" {
         return Err(Problem::Declared("no element has the prefix xmlns"));
     }
-    let number = namespaces.number(prefix);
+    let number = namespaces.number_of(prefix, word.first(prefix.len()));
     if number != Prefix::NONE && namespaces.binding(number).is_none() {
         return Err(Problem::UnboundPrefix(lossy(prefix)));
     }
@@ -112,8 +117,10 @@ pub(super) fn attributes(namespaces: &mut Namespaces, lexer: &mut Lexer, buffer:
     let made = &lexer.made;
     for attribute in &mut lexer.attributes {
         let at = attribute.name.start();
-        let (prefix, local_at) = split(attribute.name(buffer, made)).map_err(|problem| Fault(at, problem))?;
-        attribute.prefix = namespaces.number(prefix);
+        let name = attribute.name(buffer, made);
+        let word = Word::of(name, name.len());
+        let (prefix, local_at) = split(name, word).map_err(|problem| Fault(at, problem))?;
+        attribute.prefix = namespaces.number_of(prefix, word.first(prefix.len()));
         attribute.local_at = local_at;
         if attribute.prefix != Prefix::NONE && namespaces.binding(attribute.prefix).is_none() {
             return Err(Fault(at, Problem::UnboundPrefix(lossy(prefix))));
@@ -167,8 +174,14 @@ fn duplicate<'a>(
 }
 
 /// A qualified name's prefix, empty for none, and where its local part begins (Namespaces, section 4).
-fn split(name: &[u8]) -> Result<(&[u8], usize), Problem> {
-    let Some(colon) = name.iter().position(|byte| *byte == b':') else {
+fn split(name: &[u8], word: Word) -> Result<(&[u8], usize), Problem> {
+    let beyond = || {
+        name.iter()
+            .skip(WIDTH)
+            .position(|byte| *byte == b':')
+            .map(|at| at + WIDTH)
+    };
+    let Some(colon) = word.position(b':').or_else(beyond) else {
         return Ok((&[], 0));
     };
     let (prefix, local) = name.split_at(colon);

@@ -79,6 +79,8 @@ pub(super) struct Lexed {
 #[derive(Default)]
 pub(super) struct Lexer {
     pub(super) attributes: Vec<Attribute>,
+    /// Whether a declaration may be among the attributes.
+    pub(super) may_declare: bool,
     /// Names and values that do not stand in the buffer.
     pub(super) made: Vec<u8>,
 }
@@ -93,9 +95,19 @@ impl Lexer {
     ) -> Result<Option<Lexed>, Fault> {
         self.attributes.clear();
         self.made.clear();
+        self.may_declare = false;
         let Some(name) = name(buffer, at + 1, limits)? else {
             return Ok(None);
         };
+        if buffer.get(name.end) == Some(&b'>') {
+            let end = name.end + 1;
+            return Ok(Some(Lexed {
+                name,
+                end,
+                is_empty: false,
+                is_canonical: true,
+            }));
+        }
         let mut cursor = name.end;
         let mut canonical = true;
         loop {
@@ -162,6 +174,9 @@ impl Lexer {
             return Ok(None);
         };
         let as_canonical = quote == b'"' && quote_at == name.end + 1 && matches!(value, Text::Written(_));
+        self.may_declare |= buffer
+            .get(name.start..)
+            .is_some_and(|name| name.starts_with(b"xmlns"));
         self.attributes.push(Attribute {
             prefix: Prefix::NONE,
             name: Text::Written(name),
