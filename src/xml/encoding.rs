@@ -76,11 +76,11 @@ impl Decoder {
     /// [`Error`]; nothing can be decoded afterwards.
     pub fn decode(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
         match &mut self.stage {
-            Stage::Deciding(held) if held.is_empty() => self.decide(chunk, false),
+            Stage::Deciding(held) if held.is_empty() => self.decide(&chunk, false),
             Stage::Deciding(held) => {
                 held.extend_from_slice(&chunk);
                 let held = Bytes::from(std::mem::take(held));
-                self.decide(held, false)
+                self.decide(&held, false)
             }
             Stage::Utf8 | Stage::Latin1 | Stage::Ascii | Stage::Library(_) => self.convert_head(chunk, false),
         }
@@ -94,7 +94,7 @@ impl Decoder {
         match &mut self.stage {
             Stage::Deciding(held) => {
                 let held = Bytes::from(std::mem::take(held));
-                self.decide(held, true)
+                self.decide(&held, true)
             }
             Stage::Utf8 | Stage::Latin1 | Stage::Ascii | Stage::Library(_) => {
                 self.convert(Bytes::new(), true)
@@ -114,8 +114,8 @@ impl Decoder {
         self.disagreement.as_deref()
     }
 
-    fn decide(&mut self, start: Bytes, is_all: bool) -> Result<Bytes, Error> {
-        let Some(beginning) = Beginning::of(&start, is_all)? else {
+    fn decide(&mut self, start: &Bytes, is_all: bool) -> Result<Bytes, Error> {
+        let Some(beginning) = Beginning::of(start, is_all)? else {
             self.stage = Stage::Deciding(start.to_vec());
             return Ok(Bytes::new());
         };

@@ -186,7 +186,7 @@ fn split(name: &[u8], word: Word) -> Result<(&[u8], usize), Problem> {
     };
     let (prefix, local) = name.split_at(colon);
     let local = local.get(1..).unwrap_or(&[]);
-    if prefix.is_empty() || !chars::starts_ncname(local) || local.iter().any(|byte| *byte == b':') {
+    if prefix.is_empty() || !chars::starts_ncname(local) || local.contains(&b':') {
         return Err(Problem::Name);
     }
     Ok((prefix, colon + 1))

@@ -207,19 +207,18 @@ impl Lexer {
                 break;
             }
             let mut room = [0; 4];
-            let Some((taken, replacement)) =
-                value_piece(rest, &mut room).map_err(|problem| Fault(cursor, problem))?
-            else {
+            let stop = Stop::read(rest, &mut room).map_err(|problem| Fault(cursor, problem))?;
+            let Some(Stop { length, replacement }) = stop else {
                 return Ok(None);
             };
-            if let Some(replacement) = replacement.filter(|new| Some(*new) != rest.get(..taken)) {
+            if let Some(replacement) = replacement.filter(|new| Some(*new) != rest.get(..length)) {
                 canonical.get_or_insert(self.made.len());
                 self.made
                     .extend_from_slice(buffer.get(kept..cursor).unwrap_or(&[]));
                 self.made.extend_from_slice(replacement);
-                kept = cursor + taken;
+                kept = cursor + length;
             }
-            cursor += taken;
+            cursor += length;
         }
         let value = match canonical {
             None => Text::Written(start..cursor),
@@ -248,24 +247,36 @@ impl Lexer {
     }
 }
 
-/// What stopped a run within a value: its length, and what it is in canonical text unless as written.
-fn value_piece<'a>(rest: &[u8], room: &'a mut [u8; 4]) -> Result<Option<(usize, Option<&'a [u8]>)>, Problem> {
-    Ok(match rest {
-        [b'<', ..] => return Err(Problem::LessThanInValue),
-        [b'"', ..] => Some((1, Some(b"&quot;"))),
-        [b'\'', ..] => Some((1, None)),
-        // section 3.3.3, after line ends have become one line feed (section 2.11)
-        [b'\t' | b'\n', ..] => Some((1, Some(b" "))),
-        [b'\r', b'\n', ..] => Some((2, Some(b" "))),
-        [b'\r', _, ..] => Some((1, Some(b" "))),
-        [b'\r'] | [] => None,
-        [b'&', ..] => chars::reference(rest)?
-            .map(|(taken, character)| (taken, Some(chars::canonical_value(character, room)))),
-        _ => match chars::check(rest)? {
-            Checked::Allowed(taken) => Some((taken, None)),
-            Checked::Cut => None,
-        },
-    })
+/// What stopped a run within a value.
+struct Stop<'a> {
+    length: usize,
+    /// What it is in canonical text, unless as written.
+    replacement: Option<&'a [u8]>,
+}
+
+impl<'a> Stop<'a> {
+    /// `None` if the buffer ends within it.
+    fn read(rest: &[u8], room: &'a mut [u8; 4]) -> Result<Option<Self>, Problem> {
+        let stop = |length, replacement| Some(Self { length, replacement });
+        Ok(match rest {
+            [b'<', ..] => return Err(Problem::LessThanInValue),
+            [b'"', ..] => stop(1, Some(b"&quot;")),
+            [b'\'', ..] => stop(1, None),
+            // section 3.3.3, after line ends have become one line feed (section 2.11)
+            [b'\t' | b'\n', ..] => stop(1, Some(b" ")),
+            [b'\r', b'\n', ..] => stop(2, Some(b" ")),
+            [b'\r', _, ..] => stop(1, Some(b" ")),
+            [b'\r'] | [] => None,
+            [b'&', ..] => match chars::reference(rest)? {
+                Some((length, character)) => stop(length, Some(chars::canonical_value(character, room))),
+                None => None,
+            },
+            _ => match chars::check(rest)? {
+                Checked::Allowed(length) => stop(length, None),
+                Checked::Cut => None,
+            },
+        })
+    }
 }
 
 /// The name at `at`; `None` if the buffer ends before it certainly does.
