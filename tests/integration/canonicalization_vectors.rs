@@ -7,9 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use countersign::xml::Limits;
+use countersign::xml::canonical::{Canonicalizer, Comments};
 use countersign::xml::libxml::{CanonicalForm, Element, Mode, ParseErrorKind, Tree};
+use countersign::xml::namespace::Namespaces;
+use countersign::xml::scan::{EndTag, Error, Handler, Piece, Scanner, StartTag};
 
 use crate::support::corpus::{corpus, files};
+
+/// How many of the vectors are of the exclusive form.
+const EXCLUSIVE: usize = 13;
 
 struct Vector {
     input: PathBuf,
@@ -43,6 +49,31 @@ fn libxml2_gives_the_expected_bytes() {
         vectors.len(),
         50,
         "every vector that needs neither a DTD nor XPath"
+    );
+}
+
+#[test]
+fn the_canonicaliser_gives_the_expected_bytes_of_exclusive_vectors() {
+    let Some(corpus) = corpus("exclusive canonicalization vectors for the first engine") else {
+        return;
+    };
+    let mut vectors = vectors(&corpus.join("c14n"));
+    vectors.retain(|vector| vector.form.mode == Mode::Exclusive);
+    for vector in &vectors {
+        let document = fs::read(&vector.input).unwrap();
+        let octets = Apex::canonicalize(&document, vector);
+        let expected = fs::read_to_string(&vector.expected).unwrap();
+        assert_eq!(
+            String::from_utf8(octets).unwrap(),
+            expected,
+            "{}",
+            vector.expected.display()
+        );
+    }
+    assert_eq!(
+        vectors.len(),
+        EXCLUSIVE,
+        "every exclusive vector that needs neither a DTD nor XPath"
     );
 }
 
@@ -208,4 +239,73 @@ fn the_only<'t>(root: Element<'t>, local_name: &str) -> Element<'t> {
     let outside = found.find(|element| !first.descendants().any(|within| within == *element));
     assert!(outside.is_none(), "{local_name} is one element");
     first
+}
+
+/// Finds an element by its local name, or takes the root, and canonicalises it with our engine.
+struct Apex<'v> {
+    name: Option<&'v str>,
+    canonicalizer: Canonicalizer<Vec<u8>>,
+    inside: bool,
+}
+
+impl<'v> Apex<'v> {
+    fn canonicalize(document: &[u8], vector: &'v Vector) -> Vec<u8> {
+        let mut namespaces = Namespaces::new();
+        let number = |prefix: &String| namespaces.number(prefix.trim_start_matches("#default").as_bytes());
+        let inclusive = vector.form.prefixes.iter().map(number).collect();
+        let comments = match vector.form.with_comments {
+            true => Comments::Kept,
+            false => Comments::Omitted,
+        };
+        let mut apex = Self {
+            name: vector.apex.as_deref(),
+            canonicalizer: Canonicalizer::new(Vec::new(), inclusive, comments),
+            inside: false,
+        };
+        let mut scanner = Scanner::within(Limits::default(), namespaces);
+        scanner.feed(document, &mut apex).unwrap();
+        scanner.finish().unwrap();
+        apex.canonicalizer.finish(&[])
+    }
+}
+
+impl Handler for Apex<'_> {
+    type Error = Error;
+
+    fn start_tag(&mut self, tag: &StartTag<'_>) -> Result<(), Error> {
+        self.inside |= self.name.is_none_or(|name| name.as_bytes() == tag.local_name());
+        if self.inside {
+            self.canonicalizer.start_tag(tag);
+        }
+        Ok(())
+    }
+
+    fn end_tag(&mut self, tag: &EndTag<'_>) -> Result<(), Error> {
+        if self.inside {
+            self.inside = !self.canonicalizer.end_tag(tag);
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
+        if self.inside {
+            self.canonicalizer.piece(piece);
+        }
+        Ok(())
+    }
+
+    fn comment(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
+        if self.inside {
+            self.canonicalizer.comment(piece);
+        }
+        Ok(())
+    }
+
+    fn processing_instruction(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
+        self.text(piece)
+    }
+
+    fn buffer_ends(&mut self, buffer: &[u8]) {
+        self.canonicalizer.buffer_ends(buffer);
+    }
 }
