@@ -27,7 +27,7 @@ pub use embedded::{FirstStartError, make_demo_keys};
 pub use error::{ConfigError, ConfigErrors};
 pub use listeners::{AdminConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
-pub use route::{ClientCertificate, FaultStatus, ReceiverTls, RouteConfig, Timeouts};
+pub use route::{ClientCertificate, FaultStatus, ReceiverTls, RouteConfig, SelfCheck, Timeouts};
 pub use value::lifetime;
 
 use document::Document;

@@ -68,6 +68,18 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What became of a self-check.
+    pub enum SelfCheckOutcome {
+        /// The second engine found nothing wrong.
+        Passed = "passed",
+        /// It did; the message did not leave.
+        Failed = "failed",
+        /// The message was due, and too large.
+        Skipped = "skipped",
+    }
+}
+
 /// The counters of one application.
 pub struct Metrics {
     registry: Registry,
@@ -75,6 +87,7 @@ pub struct Metrics {
     request_duration: HistogramVec,
     messages_signed: IntCounterVec,
     sign_duration: HistogramVec,
+    self_checks: IntCounterVec,
     key_switches: IntCounterVec,
     key_switch_duration: Histogram,
 }
@@ -112,6 +125,11 @@ impl Metrics {
                 &["alias", "algorithm"],
                 SIGN_BUCKETS,
             )?,
+            self_checks: table.counters(
+                "countersign_self_checks_total",
+                "Signed messages that were due for a look by the second engine.",
+                &["route", "outcome"],
+            )?,
             key_switches: table.counters(
                 "countersign_key_switches_total",
                 "Changes of an alias's active key.",
@@ -148,6 +166,11 @@ impl Metrics {
         self.sign_duration
             .with_label_values(&[alias, algorithm])
             .observe(took.as_secs_f64());
+    }
+
+    /// A signed message was due for a look by the second engine.
+    pub fn self_checked(&self, route: &str, outcome: SelfCheckOutcome) {
+        self.self_checks.with_label_values(&[route, outcome.name()]).inc();
     }
 
     /// An alias's active key changed; `trigger` says what asked for it.
@@ -314,6 +337,7 @@ mod tests {
         metrics.request_ended(Some("orders"), Outcome::Answered);
         metrics.phase_passed(Some("orders"), Phase::Read, Duration::from_millis(3));
         metrics.message_signed("orders", &key(), "rsa-sha256", Duration::from_millis(1));
+        metrics.self_checked("orders", SelfCheckOutcome::Passed);
         metrics.key_switched("orders", Trigger::Activate, Duration::from_micros(20));
 
         let text = rendered(&metrics);
@@ -322,6 +346,7 @@ mod tests {
             r#"countersign_request_duration_seconds_count{phase="read",route="orders"} 1"#,
             r#"countersign_messages_signed_total{alias="orders",key="0011223344556677"} 1"#,
             r#"countersign_sign_duration_seconds_count{algorithm="rsa-sha256",alias="orders"} 1"#,
+            r#"countersign_self_checks_total{outcome="passed",route="orders"} 1"#,
             r#"countersign_key_switches_total{alias="orders",trigger="activate"} 1"#,
             "countersign_key_switch_duration_seconds_count 1",
             r#"countersign_build_info{version="#,

@@ -24,6 +24,7 @@ use time::OffsetDateTime;
 
 pub use error::{MessageError, MessageErrorKind, SignError};
 pub use profile::Profile;
+pub use verify::SelfCheckError;
 
 use crate::keys::{SignatureAlgorithm, Signer};
 use crate::xml::Limits;
@@ -127,9 +128,24 @@ impl Protection {
     ) -> Result<SignedMessage, SignError> {
         let prepared = self.prepared(signer)?;
         let edits = security_header::edits(&message.outline, &self.profile, &prepared, now)?;
-        Ok(SignedMessage {
-            segments: splice(&message.segments, &edits),
-        })
+        let segments = splice(&message.segments, &edits);
+        Ok(SignedMessage { segments })
+    }
+
+    /// Proves with the second engine that `signed` is this message, signed with this key at `now` as the profile has
+    /// it. Takes as long as signing, and longer: call it where that is called.
+    ///
+    /// # Errors
+    /// When it is not; then it must not be sent.
+    pub fn self_check(
+        &self,
+        message: &PlainMessage,
+        signed: &SignedMessage,
+        signer: &Signer,
+        now: OffsetDateTime,
+    ) -> Result<(), SelfCheckError> {
+        let (plain, signed) = (message.segments.concat(), signed.segments.concat());
+        verify::self_check(&plain, &signed, &self.profile, signer.certificate(), now)
     }
 
     fn prepared(&self, signer: &Arc<Signer>) -> Result<Arc<Prepared>, SignError> {
@@ -140,14 +156,15 @@ impl Protection {
         {
             return Ok(prepared);
         }
-        let prepared = Arc::new(Prepared {
+        let prepared = Prepared {
             signer: Arc::clone(signer),
             algorithm: self
                 .profile
                 .signature_algorithm
                 .unwrap_or_else(|| signer.key_type().auto()),
             key_reference: KeyReference::prepare(&self.profile, signer)?,
-        });
+        };
+        let prepared = Arc::new(prepared);
         self.prepared.store(Some(Arc::clone(&prepared)));
         Ok(prepared)
     }

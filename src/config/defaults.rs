@@ -23,6 +23,11 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Of all signed messages, those that the second engine looks at.
+pub(super) const SELF_CHECK: f64 = 0.01;
+/// Bytes; libxml2's tree takes ten times as many, for as long as it looks.
+pub(super) const SELF_CHECK_MAX: usize = 8 * 1024 * 1024;
+
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
 }

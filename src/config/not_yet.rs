@@ -14,7 +14,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("alias.*.source", "pkcs11"),
     ("route", "url"),
     ("route", "key_refused"),
-    ("route", "self_check"),
     ("route", "clients"),
 ];
 

@@ -13,7 +13,7 @@ use crate::spelling::vocabulary;
 use crate::wss::Profile;
 
 /// One integration flow to one receiver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RouteConfig {
     /// Unique; in logs, metrics and the admin API.
     pub name: String,
@@ -33,6 +33,8 @@ pub struct RouteConfig {
     pub timeouts: Timeouts,
     /// Status of our own faults.
     pub fault_status: FaultStatus,
+    /// Which signed messages the second engine looks at before they leave.
+    pub self_check: SelfCheck,
     /// The line to name when it does not fit its alias's key.
     pub line: usize,
 }
@@ -76,6 +78,15 @@ impl Default for Timeouts {
     }
 }
 
+/// Which signed messages the second engine looks at before they leave, besides the first of each key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SelfCheck {
+    /// How many of all, from 0 to 1.
+    pub share: f64,
+    /// Bytes of the signed message above which none is looked at.
+    pub max: usize,
+}
+
 vocabulary! {
     /// Status of our own faults.
     pub enum FaultStatus {
@@ -110,6 +121,14 @@ pub(super) fn all(
         let fault_status = table
             .optional("fault_status", value::word)
             .unwrap_or(FaultStatus::Soap);
+        let self_check = SelfCheck {
+            share: table
+                .optional("self_check", value::share)
+                .unwrap_or(defaults::SELF_CHECK),
+            max: table
+                .optional("self_check_max", value::size)
+                .unwrap_or(defaults::SELF_CHECK_MAX),
+        };
         let profile = profiles.get(&profile_name).cloned().flatten()?;
         Some(RouteConfig {
             name: name?,
@@ -121,6 +140,7 @@ pub(super) fn all(
             receiver_tls,
             timeouts,
             fault_status,
+            self_check,
             line: table.line_of("name"),
         })
     };

@@ -129,6 +129,22 @@ pub(super) fn duration(value: &Value<'_>) -> Result<Duration, String> {
     parse_duration(text(value)?)
 }
 
+/// A part of all, from none to every one.
+pub(super) fn share(value: &Value<'_>) -> Result<f64, String> {
+    let number = match value.get() {
+        DeValue::Integer(number) => number.as_str().parse().ok(),
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        DeValue::String(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => return Err(value.instead_of("a number from 0 to 1")),
+    };
+    number.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {
+        "a share is a number from 0 to 1; write 0.01 for one of a hundred, 1 for all".to_owned()
+    })
+}
+
 /// Bytes; none at all is never what is meant.
 pub(super) fn size(value: &Value<'_>) -> Result<usize, String> {
     let text = text(value)?;

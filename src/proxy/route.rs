@@ -11,6 +11,7 @@ use http::{Method, request};
 
 use super::forward::{Receiver, ReceiverError};
 use super::headers::Pseudonym;
+use super::sign::Sampling;
 use crate::config::{Config, FaultStatus, RouteConfig};
 use crate::wss::Protection;
 use crate::xml::Limits;
@@ -20,6 +21,7 @@ pub(super) struct Route {
     pub(super) name: String,
     pub(super) alias: String,
     pub(super) protection: Arc<Protection>,
+    pub(super) sampling: Sampling,
     pub(super) receiver: Receiver,
     pub(super) fault_status: FaultStatus,
     /// For the exchange as a whole.
@@ -100,6 +102,7 @@ impl Route {
             name: config.name.clone(),
             alias: config.alias.clone(),
             protection: Protection::new(config.profile.clone(), Limits::default()),
+            sampling: Sampling::new(config.self_check),
             receiver: Receiver::new(config, own_name)?,
             fault_status: config.fault_status,
             total: config.timeouts.total,

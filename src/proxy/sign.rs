@@ -1,12 +1,16 @@
 //! Step 4: a [`PlainMessage`](crate::wss::PlainMessage) is signed by the key that is active now.
 //!
 //! Signing is work for a core, RSA for milliseconds: it never runs on the threads that move bytes,
-//! and never on more of them than there are cores.
+//! and never on more of them than there are cores. There the second engine looks at the result, too, where it is
+//! due: what it finds wrong never leaves.
+
+mod sampling;
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use bytes::Bytes;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -17,8 +21,10 @@ use super::read::{Received, Reservation};
 use super::route::Route;
 use crate::clock::Clock;
 use crate::keys::{Keys, NoUsableKey, Signer};
-use crate::metrics::Metrics;
-use crate::wss::{MessageError, SignError, SignedMessage};
+use crate::metrics::{Metrics, SelfCheckOutcome};
+use crate::wss::{MessageError, PlainMessage, SelfCheckError, SignError, SignedMessage};
+
+pub(super) use sampling::Sampling;
 
 /// Why a message was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +43,12 @@ pub(super) enum SigningError {
         "the message could not be signed: {0}; whoever runs the proxy looks at the alias's key and the route's profile"
     )]
     Failed(SignError),
+    /// We failed, and saw it in time.
+    #[error(
+        "the signed message did not pass the self-check and was not sent: {0}; whoever runs the proxy reports this as an \
+         error of countersign, with the message that brings it about"
+    )]
+    SelfCheck(#[from] SelfCheckError),
 }
 
 impl From<SignError> for SigningError {
@@ -75,7 +87,7 @@ impl Signing {
     /// while keys were exchanged is signed with the new one.
     pub(super) async fn sign(
         &self,
-        route: &Route,
+        route: &Arc<Route>,
         received: Received,
         exchange: &mut Exchange,
     ) -> Result<(SignedMessage, Reservation), SigningError> {
@@ -86,17 +98,20 @@ impl Signing {
         let now = self.clock.now();
         let signer = self.keys.ring().signer(&route.alias, now)?.clone();
 
-        let (protection, key) = (route.protection.clone(), signer.clone());
+        let (route, key, metrics) = (route.clone(), signer.clone(), self.metrics.clone());
+        let signing = route.clone();
         let work = spawn_blocking(move || {
             let begun = Instant::now();
-            let signed = protection.sign(&received.message, &key, now)?;
+            let signed = signing.protection.sign(&received.message, &key, now)?;
+            let took = begun.elapsed();
+            self_check(&signing, &received.message, &signed, &key, now, &metrics)?;
             // Held to the end of the work, even if nobody waits for it any more.
             drop(core);
-            Ok::<_, SignError>((signed, received.memory, begun.elapsed()))
+            Ok::<_, SigningError>((signed, received.memory, took))
         });
         let (signed, memory, took) = work.await.map_err(|_| SignError::Stopped)??;
 
-        self.record(route, &signer, now, took);
+        self.record(&route, &signer, now, took);
         exchange.signed_with(signer.certificate().fingerprint());
         Ok((signed, memory))
     }
@@ -115,4 +130,38 @@ impl Signing {
             took,
         );
     }
+}
+
+/// Lets the second engine look at the message, if it is due.
+fn self_check(
+    route: &Route,
+    message: &PlainMessage,
+    signed: &SignedMessage,
+    signer: &Arc<Signer>,
+    now: OffsetDateTime,
+    metrics: &Metrics,
+) -> Result<(), SelfCheckError> {
+    if !route.sampling.is_due(signer) {
+        return Ok(());
+    }
+    if route
+        .sampling
+        .is_too_large(signed.segments().iter().map(Bytes::len).sum())
+    {
+        metrics.self_checked(&route.name, SelfCheckOutcome::Skipped);
+        return Ok(());
+    }
+    let checked = route.protection.self_check(message, signed, signer, now);
+    match &checked {
+        Ok(()) => {
+            route.sampling.passed(signer);
+            metrics.self_checked(&route.name, SelfCheckOutcome::Passed);
+        }
+        Err(reason) => {
+            let key = signer.certificate().fingerprint();
+            tracing::error!(route = route.name, %key, %reason, "a signed message did not pass the self-check");
+            metrics.self_checked(&route.name, SelfCheckOutcome::Failed);
+        }
+    }
+    checked
 }

@@ -52,7 +52,11 @@ impl Tree {
         // SAFETY: the document is live, and reading it changes nothing
         let root = unsafe { xmlDocGetRootElement(document.0.as_ptr()) };
         let root = NonNull::new(root).ok_or_else(ParseError::empty)?;
-        Ok(Self { document, root })
+        let tree = Self { document, root };
+        tree.root()
+            .descendants()
+            .for_each(canonical::spell_namespace_names);
+        Ok(tree)
     }
 
     /// The document element.

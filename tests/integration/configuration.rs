@@ -340,7 +340,6 @@ fn what_is_only_coming_is_refused_by_name() {
     let of_routes = [
         "url = \"http://x/\"",
         "key_refused = [\"cxf\"]",
-        "self_check = 0.01",
         "clients = [\"CN=x\"]",
     ];
     let configurations = sections

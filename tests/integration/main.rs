@@ -22,6 +22,7 @@ mod foreign_messages;
 mod foreign_signatures;
 mod key_sources;
 mod keys_command;
+mod nothing_wrong_leaves;
 mod proxy;
 mod receiver_tls;
 mod self_check;

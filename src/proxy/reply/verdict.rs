@@ -56,7 +56,7 @@ impl Verdict {
                 SigningError::NoKey(_) => Self::receiver(StatusCode::SERVICE_UNAVAILABLE, Outcome::NoKey),
                 SigningError::Overloaded => Self::overload(),
                 SigningError::Message(error) => Self::message(error),
-                SigningError::Failed(_) => {
+                SigningError::Failed(_) | SigningError::SelfCheck(_) => {
                     Self::receiver(StatusCode::INTERNAL_SERVER_ERROR, Outcome::NotSigned)
                 }
             },

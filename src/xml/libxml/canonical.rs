@@ -149,6 +149,21 @@ fn execute(
     }
 }
 
+/// libxml2 keeps an ampersand of a namespace name as `&#38;` and writes it as it keeps it; C14N 1.0, section 2.3, has
+/// `&amp;`, which is as long.
+pub(super) fn spell_namespace_names(element: Element<'_>) {
+    for declaration in element.declarations() {
+        // SAFETY: a declaration of the tree
+        let name = unsafe { declaration.raw.as_ref() }.href.cast_mut();
+        for (at, _) in declaration.name().into_owned().match_indices("&#38;") {
+            // SAFETY: five octets from here on are part of the name
+            let ampersand = unsafe { name.add(at) };
+            // SAFETY: the declaration owns its name, and no reference to it is held
+            unsafe { ampersand.copy_from_nonoverlapping(b"&amp;".as_ptr(), 5) };
+        }
+    }
+}
+
 fn mode_number(mode: Mode) -> c_int {
     let number: xmlC14NMode = match mode {
         Mode::Exclusive => xmlC14NMode_XML_C14N_EXCLUSIVE_1_0,
