@@ -23,13 +23,14 @@ test:
 	@scripts/setup test
 	@[ -d "$$COUNTERSIGN_CORPUS" ] || \
 	  echo 'no corpus at $(COUNTERSIGN_CORPUS): its tests run on tests/messages only (set COUNTERSIGN_CORPUS)'
-	cargo test --locked
+	cargo test --locked --features sabotage
 
 check:
 	@scripts/setup check
 	shellcheck scripts/* .ci/run
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --features sabotage --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --locked
 	cargo deny --locked check bans licenses sources
 	scripts/audit

@@ -7,6 +7,9 @@
 //! a key's life      keys/source ─ keys/lifecycle: pending ─ active ─ retired ─ keys (ring) ─ wss
 //! ```
 
+#[cfg(all(feature = "sabotage", not(debug_assertions)))]
+compile_error!("the feature `sabotage` breaks the signer on purpose, for tests; no product is built with it");
+
 pub mod admin;
 pub mod app;
 pub mod cli;

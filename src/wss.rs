@@ -11,6 +11,8 @@ pub mod names;
 pub mod policy;
 pub mod profile;
 mod reference;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 mod security_header;
 mod signature;
 mod timestamp;
@@ -129,6 +131,11 @@ impl Protection {
         let prepared = self.prepared(signer)?;
         let edits = security_header::edits(&message.outline, &self.profile, &prepared, now)?;
         let segments = splice(&message.segments, &edits);
+        #[cfg(feature = "sabotage")]
+        let segments = match self.profile.sabotage {
+            Some(sabotage) => sabotage.output(segments),
+            None => segments,
+        };
         Ok(SignedMessage { segments })
     }
 
@@ -163,6 +170,11 @@ impl Protection {
                 .signature_algorithm
                 .unwrap_or_else(|| signer.key_type().auto()),
             key_reference: KeyReference::prepare(&self.profile, signer)?,
+        };
+        #[cfg(feature = "sabotage")]
+        let prepared = match self.profile.sabotage {
+            Some(sabotage) => sabotage.prepared(prepared, &self.profile)?,
+            None => prepared,
         };
         let prepared = Arc::new(prepared);
         self.prepared.store(Some(Arc::clone(&prepared)));

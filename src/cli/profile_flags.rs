@@ -101,6 +101,8 @@ impl ProfileFlags {
                 .unwrap_or(profile.processing_instructions),
             inner_signature: self.inner_signature.unwrap_or(profile.inner_signature),
             actor: self.actor.or(profile.actor),
+            #[cfg(feature = "sabotage")]
+            sabotage: profile.sabotage,
         }
     }
 }

@@ -53,6 +53,8 @@ pub(super) fn from_table(table: &mut Table<'_>) -> Option<Profile> {
             .optional("inner_signature", value::word)
             .unwrap_or(default.inner_signature),
         actor: table.optional("actor", |actor| value::text(actor).map(str::to_owned)),
+        #[cfg(feature = "sabotage")]
+        sabotage: default.sabotage,
     })
 }
 

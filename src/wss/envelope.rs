@@ -232,7 +232,7 @@ impl Envelope {
             is_visibly_used,
         );
         let inclusive = list.prefixes(tag.namespaces);
-        let digest = Digest::new(self.profile.digest_algorithm);
+        let digest = Digest::new(&self.profile);
         let canonicalizer = Canonicalizer::new(digest, inclusive, Comments::Omitted);
         self.part = Some(OpenPart {
             id,

@@ -34,6 +34,9 @@ pub struct Profile {
     pub inner_signature: InnerSignature,
     /// SOAP 1.1 `actor` or SOAP 1.2 `role` of the Security header; `None`: the ultimate receiver.
     pub actor: Option<String>,
+    /// What a test breaks in the signer.
+    #[cfg(feature = "sabotage")]
+    pub sabotage: Option<super::sabotage::Sabotage>,
 }
 
 impl Default for Profile {
@@ -52,6 +55,8 @@ impl Default for Profile {
             processing_instructions: ProcessingInstructions::Keep,
             inner_signature: InnerSignature::Warn,
             actor: None,
+            #[cfg(feature = "sabotage")]
+            sabotage: None,
         }
     }
 }

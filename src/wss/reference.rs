@@ -5,31 +5,43 @@ use aws_lc_rs::digest::{self, Context};
 use aws_lc_rs::rand;
 
 use super::names;
-use super::profile::{DigestAlgorithm, InclusivePrefixes};
+use super::profile::{DigestAlgorithm, InclusivePrefixes, Profile};
 use crate::xml::canonical::Sink;
 use crate::xml::namespace::{Mark, Namespaces, Prefix};
 
 /// The digest of a part in the making.
-pub(super) struct Digest(Context);
+pub(super) struct Digest {
+    context: Context,
+    #[cfg(feature = "sabotage")]
+    sabotage: Option<super::sabotage::Sabotage>,
+}
 
 impl Digest {
-    pub(super) fn new(algorithm: DigestAlgorithm) -> Self {
-        Self(Context::new(match algorithm {
-            DigestAlgorithm::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-            DigestAlgorithm::Sha256 => &digest::SHA256,
-            DigestAlgorithm::Sha384 => &digest::SHA384,
-            DigestAlgorithm::Sha512 => &digest::SHA512,
-        }))
+    pub(super) fn new(profile: &Profile) -> Self {
+        Self {
+            context: Context::new(match profile.digest_algorithm {
+                DigestAlgorithm::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+                DigestAlgorithm::Sha256 => &digest::SHA256,
+                DigestAlgorithm::Sha384 => &digest::SHA384,
+                DigestAlgorithm::Sha512 => &digest::SHA512,
+            }),
+            #[cfg(feature = "sabotage")]
+            sabotage: profile.sabotage,
+        }
     }
 
     pub(super) fn finish(self) -> digest::Digest {
-        self.0.finish()
+        self.context.finish()
     }
 }
 
 impl Sink for Digest {
     fn write(&mut self, octets: &[u8]) {
-        self.0.update(octets);
+        #[cfg(feature = "sabotage")]
+        if let Some(sabotage) = self.sabotage {
+            return self.context.update(&sabotage.digested(octets));
+        }
+        self.context.update(octets);
     }
 }
 

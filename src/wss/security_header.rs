@@ -42,6 +42,10 @@ pub(super) fn edits(
         &namespaces,
         &mut references,
     )?;
+    #[cfg(feature = "sabotage")]
+    if let Some(sabotage) = profile.sabotage {
+        sabotage.references(&mut references);
+    }
     if references.is_empty() {
         return Err(SignError::Profile(
             "the message has none of the parts that the profile's `sign` names".into(),
@@ -124,7 +128,7 @@ fn token_reference(
         return Ok(None);
     }
     let id = new_id("str")?;
-    let mut digest = Digest::new(profile.digest_algorithm);
+    let mut digest = Digest::new(profile);
     digest.write(prepared.key_reference.dereferenced().as_bytes());
     let transform = Transform::SecurityTokenReference;
     references.push(Reference {
@@ -151,7 +155,7 @@ fn inserted_part(
         namespaces.clone(),
         list.names(),
         Comments::Omitted,
-        Digest::new(profile.digest_algorithm),
+        Digest::new(profile),
     )
     .map_err(|error| SignError::Profile(format!("an inserted part cannot be canonicalised: {error}")))?;
     Ok(Reference {

@@ -52,3 +52,81 @@ fn count(proxy: &TestProxy, outcome: &str) -> u32 {
     let line = metrics.lines().find_map(|line| line.strip_prefix(&counter));
     line.map_or(0, |count| count.parse().unwrap())
 }
+
+/// Something for every sabotage: comments and instructions that no signature covers, attributes in need of order and of
+/// normalisation, a carriage return, prefixes in scope that only content uses.
+#[cfg(feature = "sabotage")]
+const TEMPTING: &str = concat!(
+    "<?before the envelope?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" ",
+    "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:t=\"urn:trace\">",
+    "<s:Header><t:Trace>urn:trace:1</t:Trace></s:Header>",
+    "<s:Body><o:Order xmlns:o=\"urn:orders\" number=\"4711\" kind=\"two\nwords\"><!-- not signed -->",
+    "<o:Text xsi:type=\"t:Text\">two words&#13;\n</o:Text></o:Order></s:Body></s:Envelope>",
+);
+
+#[cfg(feature = "sabotage")]
+#[tokio::test]
+async fn every_error_that_the_signer_makes_is_found_before_the_message_leaves() {
+    use countersign::wss::sabotage::Sabotage;
+
+    for &sabotage in Sabotage::ALL {
+        let receiver = Receiver::start().await;
+        let proxy = proxy::to(receiver.url("/")).sabotage(sabotage).start().await;
+        let mut flow = proxy.flow().await;
+        for _ in 0..2 {
+            let answer = flow.post("/orders", SOAP11, TEMPTING).await;
+            assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{sabotage}");
+            let sentence = answer.sentence();
+            assert!(
+                sentence.starts_with("the signed message did not pass the self-check and was not sent: "),
+                "{sabotage}: {sentence}"
+            );
+            assert!(
+                sentence.contains(found(sabotage)),
+                "{sabotage} is found for another reason: {sentence}"
+            );
+        }
+        assert_eq!(
+            (count(&proxy, "failed"), count(&proxy, "passed")),
+            (2, 0),
+            "{sabotage}"
+        );
+        assert_eq!(receiver.connections(), 0, "{sabotage}");
+    }
+}
+
+#[cfg(feature = "sabotage")]
+#[tokio::test]
+async fn the_same_message_leaves_when_nothing_is_wrong() {
+    let receiver = Receiver::start().await;
+    let proxy = proxy::to(receiver.url("/")).start().await;
+    let answer = proxy.flow().await.post("/orders", SOAP11, TEMPTING).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!((count(&proxy, "passed"), receiver.requests().len()), (1, 1));
+}
+
+/// What the self-check says of it.
+#[cfg(feature = "sabotage")]
+fn found(sabotage: countersign::wss::sabotage::Sabotage) -> &'static str {
+    use countersign::wss::sabotage::Sabotage as S;
+
+    match sabotage {
+        S::DroppedOctet
+        | S::AttributeOrder
+        | S::LostCarriageReturn
+        | S::LostNamespace
+        | S::UnnormalizedValue
+        | S::PrefixList
+        | S::SwappedDigests
+        | S::SwappedIds => "was changed after it was signed",
+        S::UnknownId => "nothing has the id",
+        S::BodyNotCovered | S::TimestampNotCovered | S::CoveredTwice => "the profile demands",
+        S::TokenOfAnotherKey | S::SignatureOfAnotherKey => "does not verify with the key of",
+        S::AnotherKey => "signed by CN=Another in place of CN=Orders",
+        S::AlteredPayload | S::LostComment | S::LostInstruction | S::AlteredHeader => {
+            "what is left without the insertions differs"
+        }
+        S::DoubledHeader => "two for the same actor",
+        S::CutOff => "line ",
+    }
+}

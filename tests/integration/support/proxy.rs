@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     route: String,
     key: Option<KeyMaterial>,
     clock: Clock,
+    #[cfg(feature = "sabotage")]
+    sabotage: Option<countersign::wss::sabotage::Sabotage>,
 }
 
 /// A running proxy.
@@ -43,6 +45,8 @@ pub(crate) fn to(receiver: impl Into<String>) -> Setup {
         route: String::new(),
         key: Some(new_key()),
         clock: Clock::system(),
+        #[cfg(feature = "sabotage")]
+        sabotage: None,
     }
 }
 
@@ -90,9 +94,23 @@ impl Setup {
         self
     }
 
+    /// The signer errs.
+    #[cfg(feature = "sabotage")]
+    pub(crate) fn sabotage(mut self, sabotage: countersign::wss::sabotage::Sabotage) -> Self {
+        self.sabotage = Some(sabotage);
+        self
+    }
+
     pub(crate) async fn start(self) -> TestProxy {
         let state = tempfile::tempdir().expect("a directory");
         let config = Config::parse(&self.text(), &state.path().join("test.toml")).expect("a configuration");
+        #[cfg(feature = "sabotage")]
+        let config = {
+            let mut config = config;
+            let routes = config.routes.iter_mut();
+            routes.for_each(|route| route.profile.sabotage = self.sabotage);
+            config
+        };
         let app = App::start(config, self.clock).await.expect("it starts");
         if let Some(key) = self.key {
             let imported = app.keys.import(ALIAS, key, AfterImport::ActivateIfNone, now());
