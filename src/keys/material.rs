@@ -179,8 +179,14 @@ impl Certificate {
         self.0.may_sign
     }
 
-    pub(super) fn public_key(&self) -> &PKey<Public> {
+    /// For OpenSSL to verify with. Reading it once matters: OpenSSL 3 takes long to decode a key.
+    pub(crate) fn public_key(&self) -> &PKey<Public> {
         &self.0.public_key
+    }
+
+    /// For OpenSSL to find a path with.
+    pub(crate) fn x509(&self) -> &X509 {
+        &self.0.x509
     }
 }
 

@@ -109,7 +109,7 @@ impl Verifier {
         now: OffsetDateTime,
     ) -> Result<VerifiedSignature, VerifyError> {
         let signature = Signature::read(element, &self.policy)?;
-        let key_info = KeyInfo::read(signature.key_info, &message.envelope, &message.ids)?;
+        let key_info = KeyInfo::read(signature.key_info, message, &self.trust)?;
         let certificate = self.find_signer(&signature, &key_info, &message.tokens)?;
         let signer = Signer {
             told_by: signature.key_info,
@@ -161,16 +161,16 @@ impl Verifier {
         signature: &Signature<'_>,
         octets: &[u8],
     ) -> Result<(), VerifyError> {
-        let key = crypto::public_key(certificate)?;
+        let key = certificate.public_key();
         let unknown = || {
             VerifyError::Token(format!(
                 "the key of {} is of an unknown type",
                 certificate.subject()
             ))
         };
-        let key_type = crypto::key_type(&key).ok_or_else(unknown)?;
+        let key_type = crypto::key_type(key).ok_or_else(unknown)?;
         self.policy.key(signature.algorithm, key_type)?;
-        match crypto::verifies(&key, key_type, signature.algorithm, octets, &signature.value) {
+        match crypto::verifies(key, key_type, signature.algorithm, octets, &signature.value) {
             true => Ok(()),
             false => Err(VerifyError::Signature {
                 subject: certificate.subject().to_owned(),
@@ -198,7 +198,7 @@ impl<'t> Message<'t> {
             return Err(VerifyError::NotSoap("it holds a processing instruction"));
         }
         Ok(Self {
-            tokens: Tokens::read(&envelope)?,
+            tokens: Tokens::read(&envelope, &verifier.trust)?,
             ids: Ids::of(root),
             envelope,
         })

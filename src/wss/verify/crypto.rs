@@ -8,15 +8,9 @@ use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Verifier};
-use openssl::x509::X509;
 
-use crate::keys::{Certificate, KeyType, SignatureAlgorithm};
+use crate::keys::{KeyType, SignatureAlgorithm};
 use crate::wss::profile::DigestAlgorithm;
-
-/// The public key of a certificate.
-pub(super) fn public_key(certificate: &Certificate) -> Result<PKey<Public>, ErrorStack> {
-    X509::from_der(certificate.der())?.public_key()
-}
 
 /// The type of a public key, when it is one that XML Signature algorithms are made with.
 pub(super) fn key_type(key: &PKey<Public>) -> Option<KeyType> {

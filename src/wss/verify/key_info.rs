@@ -1,12 +1,10 @@
 //! `ds:KeyInfo`: which certificate signed (X.509 Certificate Token Profile 1.1.1, section 3.2; XML
 //! Signature 1.1, section 4.5.4). What it says selects a certificate and never makes one trusted.
 
-use super::envelope::Envelope;
-use super::ids::Ids;
 use super::issuer_name::{DistinguishedName, serial_number};
 use super::strict::{attribute, base64, exactly, only_child, text};
 use super::tokens::{Tokens, certificate};
-use super::{Trust, VerifyError};
+use super::{Message, Trust, VerifyError};
 use crate::keys::Certificate;
 use crate::wss::names::{BASE64_BINARY, DS, THUMBPRINT_SHA1, WSSE, X509_SKI, X509_V3};
 use crate::wss::policy::MOST_CERTIFICATES;
@@ -34,23 +32,23 @@ impl<'t> KeyInfo<'t> {
     /// Exactly one reference (BSP R5402, R3061): a SecurityTokenReference, or bare X509Data.
     pub(super) fn read(
         key_info: Element<'t>,
-        envelope: &Envelope<'t>,
-        ids: &Ids<'t>,
+        message: &Message<'t>,
+        trust: &Trust,
     ) -> Result<Self, VerifyError> {
         let told = only_child(key_info)?;
         if told.is(DS, "X509Data") {
-            return x509_data(told);
+            return x509_data(told, trust);
         }
         if !told.is(WSSE, "SecurityTokenReference") {
             return Err(unknown(told));
         }
         let told = only_child(told)?;
         if told.is(WSSE, "Reference") {
-            token(told, envelope, ids).map(Self::Token)
+            token(told, message).map(Self::Token)
         } else if told.is(WSSE, "KeyIdentifier") {
-            key_identifier(told)
+            key_identifier(told, trust)
         } else if told.is(DS, "X509Data") {
-            x509_data(told)
+            x509_data(told, trust)
         } else {
             Err(unknown(told))
         }
@@ -117,16 +115,12 @@ impl<'t> KeyInfo<'t> {
 }
 
 /// A token of the same Security header (BSP R3066), by `#id` (R5204).
-fn token<'t>(
-    reference: Element<'t>,
-    envelope: &Envelope<'t>,
-    ids: &Ids<'t>,
-) -> Result<Element<'t>, VerifyError> {
+fn token<'t>(reference: Element<'t>, message: &Message<'t>) -> Result<Element<'t>, VerifyError> {
     let uri = attribute(reference, "URI")?;
     let id = uri.strip_prefix('#');
     let id = id.ok_or_else(|| VerifyError::header("a token is not referred to as #id (BSP R5204)"))?;
-    let token = ids.resolve(id)?;
-    if !token.is(WSSE, "BinarySecurityToken") || token.parent() != Some(envelope.security) {
+    let token = message.ids.resolve(id)?;
+    if !token.is(WSSE, "BinarySecurityToken") || token.parent() != Some(message.envelope.security) {
         return Err(VerifyError::header(
             "a reference to a token leads to something else",
         ));
@@ -140,7 +134,7 @@ fn token<'t>(
     }
 }
 
-fn key_identifier<'t>(identifier: Element<'t>) -> Result<KeyInfo<'t>, VerifyError> {
+fn key_identifier<'t>(identifier: Element<'t>, trust: &Trust) -> Result<KeyInfo<'t>, VerifyError> {
     if identifier
         .attribute("", "EncodingType")
         .is_some_and(|encoding| encoding != BASE64_BINARY)
@@ -152,7 +146,10 @@ fn key_identifier<'t>(identifier: Element<'t>) -> Result<KeyInfo<'t>, VerifyErro
     match attribute(identifier, "ValueType")?.as_str() {
         X509_SKI => Ok(KeyInfo::SubjectKeyIdentifier(base64(identifier)?)),
         THUMBPRINT_SHA1 => Ok(KeyInfo::Thumbprint(base64(identifier)?)),
-        X509_V3 => Ok(KeyInfo::Certificates(vec![certificate(&base64(identifier)?)?])),
+        X509_V3 => Ok(KeyInfo::Certificates(vec![certificate(
+            &base64(identifier)?,
+            trust,
+        )?])),
         other => Err(VerifyError::Header(format!(
             "a KeyIdentifier has the unknown ValueType {other:?}"
         ))),
@@ -160,13 +157,13 @@ fn key_identifier<'t>(identifier: Element<'t>) -> Result<KeyInfo<'t>, VerifyErro
 }
 
 /// Certificates, or else one description of a certificate.
-fn x509_data(data: Element<'_>) -> Result<KeyInfo<'_>, VerifyError> {
+fn x509_data<'t>(data: Element<'t>, trust: &Trust) -> Result<KeyInfo<'t>, VerifyError> {
     let certificates = data.children().filter(|child| child.is(DS, "X509Certificate"));
     let certificates: Vec<_> = certificates.take(MOST_CERTIFICATES).collect();
     if !certificates.is_empty() {
         let certificates = certificates
             .into_iter()
-            .map(|element| certificate(&base64(element)?));
+            .map(|element| certificate(&base64(element)?, trust));
         return Ok(KeyInfo::Certificates(certificates.collect::<Result<_, _>>()?));
     }
     let described = only_child(data)?;

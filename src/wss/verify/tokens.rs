@@ -3,8 +3,9 @@
 use x509_parser::asn1_rs::{FromDer, Sequence};
 use x509_parser::certificate::X509Certificate;
 
+use super::envelope::Envelope;
 use super::strict::base64;
-use super::{VerifyError, envelope::Envelope};
+use super::{Trust, VerifyError};
 use crate::keys::Certificate;
 use crate::wss::names::{BASE64_BINARY, WSSE, X509_PKI_PATH, X509_V3};
 use crate::wss::policy::MOST_CERTIFICATES;
@@ -22,7 +23,7 @@ struct Token<'t> {
 impl<'t> Tokens<'t> {
     /// Reads all of them: one that is no certificate has no place in the header. Tokens of other
     /// kinds are left alone.
-    pub(super) fn read(envelope: &Envelope<'t>) -> Result<Self, VerifyError> {
+    pub(super) fn read(envelope: &Envelope<'t>, trust: &Trust) -> Result<Self, VerifyError> {
         let mut tokens = Vec::new();
         let mut count = 0;
         for element in envelope
@@ -30,7 +31,7 @@ impl<'t> Tokens<'t> {
             .children()
             .filter(|child| child.is(WSSE, "BinarySecurityToken"))
         {
-            if let Some(certificates) = certificates(element)? {
+            if let Some(certificates) = certificates(element, trust)? {
                 count += certificates.len();
                 tokens.push(Token {
                     element,
@@ -61,7 +62,7 @@ impl<'t> Tokens<'t> {
     }
 }
 
-fn certificates(token: Element<'_>) -> Result<Option<Vec<Certificate>>, VerifyError> {
+fn certificates(token: Element<'_>, trust: &Trust) -> Result<Option<Vec<Certificate>>, VerifyError> {
     let value_type = token.attribute("", "ValueType").unwrap_or_default();
     if value_type != X509_V3 && value_type != X509_PKI_PATH {
         return Ok(None);
@@ -76,18 +77,20 @@ fn certificates(token: Element<'_>) -> Result<Option<Vec<Certificate>>, VerifyEr
     }
     let content = base64(token)?;
     match value_type == X509_V3 {
-        true => Ok(Some(vec![certificate(&content)?])),
-        false => path(&content).map(Some),
+        true => Ok(Some(vec![certificate(&content, trust)?])),
+        false => path(&content, trust).map(Some),
     }
 }
 
 /// One DER certificate.
-pub(super) fn certificate(der: &[u8]) -> Result<Certificate, VerifyError> {
-    Certificate::from_der(der).map_err(|error| VerifyError::Token(error.to_string()))
+pub(super) fn certificate(der: &[u8], trust: &Trust) -> Result<Certificate, VerifyError> {
+    trust
+        .read_certificate(der)
+        .map_err(|error| VerifyError::Token(error.to_string()))
 }
 
 /// X509PKIPathv1: a SEQUENCE of certificates, that of the signer last (ITU-T X.509, section 10.10).
-fn path(der: &[u8]) -> Result<Vec<Certificate>, VerifyError> {
+fn path(der: &[u8], trust: &Trust) -> Result<Vec<Certificate>, VerifyError> {
     let malformed = || VerifyError::Token("this is not a PKIPath of certificates".into());
     let (rest, sequence) = Sequence::from_der(der).map_err(|_| malformed())?;
     if !rest.is_empty() {
@@ -98,7 +101,7 @@ fn path(der: &[u8]) -> Result<Vec<Certificate>, VerifyError> {
     while !content.is_empty() && certificates.len() <= MOST_CERTIFICATES {
         let (rest, _) = X509Certificate::from_der(content).map_err(|_| malformed())?;
         let (der, rest) = content.split_at(content.len() - rest.len());
-        certificates.push(certificate(der)?);
+        certificates.push(certificate(der, trust)?);
         content = rest;
     }
     certificates.reverse();
