@@ -61,7 +61,7 @@ impl<'t> KeyInfo<'t> {
             Self::Token(element) => tokens.signer(*element).into_iter().collect(),
             Self::Certificates(certificates) => certificates.iter().collect(),
             Self::IssuerSerial { .. } | Self::SubjectKeyIdentifier(_) | Self::Thumbprint(_) => {
-                let known = tokens.certificates().chain(trust.certificates());
+                let known = trust.certificates().iter().chain(tokens.certificates());
                 known.filter(|certificate| self.describes(certificate)).collect()
             }
         };
