@@ -9,6 +9,7 @@
 )]
 
 mod admin_api;
+mod algorithms;
 mod attacks;
 mod bad_input;
 mod canonicalization_vectors;
@@ -26,6 +27,7 @@ mod nothing_wrong_leaves;
 mod proxy;
 mod receiver_tls;
 mod self_check;
+mod signed_corpus;
 mod support;
 mod trust_paths;
 mod verification;

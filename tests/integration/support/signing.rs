@@ -45,6 +45,16 @@ pub(crate) fn sign(message: &[u8], profile: Profile, signer: &Arc<Signer>) -> Ve
 
 /// The same of a message that may be refused; says why.
 pub(crate) fn try_sign(message: &[u8], profile: Profile, signer: &Arc<Signer>) -> Result<Vec<u8>, String> {
+    try_sign_at(message, profile, signer, NOW)
+}
+
+/// The same at another time.
+pub(crate) fn try_sign_at(
+    message: &[u8],
+    profile: Profile,
+    signer: &Arc<Signer>,
+    now: OffsetDateTime,
+) -> Result<Vec<u8>, String> {
     let protection = Protection::new(profile, Limits::default());
     let mut reader = protection.read(None);
     reader
@@ -52,7 +62,7 @@ pub(crate) fn try_sign(message: &[u8], profile: Profile, signer: &Arc<Signer>) -
         .map_err(|refused| refused.to_string())?;
     let message = reader.finish().map_err(|refused| refused.to_string())?;
     let signed = protection
-        .sign(&message, signer, NOW)
+        .sign(&message, signer, now)
         .map_err(|refused| refused.to_string())?;
     Ok(signed.segments().concat())
 }

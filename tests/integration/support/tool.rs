@@ -23,6 +23,18 @@ pub(crate) fn run(
     String::from_utf8(output.stdout).expect("it prints text")
 }
 
+/// Runs a program in the directory and tells whether it succeeds.
+pub(crate) fn succeeds(
+    directory: &Path,
+    program: &str,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(directory);
+    let output = command.output().expect("the program starts");
+    output.status.success()
+}
+
 /// Whether a program of an optional installation is there; says what is left out if not.
 pub(crate) fn is_there(program: &str, left_out: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
