@@ -67,9 +67,7 @@ impl Tree {
         execute(self.document.0, None, form, &mut octets)?;
         Ok(octets)
     }
-}
 
-impl Tree {
     /// The canonical form of the document without these nodes, and without what they hold.
     ///
     /// # Errors
