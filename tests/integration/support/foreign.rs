@@ -40,15 +40,18 @@ impl Message {
         let converted = match self.bytes.as_slice() {
             [0xFE, 0xFF, rest @ ..] => utf16(u16::from_be_bytes, rest),
             [0xFF, 0xFE, rest @ ..] => utf16(u16::from_le_bytes, rest),
-            utf8 if !DECLARES_LATIN1.is_match(utf8) => return String::from_utf8(utf8.to_vec()).unwrap(),
-            latin1 => latin1.iter().map(|&byte| char::from(byte)).collect(),
+            utf8 if !DECLARES_SINGLE_BYTES.is_match(utf8) => {
+                return String::from_utf8(utf8.to_vec()).unwrap();
+            }
+            bytes => bytes.iter().map(|&byte| char::from(byte)).collect(),
         };
         DECLARED.replace(&converted, "${1}UTF-8").into_owned()
     }
 }
 
-static DECLARES_LATIN1: LazyLock<regex::bytes::Regex> =
-    LazyLock::new(|| regex::bytes::Regex::new("(?i-u)^<\\?xml [^>]*encoding=[\"']iso-8859-1[\"']").unwrap());
+static DECLARES_SINGLE_BYTES: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
+    regex::bytes::Regex::new("(?i-u)^<\\?xml [^>]*encoding=[\"'](?:iso-8859-1|us-ascii)[\"']").unwrap()
+});
 
 static DECLARED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("^(<\\?xml [^>]*encoding=[\"'])[^\"']+").unwrap());
