@@ -69,6 +69,33 @@ fn canonicalize_and_digest(c: &mut Criterion) {
     }
 }
 
+/// Messages from the wire, where the corpus is at hand: markup-dense ones of several stacks.
+fn canonicalize_and_digest_foreign(c: &mut Criterion) {
+    let corpus = std::env::var("COUNTERSIGN_CORPUS").unwrap_or_else(|_| "../shared/corpus".into());
+    let mut group = c.benchmark_group("canonicalise+digest/foreign");
+    for name in FOREIGN {
+        let Ok(message) = std::fs::read_to_string(format!("{corpus}/soap/{name}.xml")) else {
+            continue;
+        };
+        group.throughput(Throughput::Bytes(message.len() as u64));
+        group.sample_size(30);
+        group.bench_with_input(BenchmarkId::new("countersign", name), &message, |b, message| {
+            b.iter(|| ours(black_box(message)));
+        });
+        group.bench_with_input(BenchmarkId::new("libxml2", name), &message, |b, message| {
+            b.iter(|| theirs(black_box(message)));
+        });
+    }
+    group.finish();
+}
+
+const FOREIGN: [&str; 4] = [
+    "travelport__LowFaresSearch.1ADTIEVPAR",
+    "axis2__reallyReallyBigMessage",
+    "wss4j__plain-soap-1.2",
+    "travelport__AirPricingSolution.IEVPAR.2ADT1CNN",
+];
+
 fn ours(message: &str) -> Vec<u8> {
     let digest = canonicalize(
         message.as_bytes(),
@@ -152,5 +179,10 @@ fn envelope(size: usize, row: impl Fn(usize) -> String) -> String {
     message + "</o:Order></soap:Body></soap:Envelope>"
 }
 
-criterion_group!(benches, canonicalize_and_digest, sign);
+criterion_group!(
+    benches,
+    canonicalize_and_digest,
+    canonicalize_and_digest_foreign,
+    sign
+);
 criterion_main!(benches);

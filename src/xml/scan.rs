@@ -231,7 +231,13 @@ impl Scanner {
         let rest = buffer.get(at..).unwrap_or(&[]);
         let plain = chars::plain_text(rest);
         if plain > 0 {
-            return self.text(buffer, at..at + plain, None, handler);
+            let end = at + plain;
+            self.text(buffer, at..end, None, handler)?;
+            // Text mostly ends with markup, which needs no further look around.
+            return match rest.get(plain) {
+                Some(b'<') => Ok(Some(self.markup(buffer, end, handler)?.unwrap_or(end))),
+                _ => Ok(Some(end)),
+            };
         }
         let mut room = [0; 4];
         let (length, replaced): (usize, Option<&[u8]>) = match rest {

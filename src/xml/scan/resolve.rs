@@ -118,11 +118,13 @@ pub(super) fn attributes(namespaces: &mut Namespaces, lexer: &mut Lexer, buffer:
     for attribute in &mut lexer.attributes {
         let at = attribute.name.start();
         let name = attribute.name(buffer, made);
-        let word = Word::of(name, name.len());
-        let (prefix, local_at) = split(name, word).map_err(|problem| Fault(at, problem))?;
-        attribute.prefix = namespaces.number_of(prefix, word.first(prefix.len()));
+        let (prefix, local_at) = split(name, attribute.word).map_err(|problem| Fault(at, problem))?;
+        if prefix.is_empty() {
+            continue;
+        }
+        attribute.prefix = namespaces.number_of(prefix, attribute.word.first(prefix.len()));
         attribute.local_at = local_at;
-        if attribute.prefix != Prefix::NONE && namespaces.binding(attribute.prefix).is_none() {
+        if namespaces.binding(attribute.prefix).is_none() {
             return Err(Fault(at, Problem::UnboundPrefix(lossy(prefix))));
         }
     }

@@ -8,6 +8,7 @@ use super::Problem;
 use super::chars::{self, Checked};
 use crate::xml::Limits;
 use crate::xml::namespace::Prefix;
+use crate::xml::word::Word;
 
 /// A problem and its place in the buffer.
 pub(super) struct Fault(pub(super) usize, pub(super) Problem);
@@ -18,6 +19,7 @@ pub struct Attribute {
     /// What its prefix is, by number; [`Prefix::NONE`] until it is looked at.
     pub prefix: Prefix,
     pub(super) name: Text,
+    pub(super) word: Word,
     /// Bytes of `name` before the local part, colon included.
     pub(super) local_at: usize,
     pub(super) value: Text,
@@ -179,6 +181,7 @@ impl Lexer {
             .is_some_and(|name| name.starts_with(b"xmlns"));
         self.attributes.push(Attribute {
             prefix: Prefix::NONE,
+            word: Word::of(buffer.get(name.start..).unwrap_or(&[]), name.len()),
             name: Text::Written(name),
             local_at: 0,
             value,
@@ -240,6 +243,7 @@ impl Lexer {
         self.made.extend_from_slice(amendment.value.as_bytes());
         self.attributes.push(Attribute {
             prefix,
+            word: Word::of(self.made.get(start..).unwrap_or(&[]), end - start),
             name: Text::Made(start..end),
             local_at: amendment.prefix.len() + 1,
             value: Text::Made(end..self.made.len()),
@@ -287,12 +291,10 @@ fn name(buffer: &[u8], at: usize, limits: &Limits) -> Result<Option<Range<usize>
         return Err(Fault(at, Problem::NameTooLong(limits.name)));
     }
     // A character of up to four bytes may be cut by the end of the buffer.
-    let cut = rest.len() - length < 4
-        && rest
-            .get(length..)
-            .unwrap_or(&[])
-            .iter()
-            .all(|byte| !byte.is_ascii());
+    let cut = match rest.get(length..).unwrap_or(&[]) {
+        [ascii, ..] if ascii.is_ascii() => false,
+        after => after.len() < 4 && !after.iter().any(u8::is_ascii),
+    };
     match length {
         _ if cut => Ok(None),
         0 => Err(Fault(at, Problem::Name)),
