@@ -3,11 +3,12 @@
 //! Octets go to a [`Sink`], usually a digest. A run of input that already is canonical goes there as the
 //! slice it is. The other canonical forms are the second engine's.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::Limits;
 use super::namespace::{Binding, Namespaces, Prefix};
-use super::scan::{Attribute, EndTag, Error, Handler, Piece, Scanner, StartTag};
+use super::scan::{EndTag, Error, Handler, Piece, Scanner, StartTag};
 
 /// Where canonical octets go.
 pub trait Sink {
@@ -236,8 +237,17 @@ impl<S: Sink> Canonicalizer<S> {
         let mut order = std::mem::take(&mut self.order);
         order.clear();
         order.extend(0..tag.attributes.len());
-        order.sort_by_key(|at| tag.attributes.get(*at).map(|attribute| sort_key(tag, attribute)));
+        order.sort_unstable_by(
+            |one, other| match (tag.attributes.get(*one), tag.attributes.get(*other)) {
+                (Some(one), Some(other)) => tag.canonical_order(one, other),
+                _ => Ordering::Equal,
+            },
+        );
         for attribute in order.iter().filter_map(|at| tag.attributes.get(*at)) {
+            if let Some(written) = tag.attribute_as_written(attribute) {
+                self.stage(written);
+                continue;
+            }
             self.stage(b" ");
             self.stage(tag.attribute_name(attribute));
             self.value(tag.value(attribute));
@@ -253,17 +263,9 @@ impl<S: Sink> Canonicalizer<S> {
     }
 }
 
-/// Attributes are in the order of namespace name, then local name (C14N 1.0, section 2.2).
-fn sort_key<'a>(tag: &StartTag<'a>, attribute: &Attribute) -> (&'a [u8], &'a [u8]) {
-    (
-        tag.attribute_namespace(attribute),
-        tag.attribute_local_name(attribute),
-    )
-}
-
 fn is_in_order(tag: &StartTag<'_>) -> bool {
     tag.attributes
-        .is_sorted_by(|one, other| sort_key(tag, one) <= sort_key(tag, other))
+        .is_sorted_by(|one, other| tag.canonical_order(one, other).is_le())
 }
 
 /// Canonicalises the root element of a document that is at hand as a whole.

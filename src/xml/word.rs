@@ -1,6 +1,8 @@
 //! Short names as one machine word: found, compared and split without a branch for each byte. Names in
 //! documents are short, and loops over them end where no processor can predict it.
 
+use std::cmp::Ordering;
+
 /// The first 16 bytes of a name, the first one lowest; noughts behind its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(u128);
@@ -52,6 +54,20 @@ impl Word {
     }
 }
 
+/// In the order of the bytes: noughts make a name come before those that it begins.
+impl Ord for Word {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.swap_bytes().cmp(&other.0.swap_bytes())
+    }
+}
+
+impl PartialOrd for Word {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +86,15 @@ mod tests {
         assert_eq!(Word::of(b"abcdefghijklmno:", 16).position(b':'), Some(15));
         assert_eq!(Word::of(b"abc:", 3).position(b':'), None);
         assert_eq!(Word::of(b";:", 2).position(b':'), Some(1));
+    }
+
+    #[test]
+    fn words_are_in_the_order_of_their_names() {
+        let names = ["", "A", "Ab", "B", "a", "aa", "ab", "abcdefghijklmnop", "b", "é"];
+        let words: Vec<Word> = names
+            .iter()
+            .map(|name| Word::of(name.as_bytes(), name.len()))
+            .collect();
+        assert!(words.is_sorted_by(|one, other| one < other));
     }
 }

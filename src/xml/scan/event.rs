@@ -1,5 +1,6 @@
 //! What the scanner tells: events, each with its place and what canonical form makes of it.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::Error;
@@ -197,6 +198,30 @@ impl<'a> StartTag<'a> {
     #[must_use]
     pub fn value(&self, attribute: &Attribute) -> &'a [u8] {
         attribute.value(self.source.buffer, self.values)
+    }
+
+    /// The whole attribute and the space before it, if it stands as canonical form writes it.
+    #[must_use]
+    pub fn attribute_as_written(&self, attribute: &Attribute) -> Option<&'a [u8]> {
+        self.source.buffer.get(attribute.as_written.clone()?)
+    }
+
+    /// The order of two attributes in canonical form: by namespace name, then by local name (C14N 1.0, section 2.2).
+    #[must_use]
+    pub fn canonical_order(&self, one: &Attribute, other: &Attribute) -> Ordering {
+        let by_namespace = || self.attribute_namespace(one).cmp(self.attribute_namespace(other));
+        let by_name = || {
+            self.attribute_local_name(one)
+                .cmp(self.attribute_local_name(other))
+        };
+        let namespaces = if one.prefix == other.prefix {
+            Ordering::Equal
+        } else {
+            by_namespace()
+        };
+        namespaces
+            .then_with(|| one.word.cmp(&other.word))
+            .then_with(by_name)
     }
 
     /// The canonical value of the attribute with this expanded name.

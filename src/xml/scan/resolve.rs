@@ -124,6 +124,7 @@ pub(super) fn attributes(namespaces: &mut Namespaces, lexer: &mut Lexer, buffer:
         }
         attribute.prefix = namespaces.number_of(prefix, attribute.word.first(prefix.len()));
         attribute.local_at = local_at;
+        attribute.word = Word::of(name.get(local_at..).unwrap_or(&[]), name.len() - local_at);
         if namespaces.binding(attribute.prefix).is_none() {
             return Err(Fault(at, Problem::UnboundPrefix(lossy(prefix))));
         }
@@ -145,17 +146,16 @@ fn duplicate<'a>(
     made: &[u8],
 ) -> Option<&'a Attribute> {
     /// Up to here, comparing each with each is cheaper than sorting.
-    const FEW: usize = 12;
+    const FEW: usize = 24;
     let local = |attribute: &Attribute| attribute.local_name(buffer, made);
-    let namespace = |attribute: &Attribute| {
-        if attribute.prefix == Prefix::NONE {
-            &[]
-        } else {
-            namespaces.resolve(attribute.prefix)
-        }
+    let namespace = |attribute: &Attribute| match attribute.prefix {
+        Prefix::NONE => &[],
+        prefix => namespaces.resolve(prefix),
     };
     let same = |one: &Attribute, other: &Attribute| {
-        local(one) == local(other) && (one.prefix == other.prefix || namespace(one) == namespace(other))
+        one.word == other.word
+            && local(one) == local(other)
+            && (one.prefix == other.prefix || namespace(one) == namespace(other))
     };
     if attributes.len() <= FEW {
         let twice = |(at, attribute): &(usize, &Attribute)| {
@@ -167,8 +167,9 @@ fn duplicate<'a>(
             .find(twice)
             .map(|(_, attribute)| attribute);
     }
+    let key = |attribute: &Attribute| (local(attribute), namespace(attribute));
     let mut sorted: Vec<&Attribute> = attributes.iter().collect();
-    sorted.sort_by(|one, other| (local(one), namespace(one)).cmp(&(local(other), namespace(other))));
+    sorted.sort_unstable_by(|one, other| one.word.cmp(&other.word).then_with(|| key(one).cmp(&key(other))));
     sorted.windows(2).find_map(|pair| match pair {
         [one, other] if same(one, other) => Some(*other),
         _ => None,

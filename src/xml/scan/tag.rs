@@ -19,7 +19,10 @@ pub struct Attribute {
     /// What its prefix is, by number; [`Prefix::NONE`] until it is looked at.
     pub prefix: Prefix,
     pub(super) name: Text,
+    /// The name's word; the local part's, once it is known where that begins.
     pub(super) word: Word,
+    /// The whole attribute, if it stands as canonical form writes it, the space before it included.
+    pub(super) as_written: Option<Range<usize>>,
     /// Bytes of `name` before the local part, colon included.
     pub(super) local_at: usize,
     pub(super) value: Text,
@@ -179,9 +182,11 @@ impl Lexer {
         self.may_declare |= buffer
             .get(name.start..)
             .is_some_and(|name| name.starts_with(b"xmlns"));
+        let follows_space = buffer.get(..at).is_some_and(|before| before.ends_with(b" "));
         self.attributes.push(Attribute {
             prefix: Prefix::NONE,
             word: Word::of(buffer.get(name.start..).unwrap_or(&[]), name.len()),
+            as_written: (as_canonical && follows_space).then_some(at - 1..end),
             name: Text::Written(name),
             local_at: 0,
             value,
@@ -243,7 +248,8 @@ impl Lexer {
         self.made.extend_from_slice(amendment.value.as_bytes());
         self.attributes.push(Attribute {
             prefix,
-            word: Word::of(self.made.get(start..).unwrap_or(&[]), end - start),
+            word: Word::of(amendment.local.as_bytes(), amendment.local.len()),
+            as_written: None,
             name: Text::Made(start..end),
             local_at: amendment.prefix.len() + 1,
             value: Text::Made(end..self.made.len()),
