@@ -36,6 +36,7 @@ use crate::xml::splice::splice;
 use envelope::{Envelope, Outline};
 use error::Refusal;
 use key_reference::KeyReference;
+use verify::Expected;
 
 /// The two SOAP versions, told by the Envelope's namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -152,7 +153,13 @@ impl Protection {
         now: OffsetDateTime,
     ) -> Result<(), SelfCheckError> {
         let (plain, signed) = (message.segments.concat(), signed.segments.concat());
-        verify::self_check(&plain, &signed, &self.profile, signer.certificate(), now)
+        let expected = Expected {
+            profile: &self.profile,
+            limits: &self.limits,
+            certificate: signer.certificate(),
+            now,
+        };
+        expected.check(&plain, &signed)
     }
 
     fn prepared(&self, signer: &Arc<Signer>) -> Result<Arc<Prepared>, SignError> {

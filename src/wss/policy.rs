@@ -25,6 +25,10 @@ pub struct Policy {
     pub freshness: Duration,
     /// Processing instructions within the Envelope (SOAP 1.1, section 3; SOAP 1.2 part 1, section 5).
     pub processing_instructions: ProcessingInstructions,
+    /// References in one signature (W3C XML Signature Best Practices, section 2.1.4).
+    pub most_references: usize,
+    /// Prefixes in one `PrefixList`: libxml2 looks each up at every element.
+    pub most_prefixes: usize,
 }
 
 impl Default for Policy {
@@ -35,6 +39,8 @@ impl Default for Policy {
             clock_skew: Duration::from_secs(60),
             freshness: Duration::from_secs(5 * 60),
             processing_instructions: ProcessingInstructions::Reject,
+            most_references: 128,
+            most_prefixes: 256,
         }
     }
 }
@@ -63,10 +69,6 @@ pub enum Sha1 {
 const MOST_RSA_BITS: usize = 8192;
 /// Signatures in one Security header.
 pub(super) const MOST_SIGNATURES: usize = 8;
-/// References in one signature (W3C XML Signature Best Practices, section 2.1.4).
-pub(super) const MOST_REFERENCES: usize = 128;
-/// Prefixes in one `PrefixList`: libxml2 looks each up at every element.
-pub(super) const MOST_PREFIXES: usize = 256;
 /// Certificates that one message carries.
 pub(super) const MOST_CERTIFICATES: usize = 32;
 /// Characters of a serial number: RFC 5280, section 4.1.2.2, has 20 octets.

@@ -27,7 +27,7 @@ mod verified;
 pub use envelope::{Name, Place, soap_version};
 pub use error::{Stale, Untrusted, VerifyError};
 pub use reference::CoveredPart;
-pub use self_check::{SelfCheckError, self_check};
+pub use self_check::{Expected, SelfCheckError};
 pub use timestamp::Timestamp;
 pub use trust::{Trust, TrustError};
 pub use verified::{VerifiedMessage, VerifiedSignature};
@@ -108,32 +108,31 @@ impl Verifier {
         message: &Message<'_>,
         now: OffsetDateTime,
     ) -> Result<VerifiedSignature, VerifyError> {
-        let signature = Signature::read(element, &self.policy)?;
-        let key_info = KeyInfo::read(signature.key_info, message, &self.trust)?;
-        let certificate = self.find_signer(&signature, &key_info, &message.tokens)?;
-        let signer = Signer {
-            told_by: signature.key_info,
-            key_info: &key_info,
-            certificate: &certificate,
-        };
-        let carried = message.tokens.certificates().chain(key_info.certificates());
-        let trust = self.trust.judge(&certificate, carried, &self.policy, now);
+        let made = self.find_maker(element, message)?;
+        let carried = message.tokens.certificates().chain(made.key_info.certificates());
+        let trust = self.trust.judge(&made.certificate, carried, &self.policy, now);
         let parts = match trust {
-            Ok(()) | Err(Untrusted::NoTrust) => {
-                let parts = signature
-                    .references
-                    .iter()
-                    .map(|reference| reference.check(message, &signer));
-                parts.collect::<Result<_, _>>()?
-            }
+            Ok(()) | Err(Untrusted::NoTrust) => made.check_parts(message)?,
             Err(Untrusted::NoPath(_) | Untrusted::KeyUsage) => Vec::new(),
         };
         Ok(VerifiedSignature {
-            certificate,
+            certificate: made.certificate,
             trust,
-            algorithm: signature.algorithm,
+            algorithm: made.signature.algorithm,
             parts,
-            value: signature.value,
+            value: made.signature.value,
+        })
+    }
+
+    /// Whose signature it is, trusted or not. What it signs is not asked here.
+    fn find_maker<'t>(&self, element: Element<'t>, message: &Message<'t>) -> Result<Made<'t>, VerifyError> {
+        let signature = Signature::read(element, &self.policy)?;
+        let key_info = KeyInfo::read(signature.key_info, message, &self.trust)?;
+        let certificate = self.find_signer(&signature, &key_info, &message.tokens)?;
+        Ok(Made {
+            signature,
+            key_info,
+            certificate,
         })
     }
 
@@ -189,7 +188,7 @@ struct Message<'t> {
 impl<'t> Message<'t> {
     fn read(tree: &'t Tree, verifier: &Verifier) -> Result<Self, VerifyError> {
         let root = tree.root();
-        let envelope = Envelope::read(root, verifier.actor.as_deref())?;
+        let envelope = Envelope::read_strictly(root, verifier.actor.as_deref())?;
         let checked = match verifier.policy.processing_instructions {
             ProcessingInstructions::Reject => root,
             ProcessingInstructions::Keep => envelope.security,
@@ -198,10 +197,32 @@ impl<'t> Message<'t> {
             return Err(VerifyError::NotSoap("it holds a processing instruction"));
         }
         Ok(Self {
-            tokens: Tokens::read(&envelope, &verifier.trust)?,
+            tokens: Tokens::read(envelope.security.children(), &verifier.trust)?,
             ids: Ids::of(root),
             envelope,
         })
+    }
+}
+
+/// A signature whose value is right, by this certificate's key.
+struct Made<'t> {
+    signature: Signature<'t>,
+    key_info: KeyInfo<'t>,
+    certificate: Certificate,
+}
+
+impl Made<'_> {
+    /// The parts that it signs, their digests compared.
+    fn check_parts(&self, message: &Message<'_>) -> Result<Vec<CoveredPart>, VerifyError> {
+        let signer = Signer {
+            told_by: self.signature.key_info,
+            key_info: &self.key_info,
+            certificate: &self.certificate,
+        };
+        let references = self.signature.references.iter();
+        references
+            .map(|reference| reference.check(message, &signer))
+            .collect()
     }
 }
 

@@ -5,34 +5,38 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::keys::Signer;
-use countersign::keys::generate::KeyAlgorithm;
-use countersign::wss::Profile;
-use countersign::wss::profile::{ExistingSecurityHeader, KeyIdentifier, Layout, Part};
-use countersign::wss::verify::{SelfCheckError, self_check};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use crate::support::corpus::{corpus, files};
 use crate::support::signing::{NOW, key, message, new_key, sign, try_sign};
+use countersign::keys::generate::KeyAlgorithm;
+use countersign::keys::{SignatureAlgorithm, Signer};
+use countersign::wss::Profile;
+use countersign::wss::profile::{DigestAlgorithm, ExistingSecurityHeader, KeyIdentifier, Layout, Part};
+use countersign::wss::verify::{Expected, SelfCheckError};
+use countersign::xml::Limits;
 
 fn signer() -> Arc<Signer> {
     key(KeyAlgorithm::P256)
 }
 
 fn check(plain: &[u8], signed: &[u8], profile: &Profile) -> Result<(), SelfCheckError> {
-    self_check(plain, signed, profile, signer().certificate(), NOW)
+    check_of(plain, signed, profile, &signer(), &Limits::default())
 }
 
-/// When a Timestamp that the message had before is still good.
-fn in_time(signed: &[u8]) -> OffsetDateTime {
-    let signed = String::from_utf8_lossy(signed);
-    let created = signed
-        .split_once("Created>")
-        .and_then(|(_, rest)| rest.split_once("</"));
-    created.map_or(NOW, |(created, _)| {
-        OffsetDateTime::parse(created, &Rfc3339).unwrap()
-    })
+/// The same of a message of another key and limits.
+fn check_of(
+    plain: &[u8],
+    signed: &[u8],
+    profile: &Profile,
+    signer: &Signer,
+    limits: &Limits,
+) -> Result<(), SelfCheckError> {
+    let expected = Expected {
+        profile,
+        limits,
+        certificate: signer.certificate(),
+        now: NOW,
+    };
+    expected.check(plain, signed)
 }
 
 /// What the check says of a message that was signed after this was replaced in it.
@@ -57,13 +61,7 @@ fn whatever_the_signer_makes_passes() {
                     ..Profile::default()
                 };
                 let signed = sign(&plain, profile.clone(), &signer());
-                let checked = self_check(
-                    &plain,
-                    &signed,
-                    &profile,
-                    signer().certificate(),
-                    in_time(&signed),
-                );
+                let checked = check(&plain, &signed, &profile);
                 assert_eq!(checked, Ok(()), "{} {key_identifier} {layout}", file.display());
             }
         }
@@ -80,13 +78,7 @@ fn foreign_messages_pass() {
     for file in files(&corpus.join("soap"), "xml") {
         let plain = fs::read(&file).unwrap();
         if let Ok(signed) = try_sign(&plain, profile.clone(), &signer()) {
-            let checked = self_check(
-                &plain,
-                &signed,
-                &profile,
-                signer().certificate(),
-                in_time(&signed),
-            );
+            let checked = check(&plain, &signed, &profile);
             assert_eq!(checked, Ok(()), "{}", file.display());
             passed += 1;
         }
@@ -107,13 +99,7 @@ fn an_existing_security_header_may_be_extended_or_replaced() {
                 ..Profile::default()
             };
             let signed = sign(&message(name), profile.clone(), &signer());
-            let checked = self_check(
-                &message(name),
-                &signed,
-                &profile,
-                signer().certificate(),
-                in_time(&signed),
-            );
+            let checked = check(&message(name), &signed, &profile);
             assert_eq!(checked, Ok(()), "{name} {existing_security_header}");
         }
     }
@@ -243,11 +229,254 @@ fn the_parts_signed_are_those_of_the_profile() {
         let signed = sign(&message("ws-addressing"), made.clone(), &signer());
         for demanded in &profiles {
             let checked = check(&message("ws-addressing"), &signed, demanded);
-            let same = made.sign == demanded.sign;
-            assert!(
-                matches!(checked, Err(SelfCheckError::Parts { .. })) != same,
-                "{checked:?}"
+            let is_refused = matches!(
+                checked,
+                Err(SelfCheckError::Parts { .. } | SelfCheckError::Changed(_))
             );
+            assert_eq!(is_refused, made.sign != demanded.sign, "{checked:?}");
         }
     }
+}
+
+/// Demands that the message can be signed so and passes.
+fn passes(plain: &str, profile: &Profile) {
+    let signed = sign(plain.as_bytes(), profile.clone(), &signer());
+    assert_eq!(check(plain.as_bytes(), &signed, profile), Ok(()), "{plain}");
+}
+
+const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
+const X509_V3: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3";
+
+/// A message whose Envelope has these attributes and holds this beside an empty Header.
+fn envelope(attributes: &str, content: &str) -> String {
+    format!("<s:Envelope xmlns:s=\"{SOAP}\"{attributes}><s:Header/>{content}</s:Envelope>")
+}
+
+/// A message with this in a Security header of its own.
+fn secured(content: &str) -> String {
+    format!(
+        "<s:Envelope xmlns:s=\"{SOAP}\"><s:Header><o:Security xmlns:o=\"{WSSE}\" xmlns:u=\"{WSU}\">{content}\
+         </o:Security></s:Header><s:Body/></s:Envelope>"
+    )
+}
+
+#[test]
+fn other_elements_may_stand_in_the_envelope() {
+    let profile = Profile::default();
+    passes(
+        &envelope("", "<s:Body/><x:After xmlns:x=\"urn:x\"/><y/>"),
+        &profile,
+    );
+    passes(&envelope("", "<x:Between xmlns:x=\"urn:x\"/><s:Body/>"), &profile);
+    let no_header = format!("<s:Envelope xmlns:s=\"{SOAP}\"><x/><s:Body/><y/></s:Envelope>");
+    passes(&no_header, &profile);
+}
+
+#[test]
+fn what_the_sender_wrote_into_its_security_header_is_not_judged() {
+    let token = format!("<o:BinarySecurityToken ValueType=\"{X509_V3}\">no certificate");
+    let end = "</o:BinarySecurityToken>";
+    let timestamp = "<u:Timestamp><u:Created>yesterday</u:Created><x/></u:Timestamp>";
+    for content in [
+        format!("{token}{end}"),
+        format!("{token}<x/>{end}{token}{end}"),
+        format!("<x/>{timestamp}{token}{end}"),
+        format!("{token}{end}{timestamp}"),
+        "<d:Signature xmlns:d=\"http://www.w3.org/2000/09/xmldsig#\"/>".to_owned(),
+        "<!-- a comment --><?an instruction?>text<x/><x/><x u:Id=\"x\"/>".to_owned(),
+    ] {
+        for &layout in Layout::ALL {
+            for &key_identifier in KeyIdentifier::ALL {
+                let profile = Profile {
+                    layout,
+                    key_identifier,
+                    ..Profile::default()
+                };
+                passes(&secured(&content), &profile);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_what_the_profile_has_may_come_into_a_security_header() {
+    let plain = secured("<x/>");
+    let profile = Profile::default();
+    let signed = String::from_utf8(sign(plain.as_bytes(), profile.clone(), &signer())).unwrap();
+    for changed in [
+        signed.replace("<x/>", ""),
+        signed.replace("<x/>", "<x/><x/>"),
+        signed.replace("<x/>", "<x u:Id=\"x\"/>"),
+        signed.replace("<x/>", "<u:Timestamp/>"),
+        signed.replace("<ds:KeyInfo>", "<ds:KeyInfo><?x?>"),
+        signed
+            .replace("<wsu:Timestamp", "<x/><wsu:Timestamp")
+            .replace("<x/></o", "</o"),
+    ] {
+        assert_ne!(changed, signed);
+        let checked = check(plain.as_bytes(), changed.as_bytes(), &profile);
+        assert!(matches!(checked, Err(SelfCheckError::Changed(_))), "{checked:?}");
+    }
+}
+
+#[test]
+fn a_message_at_its_limits_has_room_for_the_insertion() {
+    let limits = Limits {
+        depth: 3,
+        attributes: 4,
+        name: 10,
+        value: 41,
+    };
+    let of_limits = |plain: &str, profile: &Profile| {
+        let signed = sign(plain.as_bytes(), profile.clone(), &signer());
+        check_of(plain.as_bytes(), &signed, profile, &signer(), &limits)
+    };
+    let body = "<s:Body a=\"1\" b=\"2\" c=\"3\" d=\"4\"><x/></s:Body>";
+    for (key_identifier, include_token) in [
+        (KeyIdentifier::BinarySecurityToken, true),
+        (KeyIdentifier::PkiPath, true),
+        (KeyIdentifier::IssuerSerial, false),
+        (KeyIdentifier::Thumbprint, true),
+    ] {
+        let profile = Profile {
+            key_identifier,
+            include_token,
+            sign: vec![Part::Body, Part::Timestamp, Part::Token],
+            ..Profile::default()
+        };
+        assert_eq!(
+            of_limits(&envelope("", body), &profile),
+            Ok(()),
+            "{key_identifier}"
+        );
+    }
+    let beyond = body.replace("<x/>", "<x><y/></x>");
+    let checked = of_limits(&envelope("", &beyond), &Profile::default());
+    assert!(matches!(checked, Err(SelfCheckError::Input(_))), "{checked:?}");
+}
+
+#[test]
+fn as_many_references_and_prefixes_as_it_takes_may_come_in() {
+    let header = |number| format!("<a:To xmlns:a=\"http://www.w3.org/2005/08/addressing\">{number}</a:To>");
+    let headers: String = (0..200).map(header).collect();
+    let prefixes: String = (0..300)
+        .map(|number| format!(" xmlns:p{number}=\"urn:p\""))
+        .collect();
+    let plain =
+        envelope(&prefixes, "<s:Body/>").replace("<s:Header/>", &format!("<s:Header>{headers}</s:Header>"));
+    let profile = Profile {
+        sign: vec![Part::Body, Part::Addressing],
+        ..Profile::default()
+    };
+    passes(&plain, &profile);
+}
+
+#[test]
+fn the_token_may_be_signed_however_it_is_named() {
+    for &key_identifier in KeyIdentifier::ALL {
+        for include_token in [true, false] {
+            let profile = Profile {
+                key_identifier,
+                include_token,
+                sign: vec![Part::Body, Part::Token],
+                ..Profile::default()
+            };
+            let plain = message("soap11");
+            if let Ok(signed) = try_sign(&plain, profile.clone(), &signer()) {
+                let checked = check(&plain, &signed, &profile);
+                assert_eq!(checked, Ok(()), "{key_identifier} {include_token}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_ultimate_receiver_may_be_named() {
+    const ULTIMATE: &str = "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver";
+    for actor in ["", ULTIMATE, "urn:actor"] {
+        let profile = Profile {
+            actor: Some(actor.to_owned()),
+            ..Profile::default()
+        };
+        for name in ["soap11", "soap12", "no-header", "security-header-empty"] {
+            let plain = message(name);
+            let signed = sign(&plain, profile.clone(), &signer());
+            assert_eq!(check(&plain, &signed, &profile), Ok(()), "{name} {actor}");
+        }
+    }
+}
+
+#[test]
+fn a_security_header_of_another_actor_is_no_part() {
+    let profile = Profile {
+        sign: vec![
+            Part::Body,
+            Part::Header {
+                namespace: WSSE.to_owned(),
+                local: "Security".to_owned(),
+            },
+        ],
+        ..Profile::default()
+    };
+    let plain = message("security-header-of-another-actor");
+    let signed = sign(&plain, profile.clone(), &signer());
+    assert_eq!(check(&plain, &signed, &profile), Ok(()));
+}
+
+#[test]
+fn the_algorithms_are_those_of_the_profile() {
+    let rsa = key(KeyAlgorithm::Rsa2048);
+    let plain = message("soap11");
+    let [default, old] = [
+        Profile::default(),
+        Profile {
+            signature_algorithm: Some(SignatureAlgorithm::RsaSha1),
+            digest_algorithm: DigestAlgorithm::Sha1,
+            ..Profile::default()
+        },
+    ];
+    let mixed = Profile {
+        digest_algorithm: DigestAlgorithm::Sha1,
+        ..default.clone()
+    };
+    let profiles = [default, old, mixed];
+    for made in &profiles {
+        let signed = sign(&plain, made.clone(), &rsa);
+        for profile in &profiles {
+            let checked = check_of(&plain, &signed, profile, &rsa, &Limits::default());
+            match made == profile {
+                true => assert_eq!(checked, Ok(())),
+                false => assert!(
+                    matches!(checked, Err(SelfCheckError::Algorithm { .. })),
+                    "{checked:?}"
+                ),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_prefix_of_an_id_rebinds_nothing() {
+    let plain = envelope(" xmlns:wsu=\"urn:other\"", "<s:Body><wsu:Payload/></s:Body>");
+    let profile = Profile::default();
+    passes(&plain, &profile);
+    let bound_within =
+        format!("<s:Body><x xmlns:wsu=\"{WSU}\" wsu:Id=\"x\"/><wsu:y xmlns:wsu=\"urn:y\"/></s:Body>");
+    passes(&envelope("", &bound_within), &profile);
+
+    let good = plain.replace("wsu", "own");
+    let signed = String::from_utf8(sign(good.as_bytes(), profile.clone(), &signer())).unwrap();
+    assert_eq!(check(good.as_bytes(), signed.as_bytes(), &profile), Ok(()));
+    let (before, body) = signed.split_once("<s:Body ").unwrap();
+    let rebound = [
+        before,
+        "<s:Body ",
+        &body.replace("wsu:", "own:").replace(":wsu=", ":own="),
+    ]
+    .concat();
+    let checked = check(good.as_bytes(), rebound.as_bytes(), &profile);
+    let reason = SelfCheckError::Changed("the prefix of an id meant something else");
+    assert_eq!(checked, Err(reason));
 }

@@ -29,20 +29,20 @@ pub(super) struct Envelope<'t> {
 }
 
 impl<'t> Outline<'t> {
-    /// Finds the places. `actor` is SOAP 1.1's actor or SOAP 1.2's role; none is the ultimate
+    /// Finds the places, and leaves alone what else the Envelope holds: SOAP 1.1, section 4, allows
+    /// elements after the Body. `actor` is SOAP 1.1's actor or SOAP 1.2's role; none is the ultimate
     /// receiver.
     pub(super) fn read(root: Element<'t>, actor: Option<&str>) -> Result<Self, VerifyError> {
         let no_envelope = VerifyError::NotSoap("the root element is not an Envelope of SOAP 1.1 or 1.2");
         let version = soap_version(root).ok_or(no_envelope)?;
         let soap = version.namespace();
-        let mut children = root.children().peekable();
+        let of_soap = |child: &Element<'_>| child.is(soap, "Header") || child.is(soap, "Body");
+        let mut children = root.children().filter(of_soap).peekable();
         let header = children.next_if(|child| child.is(soap, "Header"));
         let body = children.next().filter(|child| child.is(soap, "Body"));
         let body = body.ok_or(VerifyError::NotSoap("it has no Body where one has to be"))?;
         if children.next().is_some() {
-            return Err(VerifyError::NotSoap(
-                "something follows the Body (WS-I Basic Profile R1011)",
-            ));
+            return Err(VerifyError::NotSoap("it has two Headers or Bodies"));
         }
         let security = header
             .map(|header| security(header, version, actor))
@@ -57,6 +57,18 @@ impl<'t> Outline<'t> {
 }
 
 impl<'t> Envelope<'t> {
+    /// Finds the places, see [`Outline::read`], where the Envelope holds nothing else: what stands beside
+    /// the Body may be taken for it.
+    pub(super) fn read_strictly(root: Element<'t>, actor: Option<&str>) -> Result<Self, VerifyError> {
+        let envelope = Self::read(root, actor)?;
+        match root.children().eq([envelope.header, envelope.body]) {
+            true => Ok(envelope),
+            false => Err(VerifyError::NotSoap(
+                "it holds more than Header and Body (WS-I Basic Profile R1011)",
+            )),
+        }
+    }
+
     /// Finds the places, see [`Outline::read`].
     pub(super) fn read(root: Element<'t>, actor: Option<&str>) -> Result<Self, VerifyError> {
         let Outline {
@@ -172,6 +184,7 @@ fn security<'t>(
     version: SoapVersion,
     actor: Option<&str>,
 ) -> Result<Option<Element<'t>>, VerifyError> {
+    let actor = actor.filter(|actor| !is_ultimate(actor));
     let for_us =
         |block: &Element<'t>| block.is(WSSE, "Security") && actor_of(*block, version).as_deref() == actor;
     let mut headers = header.children().filter(for_us);
@@ -181,8 +194,12 @@ fn security<'t>(
     }
 }
 
-/// Absent, empty and SOAP 1.2's ultimate receiver are the same (SOAP 1.2 part 1, section 2.2).
 fn actor_of(block: Element<'_>, version: SoapVersion) -> Option<String> {
     let actor = block.attribute(version.namespace(), version.actor());
-    actor.filter(|actor| !actor.is_empty() && actor != ULTIMATE_RECEIVER)
+    actor.filter(|actor| !is_ultimate(actor))
+}
+
+/// Absent, empty and SOAP 1.2's ultimate receiver are the same (SOAP 1.2 part 1, section 2.2).
+fn is_ultimate(actor: &str) -> bool {
+    actor.is_empty() || actor == ULTIMATE_RECEIVER
 }

@@ -1,11 +1,14 @@
-//! What the signer put into a message, told from what was there: a Header, a Security header, or children of
-//! one that was there; and ids of the parts, with their declarations.
+//! What the signer put into a message: a Header, a Security header, or elements of one that was there; and
+//! ids of the parts, with their declarations. It is found by where the profile has it, never by its looks: what
+//! the sender wrote cannot pass for it, and is not judged.
+
+use std::iter::{successors, zip};
 
 use super::envelope::{Envelope, Outline};
-use super::self_check::SelfCheckError;
-use crate::wss::names::{DS, WSU};
-use crate::wss::profile::{ExistingSecurityHeader, Profile};
-use crate::xml::libxml::{CanonicalForm, Element, Mode, Node};
+use super::self_check::{SelfCheckError, demanded};
+use crate::wss::names::{DS, WSSE, WSU};
+use crate::wss::profile::{ExistingSecurityHeader, KeyIdentifier, Layout, Profile};
+use crate::xml::libxml::{Element, Node};
 
 /// The nodes by which a signed message may differ from the plain one.
 pub(super) struct Insertion<'i, 'o> {
@@ -13,8 +16,8 @@ pub(super) struct Insertion<'i, 'o> {
     pub(super) replaced: Vec<Node<'i>>,
     /// Of the signed message: what came in.
     pub(super) inserted: Vec<Node<'o>>,
-    /// The signature among them.
-    pub(super) signature: Element<'o>,
+    /// What came into the Security header.
+    pub(super) elements: Vec<Element<'o>>,
 }
 
 impl<'i, 'o> Insertion<'i, 'o> {
@@ -24,98 +27,122 @@ impl<'i, 'o> Insertion<'i, 'o> {
         signed: &Envelope<'o>,
         profile: &Profile,
     ) -> Result<Self, SelfCheckError> {
-        let mut replaced = Vec::new();
-        let mut inserted = added_id(plain.body, signed.body);
-        let before = plain
+        let extended = plain
             .security
             .filter(|_| profile.existing_security_header != ExistingSecurityHeader::Replace);
-        let new: Vec<_> = match before {
-            Some(before) => new_children(before, signed.security, &mut inserted)?,
-            None => signed.security.children().collect(),
+        let replaced = plain.security.filter(|_| extended.is_none());
+        let elements = security_elements(extended, signed.security, profile)?;
+        let mut inserted: Vec<_> = match (plain.header, extended) {
+            (None, _) => vec![Node::Element(signed.header)],
+            (Some(_), None) => vec![Node::Element(signed.security)],
+            (Some(_), Some(_)) => elements.iter().copied().map(Node::Element).collect(),
         };
-        match (plain.header, before) {
-            (None, _) => inserted.push(Node::Element(signed.header)),
-            (Some(_), None) => inserted.push(Node::Element(signed.security)),
-            (Some(_), Some(_)) => inserted.extend(new.iter().copied().map(Node::Element)),
+        let demanded: Vec<_> = demanded(profile, signed).collect();
+        for (before, after) in counterparts(plain, signed, extended, &elements)? {
+            if demanded.contains(&after) {
+                inserted.extend(added_id(before, after)?);
+            }
         }
-        if before.is_none() {
-            replaced.extend(plain.security.map(Node::Element));
-        }
-        inserted.extend(ids_of_blocks(plain, signed)?);
         Ok(Self {
-            replaced,
+            replaced: replaced.map(Node::Element).into_iter().collect(),
             inserted,
-            signature: the_signature(&new)?,
+            elements,
         })
+    }
+
+    /// The one of this name that came into the Security header.
+    pub(super) fn element(&self, namespace: &str, local: &str) -> Option<Element<'o>> {
+        let mut elements = self.elements.iter().copied();
+        elements.find(|element| element.is(namespace, local))
     }
 }
 
-/// Header blocks but ours stay in their order; each may have got an id.
-fn ids_of_blocks<'o>(plain: &Outline<'_>, signed: &Envelope<'o>) -> Result<Vec<Node<'o>>, SelfCheckError> {
+/// The elements that came in stand together, in the order of the layout: behind a Timestamp that was there, else
+/// before all others.
+fn security_elements<'o>(
+    extended: Option<Element<'_>>,
+    security: Element<'o>,
+    profile: &Profile,
+) -> Result<Vec<Element<'o>>, SelfCheckError> {
+    let theirs: Vec<_> = extended.into_iter().flat_map(Element::children).collect();
+    let timestamp = theirs.iter().position(|child| child.is(WSU, "Timestamp"));
+    let mut names = vec![(DS, "Signature")];
+    if carries_token(profile) {
+        names.insert(0, (WSSE, "BinarySecurityToken"));
+    }
+    let is_last = profile.layout == Layout::LaxTimestampLast;
+    if profile.timestamp.is_some() && timestamp.is_none() {
+        names.insert(if is_last { names.len() } else { 0 }, (WSU, "Timestamp"));
+    }
+    let at = timestamp
+        .filter(|_| !is_last)
+        .map_or(0, |timestamp| timestamp + 1);
+    let elements: Vec<_> = security.children().skip(at).take(names.len()).collect();
+    let is_named = |(element, (namespace, local)): (&Element<'_>, _)| element.is(namespace, local);
+    let is_whole = security.children().count() == theirs.len() + names.len();
+    match is_whole && zip(&elements, names).all(is_named) {
+        true => Ok(elements),
+        false => Err(SelfCheckError::Changed(
+            "the Security header has not got just what the profile puts into it",
+        )),
+    }
+}
+
+fn carries_token(profile: &Profile) -> bool {
+    match profile.key_identifier {
+        KeyIdentifier::BinarySecurityToken | KeyIdentifier::PkiPath => true,
+        KeyIdentifier::IssuerSerial | KeyIdentifier::SubjectKeyIdentifier | KeyIdentifier::Thumbprint => {
+            profile.include_token
+        }
+        KeyIdentifier::X509Data => false,
+    }
+}
+
+/// Every element that may have got an id, as it was and as it is: they stay in their order.
+fn counterparts<'i, 'o>(
+    plain: &Outline<'i>,
+    signed: &Envelope<'o>,
+    extended: Option<Element<'i>>,
+    elements: &[Element<'o>],
+) -> Result<Vec<(Element<'i>, Element<'o>)>, SelfCheckError> {
     let before = plain.header.into_iter().flat_map(Element::children);
     let before: Vec<_> = before.filter(|block| Some(*block) != plain.security).collect();
-    let after: Vec<_> = signed
-        .header
-        .children()
-        .filter(|block| *block != signed.security)
-        .collect();
+    let after = signed.header.children();
+    let after: Vec<_> = after.filter(|block| *block != signed.security).collect();
     if before.len() != after.len() {
         return Err(SelfCheckError::Changed(
             "there are other header blocks than before",
         ));
     }
-    Ok(before
-        .into_iter()
-        .zip(after)
-        .flat_map(|(before, after)| added_id(before, after))
+    let theirs = extended.into_iter().flat_map(Element::children);
+    let kept = signed
+        .security
+        .children()
+        .filter(|child| !elements.contains(child));
+    let body = (plain.body, signed.body);
+    Ok(zip(before, after)
+        .chain(zip(theirs, kept))
+        .chain([body])
         .collect())
 }
 
-/// The children that an extended Security header has got; those that were there may have got ids.
-fn new_children<'o>(
-    before: Element<'_>,
-    after: Element<'o>,
-    inserted: &mut Vec<Node<'o>>,
-) -> Result<Vec<Element<'o>>, SelfCheckError> {
-    let mut old = before.children().peekable();
-    let mut new = Vec::new();
-    for child in after.children() {
-        match old.next_if(|old| is_same(*old, child)) {
-            Some(old) => inserted.extend(added_id(old, child)),
-            None => new.push(child),
-        }
-    }
-    match old.next() {
-        None => Ok(new),
-        Some(_) => Err(SelfCheckError::Changed("the Security header has lost something")),
-    }
-}
-
-/// An element with an id added is told by its name: only the one Timestamp of a header gets an id.
-fn is_same(before: Element<'_>, after: Element<'_>) -> bool {
-    let canonical = |element: Element<'_>| element.canonicalize(&CanonicalForm::new(Mode::Exclusive)).ok();
-    let named = after.is(&before.namespace(), &before.local_name());
-    named && (!added_id(before, after).is_empty() || canonical(before) == canonical(after))
-}
-
-/// The `wsu:Id` that an element has got, with the declaration that it needs.
-fn added_id<'o>(before: Element<'_>, after: Element<'o>) -> Vec<Node<'o>> {
+/// The `wsu:Id` that a part has got, with the declaration that it needs. That must not rebind a prefix: names within
+/// the part would look the same and mean something else.
+fn added_id<'o>(before: Element<'_>, after: Element<'o>) -> Result<Vec<Node<'o>>, SelfCheckError> {
     let id = after.attributes().find(|attribute| attribute.is(WSU, "Id"));
-    let id = id.filter(|_| before.attribute(WSU, "Id").is_none());
+    let Some(id) = id.filter(|_| before.attribute(WSU, "Id").is_none()) else {
+        return Ok(Vec::new());
+    };
     let declared = after.declarations().find(|declaration| {
         declaration.name() == WSU && !before.declarations().any(|old| old.says_the_same(*declaration))
     });
-    let declared = declared.filter(|_| id.is_some());
-    id.map(Node::Attribute)
-        .into_iter()
-        .chain(declared.map(Node::Declaration))
-        .collect()
-}
-
-fn the_signature<'o>(new: &[Element<'o>]) -> Result<Element<'o>, SelfCheckError> {
-    let mut signatures = new.iter().copied().filter(|child| child.is(DS, "Signature"));
-    match (signatures.next(), signatures.next()) {
-        (Some(signature), None) => Ok(signature),
-        _ => Err(SelfCheckError::Changed("not exactly one signature came in")),
+    let scope = successors(Some(before), |element| element.parent());
+    let mut in_scope = scope.flat_map(Element::declarations);
+    if declared.is_some_and(|new| in_scope.any(|old| old.prefix() == new.prefix())) {
+        return Err(SelfCheckError::Changed(
+            "the prefix of an id meant something else",
+        ));
     }
+    let id = [Node::Attribute(id)].into_iter();
+    Ok(id.chain(declared.map(Node::Declaration)).collect())
 }

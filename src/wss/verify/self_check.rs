@@ -1,13 +1,14 @@
 //! Proves of a signed message that it is the plain one with our insertions, rightly signed, before it
-//! leaves. By the second engine: an error of the signer is not made twice.
+//! leaves. By the second engine: an error of the signer is not made twice. What the sender wrote is the
+//! receiver's to judge, and so is a certificate's validity: only our own elements are verified here.
 
 use time::OffsetDateTime;
 
 use super::envelope::{Envelope, Outline};
 use super::insertion::Insertion;
-use super::{CoveredPart, Message, Place, Timestamp, Trust, Verifier, VerifyError, crypto};
-use crate::keys::Certificate;
-use crate::wss::names::{WSA, WSA_2004};
+use super::{CoveredPart, Ids, Made, Message, Timestamp, Tokens, Trust, Verifier, VerifyError, crypto};
+use crate::keys::{Certificate, KeyType};
+use crate::wss::names::{DS, WSA, WSA_2004, WSSE, WSU};
 use crate::wss::policy::{Policy, Sha1};
 use crate::wss::profile::{DigestAlgorithm, Part, Profile};
 use crate::xml::Limits;
@@ -33,6 +34,14 @@ pub enum SelfCheckError {
         /// Subject of the one that was to.
         expected: String,
     },
+    /// Another algorithm than the profile's.
+    #[error("made with {found} in place of {expected}")]
+    Algorithm {
+        /// Of the signature, or of a Reference.
+        found: String,
+        /// The profile's.
+        expected: String,
+    },
     /// The parts signed are not those that the profile demands.
     #[error("signed are {found}; the profile demands {demanded}")]
     Parts {
@@ -43,55 +52,163 @@ pub enum SelfCheckError {
     },
 }
 
-/// Checks that `output` is `input` signed with the key of `certificate` as the profile says: the rest of it has the
-/// input's canonical form; signature value and digests verify; the certificate is the one; so are the parts.
-///
-/// # Errors
-/// With the first that does not hold.
-pub fn self_check(
-    input: &[u8],
-    output: &[u8],
-    profile: &Profile,
-    certificate: &Certificate,
-    now: OffsetDateTime,
-) -> Result<(), SelfCheckError> {
-    let parse = |bytes| Tree::parse(bytes, &Limits::default());
-    let input = parse(input).map_err(|error| SelfCheckError::Input(error.into()))?;
-    let output = parse(output).map_err(VerifyError::from)?;
-    let plain = Outline::read(input.root(), profile.actor.as_deref()).map_err(SelfCheckError::Input)?;
-    let verifier = verifier(profile, certificate);
-    let message = Message::read(&output, &verifier)?;
-
-    let insertion = Insertion::find(&plain, &message.envelope, profile)?;
-    if digest(&input, &insertion.replaced)? != digest(&output, &insertion.inserted)? {
-        return Err(SelfCheckError::Changed(
-            "what is left without the insertions differs",
-        ));
-    }
-    // Whether an expired certificate may sign is not asked here
-    let made = verifier.verify_signature(insertion.signature, &message, certificate.not_before())?;
-    if made.certificate != *certificate {
-        let [found, expected] = [&made.certificate, certificate].map(|of| of.subject().to_owned());
-        return Err(SelfCheckError::Certificate { found, expected });
-    }
-    let timestamp = message.envelope.timestamp()?.map(Timestamp::read).transpose()?;
-    timestamp.map_or(Ok(()), |timestamp| timestamp.check(&verifier.policy, now))?;
-    check_parts(
-        &made.parts,
-        &demanded(profile, &message.envelope, timestamp.is_some()),
-    )
+/// What has to be true of a message that was signed.
+#[derive(Clone, Copy)]
+pub struct Expected<'a> {
+    /// How it was to be signed.
+    pub profile: &'a Profile,
+    /// Those of the plain message.
+    pub limits: &'a Limits,
+    /// Of the key that was to sign.
+    pub certificate: &'a Certificate,
+    /// When it was signed.
+    pub now: OffsetDateTime,
 }
 
-/// Finds the certificate also where the message only refers to it, and accepts whatever a profile may ask for.
-fn verifier(profile: &Profile, certificate: &Certificate) -> Verifier {
-    Verifier {
-        trust: Trust::new(vec![certificate.clone()]),
-        policy: Policy {
-            sha1: Sha1::Allowed,
-            ..Policy::outbound()
-        },
-        actor: profile.actor.clone(),
+impl Expected<'_> {
+    /// Checks that `output` is `input` signed with the key of the certificate as the profile says: the rest of it
+    /// has the input's canonical form; signature value and digests verify; certificate, algorithms and parts are
+    /// those expected.
+    ///
+    /// # Errors
+    /// With the first that does not hold.
+    pub fn check(&self, input: &[u8], output: &[u8]) -> Result<(), SelfCheckError> {
+        let actor = self.profile.actor.as_deref();
+        let input = Tree::parse(input, self.limits).map_err(|error| SelfCheckError::Input(error.into()))?;
+        let output = Tree::parse(output, &with_insertion(self.limits)).map_err(VerifyError::from)?;
+        let plain = Outline::read(input.root(), actor).map_err(SelfCheckError::Input)?;
+        let envelope = Envelope::read(output.root(), actor)?;
+
+        let insertion = Insertion::find(&plain, &envelope, self.profile)?;
+        if digest(&input, &insertion.replaced)? != digest(&output, &insertion.inserted)? {
+            return Err(SelfCheckError::Changed(
+                "what is left without the insertions differs",
+            ));
+        }
+        self.check_signature(&output, envelope, &insertion)
     }
+
+    fn check_signature<'o>(
+        &self,
+        output: &'o Tree,
+        envelope: Envelope<'o>,
+        insertion: &Insertion<'_, 'o>,
+    ) -> Result<(), SelfCheckError> {
+        let no_signature = VerifyError::Unsigned("its Security header has no signature");
+        let signature = insertion.element(DS, "Signature").ok_or(no_signature)?;
+        if insertion
+            .elements
+            .iter()
+            .any(|own| own.holds_processing_instruction())
+        {
+            return Err(SelfCheckError::Changed("a processing instruction came in"));
+        }
+        let verifier = self.verifier();
+        let message = Message {
+            tokens: Tokens::read(insertion.elements.iter().copied(), &verifier.trust)?,
+            ids: Ids::of(output.root()),
+            envelope,
+        };
+        let made = verifier.find_maker(signature, &message)?;
+        let parts = made.check_parts(&message)?;
+        self.check_maker(&made, &parts)?;
+        if let Some(timestamp) = insertion.element(WSU, "Timestamp") {
+            Timestamp::read(timestamp)?.check(&verifier.policy, self.now)?;
+        }
+        let token = self.profile.sign.contains(&Part::Token);
+        let token = token.then(|| signing_token(insertion, signature)).flatten();
+        check_parts(&parts, demanded(self.profile, &envelope).chain(token), &envelope)
+    }
+
+    /// Finds the certificate also where the message only refers to it, and accepts whatever a profile or a
+    /// message may ask for.
+    fn verifier(&self) -> Verifier {
+        Verifier {
+            trust: Trust::new(vec![self.certificate.clone()]),
+            policy: Policy {
+                sha1: Sha1::Allowed,
+                most_references: usize::MAX,
+                most_prefixes: usize::MAX,
+                ..Policy::outbound()
+            },
+            actor: self.profile.actor.clone(),
+        }
+    }
+
+    fn check_maker(&self, made: &Made<'_>, parts: &[CoveredPart]) -> Result<(), SelfCheckError> {
+        if made.certificate != *self.certificate {
+            let [found, expected] = [&made.certificate, self.certificate].map(|of| of.subject().to_owned());
+            return Err(SelfCheckError::Certificate { found, expected });
+        }
+        let by_key = || crypto::key_type(self.certificate.public_key()).map(KeyType::auto);
+        let signature = self.profile.signature_algorithm.or_else(by_key);
+        let digest = self.profile.digest_algorithm;
+        let other = parts.iter().find(|part| part.digest_algorithm != digest);
+        let (found, expected) = match (other, signature) {
+            (Some(part), _) => (part.digest_algorithm.to_string(), digest.to_string()),
+            (None, Some(expected)) if made.signature.algorithm != expected => {
+                (made.signature.algorithm.to_string(), expected.to_string())
+            }
+            (None, _) => return Ok(()),
+        };
+        Err(SelfCheckError::Algorithm { found, expected })
+    }
+}
+
+/// The parts that the profile demands of a message, but for the token.
+pub(super) fn demanded<'t>(profile: &Profile, envelope: &Envelope<'t>) -> impl Iterator<Item = Element<'t>> {
+    let signs = |part: &Part| profile.sign.contains(part);
+    let is_named = |block: &Element<'_>| {
+        profile.sign.iter().any(|part| match part {
+            Part::Addressing => [WSA, WSA_2004].contains(&block.namespace().as_ref()),
+            Part::Header { namespace, local } => block.is(namespace, local),
+            Part::Body | Part::Timestamp | Part::Token => false,
+        })
+    };
+    let blocks = envelope.header.children();
+    let blocks = blocks.filter(move |block| !block.is(WSSE, "Security") && is_named(block));
+    let timestamps = envelope
+        .security
+        .children()
+        .filter(|child| child.is(WSU, "Timestamp"));
+    let body = signs(&Part::Body).then_some(envelope.body);
+    let signs_timestamp = signs(&Part::Timestamp);
+    let timestamps = timestamps.filter(move |_| signs_timestamp);
+    blocks.chain(timestamps).chain(body)
+}
+
+/// What a Reference to the token names: the token, or else the SecurityTokenReference that stands for it.
+fn signing_token<'o>(insertion: &Insertion<'_, 'o>, signature: Element<'o>) -> Option<Element<'o>> {
+    let within = |parent: Element<'o>, namespace: &str, local: &str| {
+        let mut children = parent.children();
+        children.find(|child| child.is(namespace, local))
+    };
+    let reference = || within(within(signature, DS, "KeyInfo")?, WSSE, "SecurityTokenReference");
+    insertion.element(WSSE, "BinarySecurityToken").or_else(reference)
+}
+
+/// Ids tell parts: the References to them have been resolved, each to the only element of its id.
+fn check_parts<'o>(
+    signed: &[CoveredPart],
+    demanded: impl Iterator<Item = Element<'o>>,
+    envelope: &Envelope<'o>,
+) -> Result<(), SelfCheckError> {
+    let demanded: Vec<_> = demanded.collect();
+    let id = |part: &Element<'_>| part.attribute(WSU, "Id").unwrap_or_default();
+    if sorted(signed.iter().map(|part| part.id.clone())) == sorted(demanded.iter().map(id)) {
+        return Ok(());
+    }
+    let place = |part: &Element<'o>| envelope.place(*part).map(|place| place.to_string());
+    Err(SelfCheckError::Parts {
+        found: sorted(signed.iter().map(|part| part.place.to_string())).join(", "),
+        demanded: sorted(demanded.iter().filter_map(place)).join(", "),
+    })
+}
+
+fn sorted(words: impl Iterator<Item = String>) -> Vec<String> {
+    let mut words: Vec<_> = words.collect();
+    words.sort_unstable();
+    words
 }
 
 /// SHA-256 of what the document shows without these nodes, comments among it.
@@ -105,43 +222,17 @@ fn digest(tree: &Tree, hidden: &[Node<'_>]) -> Result<Vec<u8>, VerifyError> {
     Ok(hasher.finish()?.to_vec())
 }
 
-/// Where the parts stand that the profile demands.
-fn demanded(profile: &Profile, envelope: &Envelope<'_>, timestamp: bool) -> Vec<Place> {
-    let blocks: Vec<_> = envelope
-        .header
-        .children()
-        .filter(|block| *block != envelope.security)
-        .collect();
-    let is_signed = |block: &Element<'_>| {
-        profile.sign.iter().any(|part| match part {
-            Part::Addressing => [WSA, WSA_2004].contains(&block.namespace().as_ref()),
-            Part::Header { namespace, local } => block.is(namespace, local),
-            Part::Body | Part::Timestamp | Part::Token => false,
-        })
-    };
-    let signed = |part: &Part| profile.sign.contains(part);
-    let single = [
-        signed(&Part::Body).then_some(Place::Body),
-        (signed(&Part::Timestamp) && (timestamp || profile.timestamp.is_some())).then_some(Place::Timestamp),
-        signed(&Part::Token).then_some(Place::Token),
-    ];
-    let blocks = blocks
-        .into_iter()
-        .filter(is_signed)
-        .filter_map(|block| envelope.place(block));
-    single.into_iter().flatten().chain(blocks).collect()
-}
-
-fn check_parts(signed: &[CoveredPart], demanded: &[Place]) -> Result<(), SelfCheckError> {
-    let sorted = |places: Vec<String>| {
-        let mut places = places;
-        places.sort();
-        places.join(", ")
-    };
-    let found = sorted(signed.iter().map(|part| part.place.to_string()).collect());
-    let demanded = sorted(demanded.iter().map(Place::to_string).collect());
-    match found == demanded {
-        true => Ok(()),
-        false => Err(SelfCheckError::Parts { found, demanded }),
+/// A message at its limits has to have room for our elements, and for an id and its declaration on a part. Names and
+/// values are as long as the plain message has them, or ours.
+fn with_insertion(limits: &Limits) -> Limits {
+    /// Down to the `InclusiveNamespaces` of an STR-Transform.
+    const DEPTH: usize = 11;
+    /// More than an element of ours has, and more than it has in scope beyond the message's.
+    const ATTRIBUTES: usize = 16;
+    Limits {
+        depth: limits.depth.max(DEPTH),
+        attributes: limits.attributes.saturating_add(ATTRIBUTES),
+        name: usize::MAX,
+        value: usize::MAX,
     }
 }

@@ -6,7 +6,7 @@ use super::VerifyError;
 use super::strict::{attribute, base64, exactly, exactly_of};
 use crate::keys::SignatureAlgorithm;
 use crate::wss::names::{DS, EXC_C14N, STR_TRANSFORM, WSSE};
-use crate::wss::policy::{MOST_PREFIXES, MOST_REFERENCES, Policy};
+use crate::wss::policy::Policy;
 use crate::wss::profile::DigestAlgorithm;
 use crate::xml::libxml::{CanonicalForm, Element};
 
@@ -48,10 +48,11 @@ impl<'t> Signature<'t> {
         let canonicalization = next("CanonicalizationMethod")?;
         let method = next("SignatureMethod")?;
         childless(method)?;
-        let references: Vec<_> = within.take(MOST_REFERENCES + 1).collect();
-        if references.is_empty() || references.len() > MOST_REFERENCES {
+        let most = policy.most_references;
+        let references: Vec<_> = within.take(most.saturating_add(1)).collect();
+        if references.is_empty() || references.len() > most {
             return Err(VerifyError::header(format!(
-                "SignedInfo has not 1 to {MOST_REFERENCES} References"
+                "SignedInfo has not 1 to {most} References"
             )));
         }
         Ok(Self {
@@ -121,9 +122,10 @@ fn canonical_form(method: Element<'_>, policy: &Policy) -> Result<CanonicalForm,
     };
     let prefixes = list.attribute("", "PrefixList").unwrap_or_default();
     form.prefixes = prefixes.split_ascii_whitespace().map(str::to_owned).collect();
-    if form.prefixes.len() > MOST_PREFIXES {
+    let most = policy.most_prefixes;
+    if form.prefixes.len() > most {
         return Err(VerifyError::header(format!(
-            "a PrefixList has more than {MOST_PREFIXES} prefixes"
+            "a PrefixList has more than {most} prefixes"
         )));
     }
     Ok(form)

@@ -3,7 +3,6 @@
 use x509_parser::asn1_rs::{FromDer, Sequence};
 use x509_parser::certificate::X509Certificate;
 
-use super::envelope::Envelope;
 use super::strict::base64;
 use super::{Trust, VerifyError};
 use crate::keys::Certificate;
@@ -21,16 +20,15 @@ struct Token<'t> {
 }
 
 impl<'t> Tokens<'t> {
-    /// Reads all of them: one that is no certificate has no place in the header. Tokens of other
-    /// kinds are left alone.
-    pub(super) fn read(envelope: &Envelope<'t>, trust: &Trust) -> Result<Self, VerifyError> {
+    /// Reads all that are among these elements: one that is no certificate has no place in the header.
+    /// Tokens of other kinds are left alone.
+    pub(super) fn read(
+        elements: impl Iterator<Item = Element<'t>>,
+        trust: &Trust,
+    ) -> Result<Self, VerifyError> {
         let mut tokens = Vec::new();
         let mut count = 0;
-        for element in envelope
-            .security
-            .children()
-            .filter(|child| child.is(WSSE, "BinarySecurityToken"))
-        {
+        for element in elements.filter(|element| element.is(WSSE, "BinarySecurityToken")) {
             if let Some(certificates) = certificates(element, trust)? {
                 count += certificates.len();
                 tokens.push(Token {
