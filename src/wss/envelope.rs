@@ -157,6 +157,7 @@ impl Envelope {
             b"Header" if self.is_soap(tag) => Inside::Header,
             b"Body" if self.is_soap(tag) && self.body_seen => return refuse(tag, Reason::TwoBodies),
             b"Body" if self.is_soap(tag) => Inside::Body,
+            _ if !self.body_seen => return refuse(tag, Reason::BeforeBody),
             _ => Inside::Other,
         };
         if self.inside == Inside::Header {

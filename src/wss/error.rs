@@ -58,6 +58,8 @@ pub(super) enum Reason {
     NoEnvelope,
     #[error("the Envelope has no Body")]
     NoBody,
+    #[error("an element before the Body that is not the Header; SOAP has none there (SOAP 1.1, section 4)")]
+    BeforeBody,
     #[error("the Envelope has two Bodies; send one")]
     TwoBodies,
     #[error("the Envelope has two Headers; send one")]

@@ -54,11 +54,12 @@ fn copy_passphrase(passphrase: &str, buffer: &mut [u8]) -> usize {
     }
 }
 
+/// Whether OpenSSL lacks the cipher. A wrong passphrase may leave something that looks decrypted, of which then
+/// the decoders, another part of OpenSSL, say "unsupported" too.
 fn unsupported(error: &ErrorStack) -> bool {
-    error
-        .errors()
-        .iter()
-        .any(|error| error.reason() == Some("unsupported"))
+    error.errors().iter().any(|error| {
+        error.library() == Some("digital envelope routines") && error.reason() == Some("unsupported")
+    })
 }
 
 fn private_keys(pem: &[u8]) -> usize {
