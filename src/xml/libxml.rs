@@ -152,6 +152,20 @@ mod tests {
     }
 
     #[test]
+    fn nothing_stands_behind_a_document_not_even_nul() {
+        let wide: Vec<u8> = "\u{feff}<a/>\n\0\0<b/>"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        for document in [&b"<a/>\0"[..], b"<a/>\n\0\0", b"<a/>\0<b/>", &wide] {
+            let refusal = Tree::parse(document, &Limits::default()).err().expect("a NUL");
+            assert_eq!(refusal.kind, ParseErrorKind::NotWellFormed, "{refusal}");
+        }
+        let parsed = |document: &str| parse(document).is_ok();
+        assert!(parsed("<a/>") && parsed("<a/>\n<!-- b -->\n"));
+    }
+
+    #[test]
     fn our_limits_hold_and_those_of_libxml2_do_not() {
         let nested = |depth: usize| "<a>".repeat(depth) + &"</a>".repeat(depth);
         assert!(parse(&nested(256)).is_ok());

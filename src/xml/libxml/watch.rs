@@ -46,10 +46,16 @@ impl<'w> Parser<'w> {
         let document = unsafe { xmlCtxtReadMemory(parser.0.as_ptr(), bytes, size, null(), null(), OPTIONS) };
         let document = NonNull::new(document).map(Document);
         let well_formed = parser.says_well_formed();
+        let stopped_at = parser.stopped_before_the_end();
         drop(parser);
-        match watch.refusal {
-            Some(refusal) => Err(refusal),
-            None => Ok(document.filter(|_| well_formed)),
+        match (watch.refusal, stopped_at) {
+            (Some(refusal), _) => Err(refusal),
+            (None, Some(position)) => Err(ParseError::new(
+                ParseErrorKind::NotWellFormed,
+                "a NUL character stands behind the document",
+                position,
+            )),
+            (None, None) => Ok(document.filter(|_| well_formed)),
         }
     }
 
@@ -76,6 +82,16 @@ impl<'w> Parser<'w> {
         // SAFETY: the context is live and nothing writes to it while nothing is parsed
         let context = unsafe { self.0.as_ref() };
         context.wellFormed == 1 && context.nsWellFormed == 1
+    }
+
+    /// Where libxml2 stopped, if it did not read everything: behind the root element it takes NUL, which is
+    /// no character (XML 1.0, section 2.2), for the end.
+    fn stopped_before_the_end(&self) -> Option<Option<Position>> {
+        // SAFETY: the context is live and nothing writes to it while nothing is parsed
+        let input = unsafe { self.0.as_ref() }.input;
+        // SAFETY: null, or the input that was read
+        let input = unsafe { input.as_ref() }?;
+        (input.cur < input.end).then(|| position(input))
     }
 }
 
