@@ -1,11 +1,11 @@
 //! `ds:KeyInfo`: which certificate signed (X.509 Certificate Token Profile 1.1.1, section 3.2; XML
 //! Signature 1.1, section 4.5.4). What it says selects a certificate and never makes one trusted.
 
-use super::issuer_name::{DistinguishedName, serial_number};
+use super::serial_number::serial_number;
 use super::strict::{attribute, base64, exactly, only_child, text};
 use super::tokens::{Tokens, certificate};
 use super::{Message, Trust, VerifyError};
-use crate::keys::Certificate;
+use crate::keys::{Certificate, DistinguishedName};
 use crate::wss::names::{BASE64_BINARY, DS, THUMBPRINT_SHA1, WSSE, X509_SKI, X509_V3};
 use crate::wss::policy::MOST_CERTIFICATES;
 use crate::xml::libxml::Element;

@@ -1,22 +1,20 @@
-//! Issuer names and serial numbers as messages write them, compared as what they mean.
+//! Distinguished names as people and messages write them, compared as what they mean.
 //!
-//! Stacks disagree about quotes, spaces, keywords, order and the form of serials (WSS4J pull request
-//! 41, xades4j 341), so a name is parsed and compared by RFC 5280, section 7.1: without regard to
-//! case and to the amount of white space. It only selects a certificate, and proves nothing.
+//! Stacks disagree about quotes, spaces, keywords and order (WSS4J pull request 41, xades4j 341), so a
+//! name is parsed and compared by RFC 5280, section 7.1: without regard to case and to the amount of
+//! white space. The other direction, a certificate's name as text, is `name`'s.
 
 use std::collections::BTreeSet;
 
 use openssl::bn::BigNum;
 
-use crate::wss::policy::MOST_SERIAL_DIGITS;
-
 /// A distinguished name: its RDNs, most specific first as in RFC 4514.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct DistinguishedName(Vec<BTreeSet<(String, String)>>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DistinguishedName(Vec<BTreeSet<(String, String)>>);
 
 impl DistinguishedName {
     /// Reads RFC 4514 and its elder forms: `;` for `,`, quoted values, spaces, `OID.1.2`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let mut rest = text.trim();
         let mut rdns = Vec::new();
         let mut rdn = BTreeSet::new();
@@ -35,29 +33,11 @@ impl DistinguishedName {
         (!rdns.is_empty()).then_some(Self(rdns))
     }
 
-    /// The same name, in the standard's order or in the opposite one that some stacks write.
-    pub(super) fn means(&self, other: &Self) -> bool {
+    /// The same name, in the standard's order or in the opposite one that some stacks write. Enough to
+    /// select a certificate; where a name grants something, only equality will do.
+    pub fn means(&self, other: &Self) -> bool {
         self.0.len() == other.0.len() && (self == other || self.0.iter().eq(other.0.iter().rev()))
     }
-}
-
-/// A serial number in decimal without leading noughts, from decimal or `0x` hexadecimal.
-pub(super) fn serial_number(text: &str) -> Option<String> {
-    let text = text.trim();
-    if text.len() > MOST_SERIAL_DIGITS {
-        return None;
-    }
-    let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-    let digits = hexadecimal.unwrap_or_else(|| text.strip_prefix('-').unwrap_or(text));
-    let radix = if hexadecimal.is_some() { 16 } else { 10 };
-    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {
-        return None;
-    }
-    let number = match hexadecimal {
-        Some(digits) => BigNum::from_hex_str(digits),
-        None => BigNum::from_dec_str(text),
-    };
-    Some(number.ok()?.to_dec_str().ok()?.to_string())
 }
 
 /// One value, what ended it, and what follows.
@@ -229,28 +209,5 @@ mod tests {
         ] {
             assert_eq!(DistinguishedName::parse(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn serials_of_any_length_and_radix_compare_as_numbers() {
-        for (text, number) in [
-            ("1", Some("1")),
-            (" 007 ", Some("7")),
-            ("-5", Some("-5")),
-            ("0x10", Some("16")),
-            ("0XfF", Some("255")),
-            (
-                "727885129180488904360266563744972327436484050815",
-                Some("727885129180488904360266563744972327436484050815"),
-            ),
-            ("", None),
-            ("0x", None),
-            ("1a", None),
-            ("0x-1", None),
-            ("1 2", None),
-        ] {
-            assert_eq!(serial_number(text).as_deref(), number, "{text:?}");
-        }
-        assert_eq!(serial_number(&"9".repeat(10_000)), None);
     }
 }
