@@ -19,7 +19,8 @@ use crate::event::{self, Event, Occurrence};
 use crate::keys::source::LoadError;
 use crate::keys::{AfterImport, Keys};
 use crate::metrics::{KeyFact, Metrics};
-use crate::proxy::{self, Drained, Proxy, ReceiverError};
+use crate::proxy::{self, Drained, Proxy};
+use crate::tls::TlsError;
 
 /// How long exchanges under way may take to end when we stop; below the 30 s after which orchestrators kill.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -73,9 +74,9 @@ pub enum StartError {
     /// There is no operator's token.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// A receiver's certificates cannot be used.
+    /// Certificates of a listener or towards a receiver cannot be used.
     #[error(transparent)]
-    Receiver(#[from] ReceiverError),
+    Tls(#[from] TlsError),
     /// There can be no metrics.
     #[error("metrics cannot be kept: {0}")]
     Metrics(#[from] prometheus::Error),

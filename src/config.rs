@@ -20,6 +20,7 @@ mod not_yet;
 mod profile;
 mod route;
 mod table;
+mod tls;
 mod value;
 
 pub use alias::{Activation, AliasConfig};
@@ -27,7 +28,8 @@ pub use embedded::{FirstStartError, make_demo_keys};
 pub use error::{ConfigError, ConfigErrors};
 pub use listeners::{AdminConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
-pub use route::{ClientCertificate, FaultStatus, ReceiverTls, RouteConfig, SelfCheck, Timeouts};
+pub use route::{FaultStatus, RouteConfig, SelfCheck, Timeouts};
+pub use tls::{ListenerTls, ReceiverTls, TlsIdentity};
 pub use value::lifetime;
 
 use document::Document;

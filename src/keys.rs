@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+mod distinguished_name;
 mod fingerprint;
 pub mod generate;
 pub mod lifecycle;
@@ -21,6 +22,7 @@ pub mod signer;
 pub mod source;
 mod suitability;
 
+pub use distinguished_name::DistinguishedName;
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use lifecycle::{AfterImport, Refusal};
 pub use material::{Certificate, KeyMaterial};

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod config;
 pub mod event;
 pub mod keys;
+pub mod listener;
 pub mod logging;
 pub mod metrics;
 #[doc(hidden)]
@@ -24,5 +25,6 @@ pub mod oracle;
 pub mod proxy;
 pub mod receiver;
 mod spelling;
+pub mod tls;
 pub mod wss;
 pub mod xml;

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use http::{Request, Response, request};
 use hyper::body::Incoming;
+use rustls::ServerConfig;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::metrics::{Metrics, Phase};
+use crate::tls::{TlsError, server_config};
 
 mod accept;
 mod exchange;
@@ -24,7 +26,6 @@ mod route;
 mod sign;
 
 pub use accept::{Drained, serve};
-pub use forward::{ReceiverError, tls_config};
 
 use exchange::Exchange;
 use read::{Reading, RequestBody};
@@ -38,24 +39,23 @@ pub struct Proxy {
     reading: Reading,
     signing: Signing,
     metrics: Arc<Metrics>,
+    /// For connections that are accepted from now on; `None`: they are not encrypted.
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Proxy {
-    /// For the configuration's routes. Reads the certificates that they name.
+    /// For the configuration's listener and routes. Reads the certificates that they name.
     ///
     /// # Errors
     /// When one of these cannot be used.
-    pub fn new(
-        config: &Config,
-        keys: Keys,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, ReceiverError> {
+    pub fn new(config: &Config, keys: Keys, clock: Clock, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
+        let tls = config.proxy.tls.as_ref().map(server_config).transpose()?;
         Ok(Self {
             routes: Routes::new(config)?,
             reading: Reading::new(config.proxy.max_message, config.proxy.max_buffered),
             signing: Signing::new(keys, clock, metrics.clone()),
             metrics,
+            tls: tls.map(Arc::new),
         })
     }
 

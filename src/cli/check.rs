@@ -15,7 +15,7 @@ use super::{CliError, print};
 use crate::clock::Clock;
 use crate::config::{AliasConfig, Config, ConfigError, ConfigErrors, RouteConfig};
 use crate::keys::Signer;
-use crate::proxy::tls_config;
+use crate::tls::{client_config, server_config};
 use crate::wss::Protection;
 use crate::wss::profile::Part;
 use crate::xml::Limits;
@@ -47,6 +47,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         .map_or_else(|errors| &errors.aliases, |config| &config.aliases);
     let signers = findings.read_keys(aliases, now);
     if let Ok(config) = &read {
+        findings.check_listeners(config);
         findings.check_routes(config, &signers, now);
     }
     match read {
@@ -87,9 +88,17 @@ impl Findings {
         signers
     }
 
+    fn check_listeners(&mut self, config: &Config) {
+        if let Some(tls) = &config.proxy.tls
+            && let Err(sentence) = server_config(tls)
+        {
+            self.add(tls.line, format!("proxy.tls: {sentence}"));
+        }
+    }
+
     fn check_routes(&mut self, config: &Config, signers: &Signers, now: OffsetDateTime) {
         for route in &config.routes {
-            let tls = tls_config(&route.receiver, &route.receiver_tls).map_err(|error| error.to_string());
+            let tls = client_config(&route.receiver, &route.receiver_tls).map_err(|error| error.to_string());
             let trial = signers
                 .get(&route.alias)
                 .map_or(Ok(()), |signer| sign_on_trial(route, signer, now));

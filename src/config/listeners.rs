@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::table::Table;
+use super::tls::ListenerTls;
 use super::value::Value;
 use super::{defaults, value};
 
@@ -12,6 +13,8 @@ use super::{defaults, value};
 pub struct ProxyConfig {
     /// Port 0: the system picks one, and it is logged.
     pub listen: SocketAddr,
+    /// `None`: flows send in plain text.
+    pub tls: Option<ListenerTls>,
     /// Bytes of one message.
     pub max_message: usize,
     /// Bytes of all messages together.
@@ -26,6 +29,7 @@ impl ProxyConfig {
             listen: table
                 .optional("listen", value::address)
                 .unwrap_or(defaults::PROXY_LISTEN),
+            tls: table.optional_section("tls", ListenerTls::from_table),
             max_message: table
                 .optional("max_message", value::size)
                 .unwrap_or(defaults::MAX_MESSAGE),

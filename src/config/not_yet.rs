@@ -4,7 +4,6 @@
 /// A key that is not read yet: its table (`*` for a name that users give) and itself.
 const SETTINGS: &[(&str, &str)] = &[
     ("", "public"),
-    ("proxy", "tls"),
     ("admin", "tls"),
     ("admin", "access"),
     ("state", "master_key_file"),

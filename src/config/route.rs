@@ -1,12 +1,12 @@
 //! `[[route]]`: one integration flow to one receiver.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Uri;
 
 use super::table::{Table, nearest};
+use super::tls::ReceiverTls;
 use super::value::Value;
 use super::{AliasConfig, defaults, value};
 use crate::spelling::vocabulary;
@@ -37,24 +37,6 @@ pub struct RouteConfig {
     pub self_check: SelfCheck,
     /// The line to name when it does not fit its alias's key.
     pub line: usize,
-}
-
-/// Trust and identity towards an `https` receiver.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReceiverTls {
-    /// PEM file of the only authorities trusted; `None`: the system's store.
-    pub ca: Option<PathBuf>,
-    /// Who we are, where the receiver asks.
-    pub client: Option<ClientCertificate>,
-}
-
-/// A TLS client certificate, as PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// Certificate, then its chain.
-    pub certificate: PathBuf,
-    /// Private key.
-    pub private_key: PathBuf,
 }
 
 /// How long the receiver may take.
@@ -149,26 +131,6 @@ pub(super) fn all(
         root.report("there is no route; write [[route]] with name, path, receiver and alias".to_owned());
     }
     routes.into_iter().collect()
-}
-
-impl ReceiverTls {
-    fn from_table(table: &mut Table<'_>) -> Self {
-        let ca = table.optional("ca", value::path);
-        let certificate = table.optional("certificate", value::path);
-        let private_key = table.optional("private_key", value::path);
-        if table.has("certificate") != table.has("private_key") {
-            table.report(
-                "receiver_tls: certificate and private_key go together; write both or none".to_owned(),
-            );
-        }
-        let client = certificate
-            .zip(private_key)
-            .map(|(certificate, private_key)| ClientCertificate {
-                certificate,
-                private_key,
-            });
-        Self { ca, client }
-    }
 }
 
 impl Timeouts {

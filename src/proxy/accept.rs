@@ -1,26 +1,23 @@
-//! Step 1: TCP and HTTP/1.1. Connections are accepted, served side by side, and drained at the end.
+//! Step 1: connections are accepted, served side by side, and drained at the end. What is spoken on them is
+//! [`crate::listener`]'s.
 
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Proxy;
+use super::reply::ReplyBody;
+use crate::listener;
 
-mod linger;
-
-use linger::Lingering;
-
-/// A request's head comes within this time.
-const HEAD_TIME: Duration = Duration::from_secs(30);
 /// After a failed accept, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,7 +43,10 @@ pub async fn serve(
             () = &mut stop => break,
             Some(_ended) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _peer)) => { connections.spawn(connection(stream, proxy.clone(), &graceful)); }
+                Ok((stream, address)) => {
+                    let tls = proxy.tls.clone();
+                    connections.spawn(listener::serve(stream, address, tls, service(&proxy), graceful.watcher()));
+                }
                 Err(error) => not_accepted(&error).await,
             },
         }
@@ -59,30 +59,16 @@ pub async fn serve(
     Drained { cut }
 }
 
-/// Serves one connection.
-fn connection(
-    stream: TcpStream,
-    proxy: Arc<Proxy>,
-    graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + Send + 'static {
-    let service = service_fn(move |request| {
+/// Answers the requests of one connection.
+fn service(
+    proxy: &Arc<Proxy>,
+) -> impl Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: Send> + use<>
+{
+    let proxy = proxy.clone();
+    service_fn(move |request| {
         let proxy = proxy.clone();
-        async move { Ok::<_, Infallible>(proxy.answer(request).await) }
-    });
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "small packets of a connection may be late");
-    }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .preserve_header_case(true)
-        .serve_connection(TokioIo::new(Lingering::new(stream)), service);
-    let connection = graceful.watch(connection);
-    async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    }
+        async move { Ok(proxy.answer(request).await) }
+    })
 }
 
 async fn not_accepted(error: &io::Error) {

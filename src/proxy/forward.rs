@@ -17,13 +17,13 @@ use super::headers::Pseudonym;
 use super::read::Reservation;
 use super::reply::UnverifiedResponse;
 use crate::config::RouteConfig;
+use crate::tls::TlsError;
 use crate::wss::SignedMessage;
 
 mod connect;
 mod outgoing;
 
 use connect::{ConnectTimedOut, Connector};
-pub use connect::{ReceiverError, tls_config};
 use outgoing::{Outgoing, Sent};
 
 /// How long an idle connection is kept: shorter than the 5 s after which common servers close, for a message
@@ -63,7 +63,7 @@ pub(super) enum ForwardError {
 
 impl Receiver {
     /// Reads the certificates that the route names.
-    pub(super) fn new(route: &RouteConfig, own_name: Pseudonym) -> Result<Self, ReceiverError> {
+    pub(super) fn new(route: &RouteConfig, own_name: Pseudonym) -> Result<Self, TlsError> {
         let connector = Connector::new(route)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

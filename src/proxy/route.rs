@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, request};
+use http::{Method, Version, request};
 
-use super::forward::{Receiver, ReceiverError};
+use super::forward::Receiver;
 use super::headers::Pseudonym;
 use super::sign::Sampling;
 use crate::config::{Config, FaultStatus, RouteConfig};
+use crate::tls::TlsError;
 use crate::wss::Protection;
 use crate::xml::Limits;
 
@@ -65,7 +66,7 @@ pub(super) struct Routes {
 
 impl Routes {
     /// Reads the certificates that the routes name.
-    pub(super) fn new(config: &Config) -> Result<Self, ReceiverError> {
+    pub(super) fn new(config: &Config) -> Result<Self, TlsError> {
         let own_name = Pseudonym::random();
         let routes = config
             .routes
@@ -82,7 +83,10 @@ impl Routes {
         if head.method == Method::CONNECT {
             return Err(RouteError::Tunnel);
         }
-        if let Some(authority) = head.uri.authority() {
+        // By HTTP/2 every request has an authority, as by HTTP/1.1 it has a Host.
+        if let Some(authority) = head.uri.authority()
+            && head.version < Version::HTTP_2
+        {
             return Err(RouteError::Relay(authority.to_string()));
         }
         if self.own_name.is_in(&head.headers) {
@@ -97,7 +101,7 @@ impl Routes {
 }
 
 impl Route {
-    fn new(config: &RouteConfig, own_name: Pseudonym) -> Result<Self, ReceiverError> {
+    fn new(config: &RouteConfig, own_name: Pseudonym) -> Result<Self, TlsError> {
         Ok(Self {
             name: config.name.clone(),
             alias: config.alias.clone(),

@@ -1,6 +1,7 @@
 //! What the tests have in common.
 
 pub(crate) mod admin;
+pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod corpus;

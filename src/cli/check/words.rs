@@ -2,7 +2,7 @@
 
 use humantime::format_duration;
 
-use crate::config::{Config, FaultStatus, RouteConfig};
+use crate::config::{Config, FaultStatus, ListenerTls, RouteConfig};
 use crate::keys::Signer;
 use crate::wss::Profile;
 use crate::wss::profile::{
@@ -15,10 +15,7 @@ pub(super) fn route(route: &RouteConfig, config: &Config, signer: Option<&Signer
     let profile = &route.profile;
     let lines = [
         format!("route {}", route.name),
-        format!(
-            "posted to http://{}{}, sent on to {}",
-            config.proxy.listen, route.path, route.receiver
-        ),
+        posted(route, config),
         key(&route.alias, signer),
         format!("profile {}: signs {}", route.profile_name, parts(profile)),
         algorithms(profile, signer),
@@ -30,6 +27,23 @@ pub(super) fn route(route: &RouteConfig, config: &Config, signer: Option<&Signer
         timeouts(route),
     ];
     lines.join("\n  ") + "\n"
+}
+
+fn posted(route: &RouteConfig, config: &Config) -> String {
+    let (scheme, who) = match &config.proxy.tls {
+        None => ("http", String::new()),
+        Some(ListenerTls { client_ca: None, .. }) => ("https", String::new()),
+        Some(ListenerTls {
+            client_ca: Some(ca), ..
+        }) => (
+            "https",
+            format!(" by clients with a certificate of {}", ca.display()),
+        ),
+    };
+    format!(
+        "posted to {scheme}://{}{}{who}, sent on to {}",
+        config.proxy.listen, route.path, route.receiver
+    )
 }
 
 fn key(alias: &str, signer: Option<&Signer>) -> String {

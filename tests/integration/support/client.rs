@@ -1,14 +1,20 @@
-//! An integration flow: one keep-alive connection to the proxy.
+//! An integration flow: one connection to the proxy, used again and again.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::within;
 
@@ -16,8 +22,9 @@ pub(crate) const SOAP11: &str = "text/xml; charset=utf-8";
 pub(crate) const SOAP12: &str = "application/soap+xml; charset=utf-8";
 
 /// One connection; what is sent on it after a refusal shows that it is still usable.
-pub(crate) struct Flow {
-    sender: SendRequest<Full<Bytes>>,
+pub(crate) enum Flow {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
 }
 
 /// An answer, whole.
@@ -29,13 +36,38 @@ pub(crate) struct Answer {
 }
 
 impl Flow {
+    /// Speaks HTTP/1.1.
     pub(crate) async fn connect(proxy: SocketAddr) -> Self {
-        let stream = TcpStream::connect(proxy).await.expect("the proxy listens");
-        let (sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .expect("HTTP/1.1 needs no handshake");
+        Self::http1(tcp(proxy).await).await
+    }
+
+    /// Speaks HTTP/2 from the first byte on.
+    pub(crate) async fn connect_h2c(proxy: SocketAddr) -> Self {
+        Self::http2(tcp(proxy).await).await
+    }
+
+    /// Speaks TLS, and the protocol that is agreed on.
+    pub(crate) async fn connect_tls(proxy: SocketAddr, tls: ClientConfig) -> std::io::Result<Self> {
+        let name = ServerName::from(proxy.ip());
+        let stream = within(TlsConnector::from(Arc::new(tls)).connect(name, tcp(proxy).await)).await?;
+        Ok(match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Self::http2(stream).await,
+            _ => Self::http1(stream).await,
+        })
+    }
+
+    async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        let handshake = http1::handshake(TokioIo::new(stream));
+        let (sender, connection) = handshake.await.expect("HTTP/1.1 needs no handshake");
         tokio::spawn(connection);
-        Self { sender }
+        Self::Http1(sender)
+    }
+
+    async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (sender, connection) = within(handshake).await.expect("an HTTP/2 handshake");
+        tokio::spawn(connection);
+        Self::Http2(sender)
     }
 
     /// Sends a message.
@@ -52,18 +84,44 @@ impl Flow {
     }
 
     pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Answer {
+        self.try_send(request).await.expect("an answer")
+    }
+
+    /// Sends a request to which perhaps no answer comes.
+    pub(crate) async fn try_send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
         within(async {
-            self.sender.ready().await.expect("the connection is usable");
-            let response = self.sender.send_request(request).await.expect("an answer");
+            let response = self.response(request).await?;
             let (head, body) = response.into_parts();
-            let body = body.collect().await.expect("a whole answer").to_bytes();
-            Answer {
+            let body = body.collect().await?.to_bytes();
+            Ok(Answer {
                 status: head.status,
                 headers: head.headers,
                 body,
-            }
+            })
         })
         .await
+    }
+
+    async fn response(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+        match self {
+            Self::Http1(sender) => {
+                sender.ready().await.expect("the connection is usable");
+                sender.send_request(request).await
+            }
+            Self::Http2(sender) => {
+                sender.ready().await.expect("the connection is usable");
+                let (mut head, body) = request.into_parts();
+                head.headers.remove(HOST); // HTTP/2 has :authority instead
+                let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+                head.uri = match head.uri.authority() {
+                    Some(_) => head.uri,
+                    None => format!("http://countersign.test{path}")
+                        .parse()
+                        .expect("an address"),
+                };
+                sender.send_request(Request::from_parts(head, body)).await
+            }
+        }
     }
 }
 
@@ -97,4 +155,8 @@ pub(crate) fn request(method: Method, path: &str) -> http::request::Builder {
         .method(method)
         .uri(path)
         .header(HOST, "countersign.test")
+}
+
+async fn tcp(proxy: SocketAddr) -> TcpStream {
+    TcpStream::connect(proxy).await.expect("the proxy listens")
 }
