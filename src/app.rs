@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::admin::{Admin, Token, TokenError};
+use crate::admin::{self, Access, AccessErrors, Admin};
 use crate::clock::Clock;
 use crate::config::{Activation, Config};
 use crate::event::{self, Event, Occurrence};
@@ -20,7 +20,7 @@ use crate::keys::source::LoadError;
 use crate::keys::{AfterImport, Keys};
 use crate::metrics::{KeyFact, Metrics};
 use crate::proxy::{self, Drained, Proxy};
-use crate::tls::TlsError;
+use crate::tls::{TlsError, server_config_asking};
 
 /// How long exchanges under way may take to end when we stop; below the 30 s after which orchestrators kill.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -38,16 +38,8 @@ pub struct App {
     ready: Arc<AtomicBool>,
     stop: oneshot::Sender<()>,
     proxy: JoinHandle<Drained>,
-    admin: AbortOnDrop,
-}
-
-/// A task that ends with what it serves.
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    stop_admin: oneshot::Sender<()>,
+    admin: JoinHandle<()>,
 }
 
 /// Why it did not start.
@@ -71,9 +63,9 @@ pub enum StartError {
         /// Why not.
         problem: LoadError,
     },
-    /// There is no operator's token.
+    /// Nobody could be let in at the admin listener.
     #[error(transparent)]
-    Token(#[from] TokenError),
+    Access(#[from] AccessErrors),
     /// Certificates of a listener or towards a receiver cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -99,17 +91,24 @@ impl App {
         let told = ready.clone();
         let admin = Admin {
             keys: keys.clone(),
-            token: Token::load_or_create(&config.admin.token_file)?,
+            access: Access::load(&config.admin)?,
+            tls: config
+                .admin
+                .tls
+                .as_ref()
+                .map(server_config_asking)
+                .transpose()?
+                .map(Arc::new),
             config: Arc::new(config),
             metrics: metrics.clone(),
             clock,
             ready: Arc::new(move || told.load(Ordering::Relaxed)),
         };
 
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async move { drop(stopped.await) };
+        let (stop, stopped) = until_dropped();
         let proxy = tokio::spawn(proxy::serve(proxy_listener, Arc::new(proxy), stopped, DRAIN));
-        let admin = AbortOnDrop(tokio::spawn(serve_admin(admin_listener, admin)));
+        let (stop_admin, stopped) = until_dropped();
+        let admin = tokio::spawn(admin::serve(admin_listener, admin, stopped));
         Ok(Self {
             proxy_address,
             admin_address,
@@ -118,6 +117,7 @@ impl App {
             ready,
             stop,
             proxy,
+            stop_admin,
             admin,
         })
     }
@@ -138,7 +138,10 @@ impl App {
                 "stopped; connections were cut before they were over"
             ),
         }
-        drop(self.admin);
+        drop(self.stop_admin);
+        if let Err(error) = self.admin.await {
+            tracing::error!(%error, "the admin listener had stopped before");
+        }
         drained
     }
 }
@@ -169,10 +172,10 @@ async fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListen
     Ok((listener, address))
 }
 
-async fn serve_admin(listener: TcpListener, admin: Admin) {
-    if let Err(error) = axum::serve(listener, admin.router()).await {
-        tracing::error!(%error, "the admin listener has ended");
-    }
+/// The future resolves when the sender is dropped, with the application if not before.
+fn until_dropped() -> (oneshot::Sender<()>, impl Future<Output = ()>) {
+    let (stop, stopped) = oneshot::channel();
+    (stop, async move { drop(stopped.await) })
 }
 
 /// The keys of all aliases, as their sources bring them now.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::wss::Profile;
 
+mod access;
 mod alias;
 mod defaults;
 mod document;
@@ -23,6 +24,7 @@ mod table;
 mod tls;
 mod value;
 
+pub use access::{AccessConfig, Aliases, Credential, OPERATOR, Role};
 pub use alias::{Activation, AliasConfig};
 pub use embedded::{FirstStartError, make_demo_keys};
 pub use error::{ConfigError, ConfigErrors};
@@ -89,7 +91,7 @@ impl Config {
                 .unwrap_or_else(|| state.relative(defaults::STATE_DIRECTORY))
         });
         let proxy = root.section("proxy", ProxyConfig::from_table);
-        let admin = root.section("admin", |admin| AdminConfig::from_table(admin, &state));
+        let admin = root.section("admin", |admin| AdminConfig::from_table(admin, &state, aliases));
         let log = root.section("log", LogConfig::from_table);
         let mut profiles = root.named("profile", profile::from_table);
         profiles
@@ -98,7 +100,7 @@ impl Config {
         let routes = route::all(root, aliases, &profiles);
         Some(Self {
             proxy,
-            admin,
+            admin: admin?,
             state,
             log,
             aliases: complete(aliases.clone())?,

@@ -198,8 +198,24 @@ impl Metrics {
     /// # Errors
     /// When a part of it cannot be written as text.
     pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+        self.render_where(|_, _| true)
+    }
+
+    /// The same without the series of which a label, by name and value, is not to be seen.
+    ///
+    /// # Errors
+    /// When a part of it cannot be written as text.
+    pub fn render_where(&self, seen: impl Fn(&str, &str) -> bool) -> Result<Vec<u8>, prometheus::Error> {
+        let mut families = self.registry.gather();
+        for family in &mut families {
+            family.mut_metric().retain(|metric| {
+                let mut labels = metric.get_label().iter();
+                labels.all(|label| seen(label.name(), label.value()))
+            });
+        }
+        families.retain(|family| !family.get_metric().is_empty());
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        TextEncoder::new().encode(&families, &mut text)?;
         Ok(text)
     }
 }

@@ -19,7 +19,8 @@ pub struct TlsIdentity {
 pub struct ListenerTls {
     /// Who we are.
     pub identity: TlsIdentity,
-    /// PEM file of the authorities one of which every client needs a certificate of; `None`: clients need none.
+    /// PEM file of the authorities one of which every client of the proxy needs a certificate of, and those of the admin
+    /// listener may have one of; `None`: clients are not asked.
     pub client_ca: Option<PathBuf>,
     /// The line to name when a file cannot be used.
     pub line: usize,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use openssl::bn::BigNum;
 
 /// A distinguished name: its RDNs, most specific first as in RFC 4514.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DistinguishedName(Vec<BTreeSet<(String, String)>>);
 
 impl DistinguishedName {

@@ -8,7 +8,10 @@
     reason = "a test fails by panicking and says what it leaves out"
 )]
 
+mod admin_access;
 mod admin_api;
+mod admin_document;
+mod admin_tls;
 mod algorithms;
 mod attacks;
 mod bad_input;
