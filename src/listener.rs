@@ -153,6 +153,9 @@ async fn handshake(
     })
 }
 
+/// How the answer begins that plain HTTP gets from a port of TLS.
+pub const SPEAKS_TLS: &[u8] = b"this port speaks TLS";
+
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     Content-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 56\r\n\

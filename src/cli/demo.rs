@@ -11,7 +11,7 @@ use clap::value_parser;
 use http::Uri;
 use tokio::time::Instant;
 
-use super::keys::client::AdminClient;
+use super::keys::client::{AdminClient, Connection};
 use super::{CliError, block_on, print};
 use crate::app::{App, termination};
 use crate::clock::Clock;
@@ -78,7 +78,7 @@ async fn perform(args: &Args, scene: &Scene, clock: Clock) -> Result<ExitCode, C
     let admin: Uri = format!("http://{}", app.admin_address)
         .parse()
         .map_err(CliError::failed)?;
-    let mut operator = Operator::new(AdminClient::new(&admin, &scene.token())?);
+    let mut operator = Operator::new(AdminClient::new(&Connection::plain(admin, scene.token()))?);
     let [first, others @ ..] = scene.keys.as_slice() else {
         return Err(CliError::Usage("no key was made".to_owned()));
     };
