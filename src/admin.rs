@@ -29,7 +29,7 @@ mod serve;
 mod token;
 pub mod view;
 
-pub use access::{Access, AccessError, AccessErrors, Actor, CredentialError};
+pub use access::{Access, AccessError, AccessErrors, Actor, CredentialError, Shown};
 pub use serve::serve;
 pub use token::{Token, TokenError};
 

@@ -2,7 +2,7 @@
 //!
 //! Says who asks, never whether that one may: [`super::guard`] does.
 
-use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -14,14 +14,36 @@ use super::token::{Token, TokenError, bearer};
 use crate::config::{AccessConfig, AdminConfig, Aliases, Credential, OPERATOR, Role};
 use crate::keys::DistinguishedName;
 use crate::listener::Peer;
+use crate::spelling::vocabulary;
 
-/// Who did something: the name of an entry.
+/// Who did something, how it had shown who it was, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor(Arc<str>);
+pub struct Actor {
+    /// Of the entry of `[[admin.access]]`, or [`OPERATOR`].
+    pub name: Arc<str>,
+    /// What it showed.
+    pub shown: Shown,
+    /// The peer's address. It grants nothing.
+    pub from: Option<IpAddr>,
+}
 
-impl fmt::Display for Actor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+vocabulary! {
+    /// What somebody shows to be let in.
+    pub enum Shown {
+        /// A bearer token.
+        Token = "token",
+        /// A client certificate.
+        Certificate = "certificate",
+    }
+}
+
+impl Actor {
+    fn new(name: &str, shown: Shown) -> Self {
+        Self {
+            name: name.into(),
+            shown,
+            from: None,
+        }
     }
 }
 
@@ -36,15 +58,19 @@ pub(super) struct Caller {
 impl Caller {
     fn operator() -> Self {
         Self {
-            actor: Actor(OPERATOR.into()),
+            actor: Actor::new(OPERATOR, Shown::Token),
             role: Role::Operator,
             aliases: Aliases::All,
         }
     }
 
     fn of(entry: &AccessConfig) -> Self {
+        let shown = match entry.credential {
+            Credential::TokenFile(_) => Shown::Token,
+            Credential::ClientSubject(_) => Shown::Certificate,
+        };
         Self {
-            actor: Actor(entry.name.as_str().into()),
+            actor: Actor::new(&entry.name, shown),
             role: entry.role,
             aliases: entry.aliases.clone(),
         }
@@ -101,7 +127,7 @@ pub enum CredentialError {
     Token(#[from] TokenError),
     /// Nobody could tell who it was.
     #[error("{0} has the same token; each needs its own")]
-    SameAs(Actor),
+    SameAs(Arc<str>),
 }
 
 impl Access {
@@ -161,9 +187,11 @@ impl Access {
             (None, Some(subject)) => (self.0.by_subject(subject), WRONG_CERTIFICATE),
             (None, None) => (None, NOTHING_SHOWN),
         };
-        caller
+        let mut caller = caller
             .cloned()
-            .ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, otherwise))
+            .ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, otherwise))?;
+        caller.actor.from = peer.map(|peer| peer.address);
+        Ok(caller)
     }
 }
 
@@ -180,7 +208,7 @@ impl Known {
             Credential::TokenFile(file) => {
                 let token = Token::load(file)?;
                 if let Some(caller) = self.by_token(&token) {
-                    return Err(CredentialError::SameAs(caller.actor.clone()));
+                    return Err(CredentialError::SameAs(caller.actor.name.clone()));
                 }
                 self.tokens.push((token, Caller::of(entry)));
             }

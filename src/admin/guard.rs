@@ -8,11 +8,13 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use http_body::Body as _;
+use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::access::{Access, Caller};
+use super::access::{Access, Actor, Caller};
 use super::problem::Problem;
 use crate::config::Role;
 use crate::keys::CommandError;
@@ -39,16 +41,18 @@ impl Guard {
         request: Request,
         next: Next,
     ) -> Result<Response, Problem> {
-        let peer = request.extensions().get::<Peer>();
-        let caller = guard.access.caller(request.headers(), peer)?;
-        guard.check(&caller, &path)?;
-        not_from_another_site(&request)?;
-        let mut request = whole(request).await?;
         let (method, target) = (request.method().clone(), request.uri().path().to_owned());
-        let span = tracing::info_span!("admin", who = %caller.actor());
-        request.extensions_mut().insert(caller);
+        let peer = request.extensions().get::<Peer>();
+        let caller = guard.access.caller(request.headers(), peer).inspect_err(|problem| {
+            tracing::warn!(%method, path = target, from = ?peer.map(|peer| peer.address), "not let in: {problem}");
+        })?;
+        let Actor { name, shown, from } = caller.actor();
+        let span = tracing::info_span!("admin", who = %name, by = %shown, ?from);
         async {
-            let response = next.run(request).await;
+            let response = match guard.admit(caller, &path, request).await {
+                Ok(request) => next.run(request).await,
+                Err(refused) => refused.into_response(),
+            };
             log(&method, &target, response.status());
             Ok(response)
         }
@@ -56,18 +60,26 @@ impl Guard {
         .await
     }
 
+    /// The request, whole, of one who may send it.
+    async fn admit(
+        &self,
+        caller: Caller,
+        path: &RawPathParams,
+        request: Request,
+    ) -> Result<Request, Problem> {
+        self.check(&caller, path)?;
+        not_from_another_site(&request)?;
+        let mut request = whole(request).await?;
+        request.extensions_mut().insert(caller);
+        Ok(request)
+    }
+
     /// An alias that a caller is not to see is told from one that does not exist by nobody: so 404, in the same words.
     fn check(&self, caller: &Caller, path: &RawPathParams) -> Result<(), Problem> {
         if !caller.role().may(self.role) {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                format!(
-                    "this needs the role {}; {} has {}",
-                    self.role,
-                    caller.actor(),
-                    caller.role()
-                ),
-            ));
+            let (name, role) = (&caller.actor().name, caller.role());
+            let sentence = format!("this needs the role {}; {name} has {role}", self.role);
+            return Err(Problem::new(StatusCode::FORBIDDEN, sentence));
         }
         let hidden = path
             .iter()
@@ -95,25 +107,33 @@ fn not_from_another_site(request: &Request) -> Result<(), Problem> {
 /// Reads the body before anything is done, so that no command waits for its sender.
 async fn whole(request: Request) -> Result<Request, Problem> {
     let (head, body) = request.into_parts();
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
     let body = timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await.map_err(|_| {
         let sentence = format!("the body did not arrive within {} s", BODY_TIME.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, sentence)
     })?;
     let body = body.map_err(|error| {
-        let too_large = error
+        if error
             .source()
-            .is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
-        if too_large {
-            let sentence = format!("the body is larger than {MAX_BODY} bytes, which no request here needs");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, sentence)
-        } else {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                format!("the body did not arrive whole: {error}"),
-            )
+            .is_some_and(|source| source.is::<LengthLimitError>())
+        {
+            return too_large();
         }
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!("the body did not arrive whole: {error}"),
+        )
     })?;
     Ok(Request::from_parts(head, Body::from(body)))
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("the body is larger than {MAX_BODY} bytes, which no request here needs"),
+    )
 }
 
 fn log(method: &Method, path: &str, status: StatusCode) {

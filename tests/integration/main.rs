@@ -10,6 +10,7 @@
 
 mod admin_access;
 mod admin_api;
+mod admin_connections;
 mod admin_document;
 mod admin_tls;
 mod algorithms;

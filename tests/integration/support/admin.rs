@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign::admin::{Access, Admin};
+use countersign::admin::{Access, Admin, serve};
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::keys::Keys;
@@ -22,6 +22,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::client::Answer;
 use super::clock::now;
@@ -34,6 +36,8 @@ pub(crate) struct TestAdmin {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ready: Arc<AtomicBool>,
     pub(crate) directory: TempDir,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
 }
 
 impl TestAdmin {
@@ -80,14 +84,24 @@ impl TestAdmin {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("a port");
-        tokio::spawn(countersign::admin::serve(listener, admin, std::future::pending()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move { drop(stopped.await) };
+        let serving = tokio::spawn(serve(listener, admin, stopped));
         Self {
             address,
             keys,
             metrics,
             ready,
             directory,
+            stop,
+            serving,
         }
+    }
+
+    /// Stops it; over when the last connection is.
+    pub(crate) async fn stop(self) {
+        drop(self.stop);
+        within(self.serving).await.expect("it ends");
     }
 
     pub(crate) fn token_file(&self) -> PathBuf {
