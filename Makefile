@@ -10,7 +10,7 @@ help:
 	@echo 'make run      builds, starts receiver and proxy, sends a message, stays up until Ctrl-C'
 	@echo 'make test     all tests'
 	@echo 'make check    format, lints, documentation, dependencies, advisories, a short fuzz'
-	@echo 'make interop  what we sign against WSS4J and CXF (needs Maven)'
+	@echo 'make interop  the admin API against its document; what we sign against WSS4J and CXF (needs Maven)'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
 
@@ -45,5 +45,6 @@ bench:
 	cargo bench --locked
 
 interop:
-	@scripts/setup build
+	@scripts/setup interop
+	@scripts/openapi
 	@scripts/interop

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 
-/// A body that may be left out; then every part of it has its default.
+/// A body that may be left out, or be null; then every part of it has its default.
 pub(super) struct OptionalJson<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> {
@@ -28,12 +28,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
                 "send the body as application/json",
             ));
         }
-        serde_json::from_slice(&body).map(Self).map_err(|error| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                format!("the body is not the JSON that belongs here: {error}"),
-            )
-        })
+        let value: Option<T> = serde_json::from_slice(&body).map_err(|error| {
+            let sentence = format!("the body is not the JSON that belongs here: {error}");
+            Problem::new(StatusCode::BAD_REQUEST, sentence)
+        })?;
+        Ok(Self(value.unwrap_or_default()))
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) struct KeyPath {
     /// The signing identity.
     pub(super) alias: String,
     /// SHA-256 of the certificate in hex.
+    #[param(pattern = "^[0-9A-Fa-f]{64}$")]
     pub(super) fingerprint: String,
 }
 
@@ -108,6 +109,7 @@ pub struct RouteView {
 #[serde(deny_unknown_fields)]
 pub struct ActivateRequest {
     /// Only if this key is active now.
+    #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replaces: Option<String>,
 }
