@@ -52,7 +52,23 @@ pub struct Admin {
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
+/// What connections to the listener are served by. Cheap to clone.
+#[derive(Clone)]
+pub struct Serving {
+    tls: Option<Arc<ServerConfig>>,
+    router: Router,
+}
+
 impl Admin {
+    /// Ready to serve.
+    #[must_use]
+    pub fn serving(self) -> Serving {
+        Serving {
+            tls: self.tls.clone(),
+            router: self.router(),
+        }
+    }
+
     /// Who may do what: each handler with the role that it needs.
     fn router(self) -> Router {
         let metrics = routes!(monitor::metrics);

@@ -40,6 +40,8 @@ use table::Table;
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Where it was read from.
+    pub file: PathBuf,
     /// Where integration flows send to.
     pub proxy: ProxyConfig,
     /// API, metrics, health.
@@ -74,7 +76,7 @@ impl Config {
         let mut aliases = BTreeMap::new();
         Document::read(text, file, |root| {
             aliases = root.named("alias", AliasConfig::from_table);
-            Self::from_table(root, &aliases)
+            Self::from_table(root, file, &aliases)
         })
         .map_err(|mistakes| {
             let right = aliases
@@ -84,7 +86,23 @@ impl Config {
         })
     }
 
-    fn from_table(root: &mut Table<'_>, aliases: &BTreeMap<String, Option<AliasConfig>>) -> Option<Self> {
+    /// Everything that it is made of but keys: itself, tokens, and certificates with what belongs to them.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let routes = self.routes.iter().flat_map(|route| route.receiver_tls.files());
+        let listeners = self.proxy.tls.iter().chain(&self.admin.tls);
+        let tokens = self.admin.access.iter().filter_map(AccessConfig::token_file);
+        [self.file.as_path(), &self.admin.token_file]
+            .into_iter()
+            .chain(tokens)
+            .chain(listeners.flat_map(ListenerTls::files))
+            .chain(routes)
+    }
+
+    fn from_table(
+        root: &mut Table<'_>,
+        file: &Path,
+        aliases: &BTreeMap<String, Option<AliasConfig>>,
+    ) -> Option<Self> {
         let state = root.section("state", |state| {
             state
                 .optional("directory", value::path)
@@ -99,6 +117,7 @@ impl Config {
             .or_insert_with(|| Some(Profile::default()));
         let routes = route::all(root, aliases, &profiles);
         Some(Self {
+            file: file.to_owned(),
             proxy,
             admin: admin?,
             state,

@@ -10,8 +10,8 @@ use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, PullingGauge, Registry, TextEncoder,
 };
 use time::OffsetDateTime;
 
@@ -80,6 +80,16 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What became of a configuration that was read again.
+    pub enum ReloadOutcome {
+        /// It is in force.
+        Applied = "applied",
+        /// It is wrong; the one before stays in force.
+        Refused = "refused",
+    }
+}
+
 /// The counters of one application.
 pub struct Metrics {
     registry: Registry,
@@ -90,6 +100,9 @@ pub struct Metrics {
     self_checks: IntCounterVec,
     key_switches: IntCounterVec,
     key_switch_duration: Histogram,
+    config_reloads: IntCounterVec,
+    config_last_reload_successful: IntGauge,
+    config_last_success: Gauge,
 }
 
 impl Metrics {
@@ -140,6 +153,19 @@ impl Metrics {
                 "From the command to the first instant at which every new message takes the new key.",
                 SWITCH_BUCKETS,
             )?,
+            config_reloads: table.counters(
+                "countersign_config_reloads_total",
+                "Configurations that were read again.",
+                &["outcome"],
+            )?,
+            config_last_reload_successful: table.registered(IntGauge::new(
+                "countersign_config_last_reload_successful",
+                "1 if the configuration read last is in force, 0 if it was refused.",
+            )?)?,
+            config_last_success: table.registered(Gauge::new(
+                "countersign_config_last_reload_success_timestamp_seconds",
+                "When the configuration in force was read.",
+            )?)?,
             registry: table.0,
         })
     }
@@ -179,6 +205,46 @@ impl Metrics {
             .with_label_values(&[alias, trigger.name()])
             .inc();
         self.key_switch_duration.observe(took.as_secs_f64());
+    }
+
+    /// A configuration is in force: the first, or one that was read again.
+    pub fn config_in_force(&self, now: OffsetDateTime) {
+        self.config_last_reload_successful.set(1);
+        self.config_last_success
+            .set((now - OffsetDateTime::UNIX_EPOCH).as_seconds_f64());
+    }
+
+    /// A configuration was read again.
+    pub fn config_reloaded(&self, outcome: ReloadOutcome) {
+        self.config_reloads.with_label_values(&[outcome.name()]).inc();
+        self.config_last_reload_successful
+            .set(i64::from(outcome == ReloadOutcome::Applied));
+    }
+
+    /// From now on every scrape shows what messages take: requests under way, bytes buffered. Call it once.
+    ///
+    /// # Errors
+    /// When it was called before.
+    pub fn watch_load(
+        &self,
+        requests: impl Fn() -> f64 + Send + Sync + 'static,
+        bytes: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> Result<(), prometheus::Error> {
+        let gauges = [
+            PullingGauge::new(
+                "countersign_requests_under_way",
+                "Requests not yet answered to their end; at most max_requests.",
+                Box::new(requests),
+            )?,
+            PullingGauge::new(
+                "countersign_buffered_bytes",
+                "Bytes of messages that have not left; at most max_buffered.",
+                Box::new(bytes),
+            )?,
+        ];
+        gauges
+            .into_iter()
+            .try_for_each(|gauge| self.registry.register(Box::new(gauge)))
     }
 
     /// From now on every scrape shows the keys that `facts` returns. Call it once.

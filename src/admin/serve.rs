@@ -5,31 +5,36 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use hyper::service::{Service, service_fn};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::Admin;
+use super::Serving;
 use crate::listener;
 
 /// Connections at a time; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 128;
 /// Then a connection ends, so that clients that never read do not hold all of them; others have a new one at once.
 const CONNECTION_TIME: Duration = Duration::from_secs(600);
+/// For a head, and for taking some of an answer.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is under way at the end may take this long.
 const GRACE: Duration = Duration::from_secs(5);
 /// After a failed accept, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` resolves; then accepts no more, and lets the requests under way end, within bounds.
-pub async fn serve(listener: TcpListener, admin: Admin, stop: impl Future<Output = ()>) {
-    let (tls, free) = (admin.tls.clone(), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
-    let router = admin.router();
+/// Serves until `stop` resolves; then accepts no more, and lets the requests under way end, within bounds. Each connection,
+/// and each request, is served by what `current` returns as it comes.
+pub async fn serve(
+    listener: TcpListener,
+    current: impl Fn() -> Serving + Clone + Send + 'static,
+    stop: impl Future<Output = ()>,
+) {
+    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let (going, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
@@ -38,7 +43,7 @@ pub async fn serve(listener: TcpListener, admin: Admin, stop: impl Future<Output
             () = &mut stop => break,
             Some(_ended) = connections.join_next() => {}
             (accepted, place) = accept(&listener, &free) => {
-                let connection = connection(accepted, tls.clone(), router.clone(), stopped.clone());
+                let connection = connection(accepted, current.clone(), stopped.clone());
                 connections.spawn(async move { connection.await; drop(place) });
             }
         }
@@ -68,13 +73,22 @@ async fn accept(
 /// Serves until the client closes, its time is over or the sender of `stopped` is gone.
 async fn connection(
     (stream, address): (TcpStream, SocketAddr),
-    tls: Option<Arc<ServerConfig>>,
-    router: Router,
+    current: impl Fn() -> Serving + Send + 'static,
     mut stopped: watch::Receiver<()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let service = TowerToHyperService::new(router);
-    let mut served = std::pin::pin!(listener::serve(stream, address, tls, service, graceful.watcher()));
+    let settings = listener::Settings {
+        tls: current().tls,
+        client_timeout: CLIENT_TIMEOUT,
+    };
+    let service = service_fn(move |request| TowerToHyperService::new(current().router).call(request));
+    let mut served = std::pin::pin!(listener::serve(
+        stream,
+        address,
+        settings,
+        service,
+        graceful.watcher()
+    ));
     tokio::select! {
         () = &mut served => return,
         _ = timeout(CONNECTION_TIME, stopped.changed()) => {}

@@ -1,7 +1,7 @@
 //! `[[admin.access]]`: who but the operator may reach the admin listener, and to do what.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::route::{one_of, unique_of};
@@ -24,6 +24,16 @@ pub struct AccessConfig {
     pub aliases: Aliases,
     /// The line to name when its credential is of no use.
     pub line: usize,
+}
+
+impl AccessConfig {
+    /// The file of its token, where it has one.
+    pub fn token_file(&self) -> Option<&Path> {
+        match &self.credential {
+            Credential::TokenFile(file) => Some(file),
+            Credential::ClientSubject(_) => None,
+        }
+    }
 }
 
 /// How one shows who one is.

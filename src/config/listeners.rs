@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::access::{self, AccessConfig};
 use super::table::Table;
@@ -21,6 +22,12 @@ pub struct ProxyConfig {
     pub max_message: usize,
     /// Bytes of all messages together.
     pub max_buffered: usize,
+    /// Requests under way.
+    pub max_requests: usize,
+    /// How long a flow may take for a head, and let us wait for the next bytes of a body or to take those of an answer.
+    pub client_timeout: Duration,
+    /// How long exchanges under way may take to end when we stop.
+    pub drain: Duration,
     /// Listening beyond loopback was asked for in so many words.
     pub open: bool,
 }
@@ -38,6 +45,15 @@ impl ProxyConfig {
             max_buffered: table
                 .optional("max_buffered", value::size)
                 .unwrap_or(defaults::MAX_BUFFERED),
+            max_requests: table
+                .optional("max_requests", value::count)
+                .unwrap_or(defaults::MAX_REQUESTS),
+            client_timeout: table
+                .optional("client_timeout", value::duration)
+                .unwrap_or(defaults::CLIENT_TIMEOUT),
+            drain: table
+                .optional("drain", value::duration)
+                .unwrap_or(defaults::DRAIN),
             open: table.optional("open", value::boolean).unwrap_or(false),
         };
         if !proxy.listen.ip().is_loopback() && !proxy.open {

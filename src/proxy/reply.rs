@@ -15,10 +15,12 @@ use tokio::time::{Sleep, sleep_until};
 use super::exchange::Exchange;
 use super::forward::ForwardError;
 use super::headers::end_to_end;
+use super::load::Exhausted;
 use super::read::ReadError;
 use super::route::RouteError;
 use super::sign::SigningError;
 use crate::config::FaultStatus;
+use crate::metrics::Outcome;
 
 mod fault;
 mod verdict;
@@ -44,6 +46,9 @@ pub(super) enum Refusal {
     /// Step 2.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// Before anything is done for it.
+    #[error("too many requests are under way; send it again later")]
+    Load(#[from] Exhausted),
     /// Step 3.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -53,6 +58,13 @@ pub(super) enum Refusal {
     /// Step 5.
     #[error(transparent)]
     Forward(#[from] ForwardError),
+}
+
+impl Refusal {
+    /// There is too much to do: the answer comes before the rest of the request is read.
+    pub(super) fn is_urgent(&self) -> bool {
+        matches!(Verdict::of(self).outcome, Outcome::Overloaded)
+    }
 }
 
 /// Passes the receiver's answer on, to its last byte or the exchange's deadline.
@@ -125,11 +137,20 @@ enum Content {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReplyError {
     /// The receiver broke off.
-    #[error("the receiver's answer broke off")]
+    #[error("the receiver's answer broke off: {0}")]
     BrokenOff(#[from] hyper::Error),
     /// The exchange as a whole took too long.
     #[error("the receiver's answer did not end in time")]
     TimedOut,
+}
+
+impl ReplyError {
+    const fn outcome(&self) -> Outcome {
+        match self {
+            Self::BrokenOff(_) => Outcome::BrokenOff,
+            Self::TimedOut => Outcome::TimedOut,
+        }
+    }
 }
 
 impl Body for ReplyBody {
@@ -148,14 +169,17 @@ impl Body for ReplyBody {
             }
             Content::Receiver { body, deadline } => (body, deadline),
         };
-        if deadline.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(ReplyError::TimedOut)));
+        let frame = if deadline.as_mut().poll(context).is_ready() {
+            Some(Err(ReplyError::TimedOut))
+        } else {
+            ready!(Pin::new(&mut *body).poll_frame(context)).map(|frame| frame.map_err(ReplyError::from))
+        };
+        match &frame {
+            Some(Err(error)) => self.exchange.broke_off(error.outcome(), error.to_string()),
+            Some(Ok(_)) if !body.is_end_stream() => {}
+            Some(Ok(_)) | None => self.exchange.completed(),
         }
-        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
-        if frame.is_none() || body.is_end_stream() {
-            self.exchange.completed();
-        }
-        Poll::Ready(frame.map(|frame| Ok(frame?)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use http::{Method, Version, request};
 
+use super::UnusableTls;
 use super::forward::Receiver;
 use super::headers::Pseudonym;
 use super::sign::Sampling;
 use crate::config::{Config, FaultStatus, RouteConfig};
-use crate::tls::TlsError;
 use crate::wss::Protection;
 use crate::xml::Limits;
 
@@ -65,16 +65,36 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// Reads the certificates that the routes name.
-    pub(super) fn new(config: &Config) -> Result<Self, TlsError> {
-        let own_name = Pseudonym::random();
-        let routes = config
-            .routes
-            .iter()
-            .map(|route| Ok((route.path.clone(), Arc::new(Route::new(route, own_name.clone())?))));
+    /// Before any configuration.
+    pub(super) fn none() -> Self {
+        Self {
+            by_path: HashMap::new(),
+            own_name: Pseudonym::random(),
+        }
+    }
+
+    /// The configuration's. Reads the certificates that its routes name. Our own name stays: what has passed the last
+    /// one's routes has passed us.
+    pub(super) fn successor(&self, config: &Config) -> Result<Self, Vec<UnusableTls>> {
+        let (mut by_path, mut unusable) = (HashMap::new(), Vec::new());
+        for route in &config.routes {
+            let earlier = self.by_path.values().map(|route| &route.receiver);
+            match Receiver::new(route, self.own_name.clone(), earlier) {
+                Ok(receiver) => {
+                    drop(by_path.insert(route.path.clone(), Arc::new(Route::new(route, receiver))))
+                }
+                Err(problem) => unusable.push(UnusableTls {
+                    place: format!("route {}", route.name),
+                    problem,
+                }),
+            }
+        }
+        if !unusable.is_empty() {
+            return Err(unusable);
+        }
         Ok(Self {
-            by_path: routes.collect::<Result<_, _>>()?,
-            own_name,
+            by_path,
+            own_name: self.own_name.clone(),
         })
     }
 
@@ -101,16 +121,16 @@ impl Routes {
 }
 
 impl Route {
-    fn new(config: &RouteConfig, own_name: Pseudonym) -> Result<Self, TlsError> {
-        Ok(Self {
+    fn new(config: &RouteConfig, receiver: Receiver) -> Self {
+        Self {
             name: config.name.clone(),
             alias: config.alias.clone(),
             protection: Protection::new(config.profile.clone(), Limits::default()),
             sampling: Sampling::new(config.self_check),
-            receiver: Receiver::new(config, own_name)?,
+            receiver,
             fault_status: config.fault_status,
             total: config.timeouts.total,
-        })
+        }
     }
 
     /// Tells what a request asks of the route.

@@ -34,6 +34,9 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(config.proxy.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.proxy.max_message, 64 << 20);
     assert_eq!(config.proxy.max_buffered, 512 << 20);
+    assert_eq!(config.proxy.max_requests, 4096);
+    assert_eq!(config.proxy.client_timeout, Duration::from_secs(30));
+    assert_eq!(config.proxy.drain, Duration::from_secs(25));
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:9090");
     assert!(!config.admin.metrics_open);
     assert_eq!(
@@ -158,6 +161,12 @@ fn each_mistake_of_a_listener_says_what_to_do() {
         ("[proxy]\nmax_message = \"many\"", 2, "write 64MiB"),
         ("[proxy]\nmax_message = \"0B\"", 2, "write 64MiB"),
         ("[proxy]\nmax_buffered = \"1MiB\"", 2, "smaller than max_message"),
+        ("[proxy]\nmax_requests = 0", 2, "whole number from 1 on"),
+        (
+            "[proxy]\nmax_requests = \"many\"",
+            2,
+            "text stands where a whole number is expected",
+        ),
         (
             "[admin]\nlisten = \"[::]:1\"",
             2,

@@ -86,7 +86,8 @@ impl TestAdmin {
         let address = listener.local_addr().expect("a port");
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
-        let serving = tokio::spawn(serve(listener, admin, stopped));
+        let made = admin.serving();
+        let serving = tokio::spawn(serve(listener, move || made.clone(), stopped));
         Self {
             address,
             keys,
