@@ -142,7 +142,7 @@ impl App {
         if cut == 0 {
             tracing::info!(ended, "stopped; nothing was cut");
         } else {
-            tracing::warn!(ended, cut, "stopped; connections were cut before they were over");
+            tracing::warn!(ended, cut, "stopped; exchanges were cut before they were over");
         }
         drop(self.stop_admin);
         if let Err(error) = self.admin.await {

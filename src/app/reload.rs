@@ -87,7 +87,7 @@ impl Core {
         let reloaded = self.try_reload(origin).await;
         match &reloaded {
             Err(problem) if left > 1 => {
-                tracing::debug!(%problem, "files have changed, perhaps not all yet");
+                tracing::info!(%problem, "files have changed, perhaps not all yet; looking again");
                 left - 1
             }
             Ok(()) | Err(_) => {

@@ -23,12 +23,12 @@ use crate::{listener, open_files};
 /// After a failed accept, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How the last exchanges ended.
+/// How the exchanges ended that were under way when we stopped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Exchanges that were under way and came to their end.
+    /// They came to their end.
     pub ended: usize,
-    /// Connections that were cut because they were not over in time.
+    /// They were cut because they were not over in time.
     pub cut: usize,
 }
 
@@ -60,12 +60,14 @@ pub async fn serve(
     };
     drop(listener);
     let under_way = current().requests_under_way();
-    let over = timeout(patience, graceful.shutdown()).await.is_ok();
-    while connections.try_join_next().is_some() {}
-    let cut = if over { 0 } else { connections.len() };
-    let ended = under_way.saturating_sub(current().requests_under_way());
+    let _late = timeout(patience, graceful.shutdown()).await;
+    // Connections that are left without a request only wait for their clients to close, too.
+    let cut = current().requests_under_way();
     connections.shutdown().await;
-    Drained { ended, cut }
+    Drained {
+        ended: under_way.saturating_sub(cut),
+        cut,
+    }
 }
 
 /// The next connection, once there is room for it; until then the kernel queues it.

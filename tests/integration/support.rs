@@ -13,6 +13,7 @@ pub(crate) mod judges;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod receiver;
+pub(crate) mod served;
 pub(crate) mod signing;
 pub(crate) mod tool;
 
