@@ -24,6 +24,7 @@ mod demo;
 mod demo_receiver;
 mod drain;
 mod engines_agree;
+mod faults;
 mod foreign_messages;
 mod foreign_signatures;
 mod http2;

@@ -15,6 +15,7 @@ pub(crate) mod raw;
 pub(crate) mod receiver;
 pub(crate) mod served;
 pub(crate) mod signing;
+pub(crate) mod soak;
 pub(crate) mod tool;
 
 use std::time::Duration;
