@@ -10,6 +10,7 @@ pub(crate) mod foreign;
 pub(crate) mod forge;
 pub(crate) mod insertion;
 pub(crate) mod judges;
+pub(crate) mod load;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod receiver;

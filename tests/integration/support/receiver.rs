@@ -5,6 +5,7 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -17,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 use super::raw::Raw;
@@ -53,6 +55,7 @@ impl Receiver {
         Self::serving(
             |_| Some(acknowledgement()),
             Some(TlsAcceptor::from(Arc::new(tls))),
+            Duration::ZERO,
         )
         .await
     }
@@ -61,17 +64,23 @@ impl Receiver {
     pub(crate) async fn answering(
         answer: impl Fn(&Recorded) -> Response<Full<Bytes>> + Send + Sync + 'static,
     ) -> Self {
-        Self::serving(move |recorded| Some(answer(recorded)), None).await
+        Self::serving(move |recorded| Some(answer(recorded)), None, Duration::ZERO).await
     }
 
     /// Reads and never answers.
     pub(crate) async fn silent() -> Self {
-        Self::serving(|_| None, None).await
+        Self::serving(|_| None, None, Duration::ZERO).await
+    }
+
+    /// Acknowledges everything, after a while.
+    pub(crate) async fn slow(takes: Duration) -> Self {
+        Self::serving(|_| Some(acknowledgement()), None, takes).await
     }
 
     async fn serving(
         answer: impl Fn(&Recorded) -> Option<Response<Full<Bytes>>> + Send + Sync + 'static,
         tls: Option<TlsAcceptor>,
+        takes: Duration,
     ) -> Self {
         let (address, listener) = listen().await;
         let requests: Arc<Mutex<Vec<_>>> = Arc::default();
@@ -81,7 +90,8 @@ impl Receiver {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::Relaxed);
                 let (answer, recorded) = (answer.clone(), recorded.clone());
-                let service = service_fn(move |request| served(request, answer.clone(), recorded.clone()));
+                let service =
+                    service_fn(move |request| served(request, takes, answer.clone(), recorded.clone()));
                 tokio::spawn(connection(stream, tls.clone(), service));
             }
         });
@@ -132,12 +142,14 @@ impl Drop for Receiver {
 
 async fn served(
     request: Request<Incoming>,
+    takes: Duration,
     answer: Arc<impl Fn(&Recorded) -> Option<Response<Full<Bytes>>>>,
     recorded: Arc<Mutex<Vec<Recorded>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let request = record(request).await;
     let answer = answer(&request);
     recorded.lock().expect("no test panicked").push(request);
+    sleep(takes).await;
     match answer {
         Some(answer) => Ok(answer),
         None => pending().await,

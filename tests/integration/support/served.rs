@@ -20,15 +20,16 @@ pub(crate) struct Served {
     directory: TempDir,
     pub(crate) proxy: SocketAddr,
     pub(crate) admin: SocketAddr,
-    /// Of the key that the alias `orders` has from the start.
-    pub(crate) certificate: Vec<u8>,
 }
 
 /// What is needed before it can be started: a directory with the key of `[alias.orders]`.
 pub(crate) struct Place {
     directory: TempDir,
-    certificate: Vec<u8>,
+    /// Of that key.
+    pub(crate) certificate: Vec<u8>,
 }
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_countersign");
 
 /// Before the sections that a test is about.
 const COMMON: &str = "[admin]\nlisten = \"127.0.0.1:0\"\n\
@@ -51,11 +52,22 @@ impl Place {
 
     /// Starts it with further sections.
     pub(crate) async fn serve(self, sections: &str) -> Served {
+        self.run(Command::new(PROGRAM), sections).await
+    }
+
+    /// The same where it may open so many files.
+    pub(crate) async fn serve_with_files(self, limit: usize, sections: &str) -> Served {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\""), PROGRAM]);
+        self.run(command, sections).await
+    }
+
+    async fn run(self, mut command: Command, sections: &str) -> Served {
         self.write("countersign.toml", format!("{COMMON}{sections}"));
         let path = self.directory.path();
         // A pipe that nobody reads would make it wait.
         let log = fs::File::create(path.join("log")).expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        let child = command
             .args(["serve", "--config", "countersign.toml"])
             .current_dir(path)
             .stdin(Stdio::null())
@@ -68,7 +80,6 @@ impl Place {
             directory: self.directory,
             proxy: anywhere,
             admin: anywhere,
-            certificate: self.certificate,
         };
         eventually("it listens", || served.listens_at("[admin]").is_some()).await;
         served.proxy = served.listens_at("[proxy]").expect("bound first");
