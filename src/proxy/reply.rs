@@ -2,7 +2,7 @@
 //! table from error to status and SOAP fault.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +10,6 @@ use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Sleep, sleep_until};
 
 use super::exchange::Exchange;
 use super::forward::ForwardError;
@@ -23,8 +22,10 @@ use crate::config::FaultStatus;
 use crate::metrics::Outcome;
 
 mod fault;
+mod passing;
 mod verdict;
 
+use passing::{Passing, ReplyError};
 use verdict::Verdict;
 
 /// When a client should try again after an overload, or without a usable key.
@@ -72,17 +73,15 @@ pub(super) fn pass_on(response: UnverifiedResponse, mut exchange: Exchange) -> R
     let (mut head, body) = response.0.into_parts();
     end_to_end(&mut head.headers);
     exchange.answered(head.status);
-    if body.is_end_stream() {
-        exchange.completed(); // hyper does not poll it
+    if !body.is_end_stream() {
+        return Response::from_parts(head, ReplyBody::Passing(Passing::begin(body, exchange)));
     }
-    let deadline = Box::pin(sleep_until(exchange.deadline()));
-    Response::from_parts(
-        head,
-        ReplyBody {
-            content: Content::Receiver { body, deadline },
-            exchange,
-        },
-    )
+    exchange.completed();
+    let nothing = ReplyBody::Ours {
+        text: Full::default(),
+        _exchange: exchange,
+    };
+    Response::from_parts(head, nothing)
 }
 
 /// Answers with a SOAP fault that says what to do. Unless `reusable`, the connection ends with it.
@@ -97,9 +96,9 @@ pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, reusable: bool) 
     let fault = fault::envelope(version, verdict.blame, &sentence);
     exchange.refused(status, verdict.outcome, sentence);
 
-    let mut response = Response::new(ReplyBody {
-        content: Content::Fault(Full::new(Bytes::from(fault))),
-        exchange,
+    let mut response = Response::new(ReplyBody::Ours {
+        text: Full::new(Bytes::from(fault)),
+        _exchange: exchange,
     });
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -119,38 +118,17 @@ pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, reusable: bool) 
     response
 }
 
-/// The body of our response; with it ends the exchange.
-pub(super) struct ReplyBody {
-    content: Content,
-    exchange: Exchange,
-}
-
-enum Content {
-    Fault(Full<Bytes>),
-    Receiver {
-        body: Incoming,
-        deadline: Pin<Box<Sleep>>,
+/// The body of our response.
+pub(super) enum ReplyBody {
+    /// Ours; with it ends the exchange.
+    Ours {
+        /// Perhaps nothing.
+        text: Full<Bytes>,
+        /// Held to be dropped.
+        _exchange: Exchange,
     },
-}
-
-/// Why the receiver's answer ends midway; what has been sent of it cannot be taken back.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReplyError {
-    /// The receiver broke off.
-    #[error("the receiver's answer broke off: {0}")]
-    BrokenOff(#[from] hyper::Error),
-    /// The exchange as a whole took too long.
-    #[error("the receiver's answer did not end in time")]
-    TimedOut,
-}
-
-impl ReplyError {
-    const fn outcome(&self) -> Outcome {
-        match self {
-            Self::BrokenOff(_) => Outcome::BrokenOff,
-            Self::TimedOut => Outcome::TimedOut,
-        }
-    }
+    /// The receiver's.
+    Passing(Passing),
 }
 
 impl Body for ReplyBody {
@@ -158,41 +136,26 @@ impl Body for ReplyBody {
     type Error = ReplyError;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
-        let (body, deadline) = match &mut self.content {
-            Content::Fault(fault) => {
-                return Pin::new(fault)
-                    .poll_frame(context)
-                    .map_err(|never| match never {});
-            }
-            Content::Receiver { body, deadline } => (body, deadline),
-        };
-        let frame = if deadline.as_mut().poll(context).is_ready() {
-            Some(Err(ReplyError::TimedOut))
-        } else {
-            ready!(Pin::new(&mut *body).poll_frame(context)).map(|frame| frame.map_err(ReplyError::from))
-        };
-        match &frame {
-            Some(Err(error)) => self.exchange.broke_off(error.outcome(), error.to_string()),
-            Some(Ok(_)) if !body.is_end_stream() => {}
-            Some(Ok(_)) | None => self.exchange.completed(),
+        match self.get_mut() {
+            Self::Ours { text, .. } => Pin::new(text).poll_frame(context).map_err(|never| match never {}),
+            Self::Passing(body) => Pin::new(body).poll_frame(context),
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Fault(fault) => fault.is_end_stream(),
-            Content::Receiver { body, .. } => body.is_end_stream(),
+        match self {
+            Self::Ours { text, .. } => text.is_end_stream(),
+            Self::Passing(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Fault(fault) => fault.size_hint(),
-            Content::Receiver { body, .. } => body.size_hint(),
+        match self {
+            Self::Ours { text, .. } => text.size_hint(),
+            Self::Passing(body) => body.size_hint(),
         }
     }
 }

@@ -6,12 +6,17 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
+use http::Method;
+use http::header::CONTENT_TYPE;
+use http_body_util::Full;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::support::client::{Flow, SOAP11, request};
 use crate::support::receiver::nobody;
 use crate::support::served::{Place, Served};
 use crate::support::soak::{Seed, soak};
+use crate::support::{eventually, proxy, within};
 
 mod client;
 mod receiver;
@@ -160,6 +165,27 @@ async fn after_thousands_of_faults_nothing_was_sent_twice_and_all_is_back_where_
         assert!(twice.is_empty(), "{twice:?}");
     });
     assert!(!served.log().contains("panicked"), "{}", served.log());
+}
+
+#[tokio::test]
+async fn a_stream_whose_flow_takes_nothing_ends_in_time_though_its_connection_lives() {
+    let receiver = FaultyReceiver::start().await;
+    let url = format!("http://{}/floods", receiver.address);
+    let timeouts = "timeouts = { response = \"1s\", total = \"1s\" }";
+    let proxy = proxy::to(url).route(timeouts).start().await;
+    let mut flow = Flow::connect_h2c(proxy.address()).await;
+    let post = request(Method::POST, "/orders").header(CONTENT_TYPE, SOAP11);
+    let post = post.body(Full::from(client::message("untaken", 0))).unwrap();
+    let untaken = within(flow.response(post)).await.unwrap();
+    assert_eq!(untaken.status(), 200);
+    let [begun, over] = [1, 0].map(|requests| format!("countersign_requests_under_way {requests}"));
+    assert!(proxy.metrics().contains(&begun), "{}", proxy.metrics());
+    eventually("it holds nothing any more", || proxy.metrics().contains(&over)).await;
+    let told = r#"countersign_requests_total{outcome="timed-out",route="orders"} 1"#;
+    assert!(proxy.metrics().contains(told), "{}", proxy.metrics());
+    let answer = flow.ask(Method::GET, "/nowhere").await;
+    assert_eq!(answer.status, 404, "the connection is usable");
+    drop(untaken);
 }
 
 const OPEN_FILES: &str = "process_open_fds";

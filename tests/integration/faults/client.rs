@@ -151,7 +151,7 @@ fn parse(came: &[u8]) -> Seen {
     }
 }
 
-fn message(id: &str, padding: usize) -> String {
+pub(super) fn message(id: &str, padding: usize) -> String {
     let padding = "many words, ".repeat(padding / 12);
     format!(
         "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
