@@ -1,6 +1,6 @@
 # What runs in CI is what you run. Every target does all its set-up.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz bench interop
+.PHONY: help run test check fuzz bench interop soak
 
 # rustup's place, for a shell that has not read its profile yet
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -13,6 +13,7 @@ help:
 	@echo 'make interop  the admin API against its document; what we sign against WSS4J and CXF (needs Maven)'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
+	@echo 'make soak     faults, reloads and overload at length, on an optimised build'
 
 run:
 	@scripts/setup run
@@ -39,6 +40,12 @@ check:
 fuzz:
 	@scripts/setup check
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} scripts/fuzz
+
+# At most one at a time: what is measured should not be the others.
+soak:
+	@scripts/setup test
+	COUNTERSIGN_SOAK=1 cargo test --release --locked --test integration -- \
+	  --nocapture --test-threads=1 faults:: reload_under_load:: overload::
 
 bench:
 	@scripts/setup build

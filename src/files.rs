@@ -1,4 +1,4 @@
-//! Files that others exchange while we run: certificates, tokens, the configuration. Tells when one has changed.
+//! Files that others exchange while we run: certificates, keys, tokens, the configuration. Tells when one has changed.
 //!
 //! They are looked at by name, once in a while, which works where notifications do not: on network file systems, for mounted
 //! secrets whose directory is exchanged behind a link, and after editors that write a new file. Contents decide, not

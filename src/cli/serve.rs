@@ -17,7 +17,7 @@ use crate::{logging, open_files};
 /// `countersign receiver --listen 127.0.0.1:8081 --trust state/demo-trust.pem`. Its keys are made on first
 /// start: state/demo.pem signs, state/demo-next.pem is there for a first swap.
 ///
-/// A changed configuration, certificate or token is taken up by itself within seconds, and at once with SIGHUP; a
+/// A changed configuration, certificate, key or token file is taken up by itself within seconds, and at once with SIGHUP; a
 /// wrong one changes nothing, and the log says why. SIGTERM and Ctrl-C stop it: it accepts no more and lets exchanges
 /// under way end; a second one ends it at once.
 #[derive(Debug, clap::Args)]

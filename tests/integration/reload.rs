@@ -250,6 +250,34 @@ async fn half_of_a_certificate_and_key_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_new_key_in_a_source_is_imported_by_itself_and_waits() {
+    let receiver = Receiver::start().await;
+    let served = Place::new().serve(&sections("", &receiver)).await;
+    served.exchange("orders.pem", admin::pem(&admin::new_key("Newer")));
+    served
+        .until(
+            "countersign_config_reloads_total{outcome=\"applied\"}",
+            |reloads| reloads == 1.0,
+        )
+        .await;
+    let metrics = served.metrics().await;
+    let states = metrics
+        .lines()
+        .filter(|line| line.starts_with("countersign_key_info{"));
+    let states: Vec<_> = states
+        .filter_map(|line| line.split("state=\"").nth(1)?.split('"').next())
+        .collect();
+    assert_eq!(
+        (
+            states.len(),
+            states.contains(&"active"),
+            states.contains(&"pending")
+        ),
+        (2, true, true)
+    );
+}
+
+#[tokio::test]
 async fn the_log_level_is_taken_up() {
     let receiver = Receiver::start().await;
     let served = Place::new().serve(&sections("", &receiver)).await;
