@@ -1,7 +1,7 @@
 //! Wiring: every part is built once, here, and ends here. Sockets are bound first, so that a port
 //! that is taken is told before any key is read; nothing is accepted before everything stands.
 //!
-//! What a configuration makes is [`Running`], behind one atomic pointer: a reload builds the next one whole, and only
+//! What a configuration makes is `Running`, behind one atomic pointer: a reload builds the next one whole, and only
 //! then exchanges it.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What operators watch: every name, unit and label set, in one table.
+//! What operators watch: every name, unit and label set, in one place.
 //!
 //! Other parts tell what happened, in the past tense; nobody else knows a metric's name. A label's value comes
 //! from the configuration or from a closed vocabulary, never from a peer. Each application has a
@@ -10,14 +10,20 @@ use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, PullingGauge, Registry, TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    PullingGauge, Registry, TextEncoder,
 };
 use time::OffsetDateTime;
 
 use crate::event::Trigger;
 use crate::keys::Fingerprint;
 use crate::spelling::vocabulary;
+
+mod reload;
+
+pub use reload::ReloadOutcome;
+
+use reload::Reloads;
 
 /// Seconds; from a small message on the same host to a receiver at its time-out.
 const REQUEST_BUCKETS: &[f64] = &[
@@ -80,16 +86,6 @@ vocabulary! {
     }
 }
 
-vocabulary! {
-    /// What became of a configuration that was read again.
-    pub enum ReloadOutcome {
-        /// It is in force.
-        Applied = "applied",
-        /// It is wrong; the one before stays in force.
-        Refused = "refused",
-    }
-}
-
 /// The counters of one application.
 pub struct Metrics {
     registry: Registry,
@@ -100,9 +96,7 @@ pub struct Metrics {
     self_checks: IntCounterVec,
     key_switches: IntCounterVec,
     key_switch_duration: Histogram,
-    config_reloads: IntCounterVec,
-    config_last_reload_successful: IntGauge,
-    config_last_success: Gauge,
+    reloads: Reloads,
 }
 
 impl Metrics {
@@ -153,19 +147,7 @@ impl Metrics {
                 "From the command to the first instant at which every new message takes the new key.",
                 SWITCH_BUCKETS,
             )?,
-            config_reloads: table.counters(
-                "countersign_config_reloads_total",
-                "Configurations that were read again.",
-                &["outcome"],
-            )?,
-            config_last_reload_successful: table.registered(IntGauge::new(
-                "countersign_config_last_reload_successful",
-                "1 if the configuration read last is in force, 0 if it was refused.",
-            )?)?,
-            config_last_success: table.registered(Gauge::new(
-                "countersign_config_last_reload_success_timestamp_seconds",
-                "When the configuration in force was read.",
-            )?)?,
+            reloads: Reloads::new(&table)?,
             registry: table.0,
         })
     }
@@ -205,20 +187,6 @@ impl Metrics {
             .with_label_values(&[alias, trigger.name()])
             .inc();
         self.key_switch_duration.observe(took.as_secs_f64());
-    }
-
-    /// A configuration is in force: the first, or one that was read again.
-    pub fn config_in_force(&self, now: OffsetDateTime) {
-        self.config_last_reload_successful.set(1);
-        self.config_last_success
-            .set((now - OffsetDateTime::UNIX_EPOCH).as_seconds_f64());
-    }
-
-    /// A configuration was read again.
-    pub fn config_reloaded(&self, outcome: ReloadOutcome) {
-        self.config_reloads.with_label_values(&[outcome.name()]).inc();
-        self.config_last_reload_successful
-            .set(i64::from(outcome == ReloadOutcome::Applied));
     }
 
     /// From now on every scrape shows what messages take: requests under way, bytes buffered. Call it once.

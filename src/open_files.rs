@@ -22,8 +22,8 @@ pub fn raise() -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, raised)?)
 }
 
-/// How many connections of flows may be open, so that none fails for want of a file: one to a receiver for each, and
-/// as many that idle in the pool.
+/// How many connections of flows may be open, and how many requests under way, so that none fails for want of a file:
+/// a third each for flows, for receivers, and for those to receivers that are idle.
 #[must_use]
 pub fn connections() -> usize {
     let files = getrlimit(Resource::Nofile).current;

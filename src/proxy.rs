@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::keys::Keys;
 use crate::listener;
 use crate::metrics::{Metrics, Phase};
+use crate::open_files;
 use crate::tls::{TlsError, server_config};
 
 mod accept;
@@ -94,7 +95,7 @@ impl Proxy {
                 client_timeout: config.proxy.client_timeout,
             },
             routes,
-            requests: self.requests.with_most(config.proxy.max_requests),
+            requests: self.requests.with_most(most_requests(config.proxy.max_requests)),
             reading: self.reading.successor(&config.proxy),
             signing: self.signing.clone(),
             metrics: self.metrics.clone(),
@@ -152,4 +153,17 @@ impl Proxy {
         exchange.passed(Phase::Receiver);
         Ok(response)
     }
+}
+
+/// Each may need a connection to its receiver, and so a file.
+fn most_requests(wanted: usize) -> usize {
+    let possible = open_files::connections();
+    if possible < wanted {
+        tracing::warn!(
+            max_requests = wanted,
+            possible,
+            "the limit of open files allows fewer requests at a time; raise it"
+        );
+    }
+    wanted.min(possible)
 }
