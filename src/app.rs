@@ -215,7 +215,14 @@ fn count(metrics: &Metrics, occurrence: &Occurrence) {
         Event::KeyActivated { trigger, .. } => {
             metrics.key_switched(&occurrence.alias, *trigger, occurrence.took)
         }
-        Event::KeyImported { .. } | Event::KeyRetired { .. } => {}
+        Event::KeyImported { .. }
+        | Event::ActivationScheduled { .. }
+        | Event::ActivationCancelled { .. }
+        | Event::KeyRetired { .. }
+        | Event::RetentionExtended { .. }
+        | Event::KeyRevoked { .. }
+        | Event::KeyDiscarded { .. }
+        | Event::KeyPurged { .. } => {}
     }
 }
 
@@ -223,12 +230,12 @@ fn facts(keys: &Keys) -> Vec<KeyFact> {
     let ring = keys.ring();
     let all = ring
         .aliases()
-        .flat_map(|(alias, keys)| keys.keys().map(move |(key, state)| (alias, key, state)));
-    all.map(|(alias, key, state)| KeyFact {
+        .flat_map(|(alias, keys)| keys.keys().map(move |entry| (alias, entry)));
+    all.map(|(alias, entry)| KeyFact {
         alias: alias.to_owned(),
-        key: key.fingerprint().clone(),
-        state: state.name(),
-        not_after: key.signer.certificate().not_after(),
+        key: entry.fingerprint().clone(),
+        state: entry.state.name(),
+        not_after: entry.identity.certificate().not_after(),
     })
     .collect()
 }

@@ -10,29 +10,36 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+mod decryption_key;
 mod distinguished_name;
 mod fingerprint;
 pub mod generate;
+mod identity;
 pub mod lifecycle;
 pub mod material;
 mod name;
 mod private_key;
+mod reason;
 mod ring;
 pub mod signer;
 pub mod source;
 mod suitability;
+mod uses;
 
+pub use decryption_key::DecryptionKey;
 pub use distinguished_name::DistinguishedName;
 pub use fingerprint::{Fingerprint, NotAFingerprint};
+pub use identity::Identity;
 pub use lifecycle::{AfterImport, Refusal};
 pub use material::{Certificate, KeyMaterial};
 pub use private_key::{PrivateKey, UnsupportedKey};
 pub use ring::{KeyRing, NoUsableKey};
-pub use signer::{KeyType, SignatureAlgorithm, Signer, SignerError, Usage};
+pub use signer::{KeyType, SignatureAlgorithm, Signer, SignerError};
 pub use suitability::KeyRefused;
+pub use uses::{Count, UseCounts, Uses};
 
-use crate::event::{Event, Occurrence, Subscriber};
-use lifecycle::{Command, Lifecycle};
+use crate::event::{Event, Occurrence, Subscriber, Trigger};
+use lifecycle::{Command, Lifecycle, Moment, Origin, Policy};
 
 /// The keys of a running proxy. Cheap to clone; all clones are the same keys.
 #[derive(Clone)]
@@ -96,7 +103,15 @@ impl Keys {
     ) -> Result<Imported, CommandError> {
         let signer = Arc::new(Signer::new(material, now)?);
         let fingerprint = signer.certificate().fingerprint().clone();
-        let events = self.execute(alias, Command::Import { signer, then }, now)?;
+        let events = self.execute(
+            alias,
+            Command::Import {
+                signer,
+                origin: Origin::Command,
+                then,
+            },
+            now,
+        )?;
         Ok(Imported {
             fingerprint,
             new: !events.is_empty(),
@@ -120,6 +135,7 @@ impl Keys {
             Command::Activate {
                 fingerprint,
                 replaces,
+                trigger: Trigger::Activate,
             },
             now,
         )
@@ -146,7 +162,7 @@ impl Keys {
         let keys = ring
             .alias(alias)
             .ok_or_else(|| CommandError::UnknownAlias(alias.to_owned()))?;
-        let (next, events) = keys.apply(command, now)?;
+        let (next, events) = keys.apply(command, &Policy::default(), Moment::new(now, now))?;
         if events.is_empty() {
             return Ok(events);
         }
@@ -182,7 +198,7 @@ pub struct Imported {
 fn try_new_active_key(before: &Lifecycle, after: &Lifecycle, now: OffsetDateTime) -> Result<(), KeyRefused> {
     let active = |keys: &Lifecycle| keys.active().map(|key| key.fingerprint().clone());
     match after.active() {
-        Some(key) if active(before) != active(after) => key.signer.check(now),
+        Some(key) if active(before) != active(after) => key.signer().check(now),
         _ => Ok(()),
     }
 }
@@ -194,7 +210,6 @@ mod tests {
 
     use super::generate::{KeyAlgorithm, SelfSigned};
     use super::*;
-    use crate::event::Trigger;
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -49,7 +49,7 @@ impl Admin {
     pub(super) fn key(&self, alias: &str, fingerprint: &Fingerprint) -> Result<KeyView, Problem> {
         let ring = self.keys.ring();
         let key = ring.alias(alias).and_then(|keys| keys.key(fingerprint));
-        key.map(|(key, state)| KeyView::of(key, state))
+        key.map(|entry| KeyView::of(&entry))
             .ok_or_else(|| CommandError::from(Refusal::UnknownKey(fingerprint.clone())).into())
     }
 
@@ -66,7 +66,7 @@ impl Admin {
         AliasView {
             alias: alias.to_owned(),
             strategy: STRATEGY.to_owned(),
-            keys: keys.keys().map(|(key, state)| KeyView::of(key, state)).collect(),
+            keys: keys.keys().map(|entry| KeyView::of(&entry)).collect(),
             routes: routes
                 .map(|route| RouteView {
                     name: route.name.clone(),

@@ -73,13 +73,7 @@ impl From<CommandError> for Problem {
             CommandError::UnknownAlias(_) | CommandError::Refused(Refusal::UnknownKey(_)) => {
                 StatusCode::NOT_FOUND
             }
-            CommandError::Refused(
-                Refusal::Retired(_)
-                | Refusal::NotActive { .. }
-                | Refusal::NothingRetired
-                | Refusal::NotValid { .. },
-            )
-            | CommandError::Unsuitable(_) => StatusCode::CONFLICT,
+            CommandError::Refused(_) | CommandError::Unsuitable(_) => StatusCode::CONFLICT,
         };
         Self::new(status, error.to_string())
     }

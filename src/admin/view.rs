@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::clock::rfc3339;
-use crate::keys::lifecycle::{Key, KeyState};
+use crate::keys::lifecycle::Entry;
 
 /// A key to import, in PKCS#12.
 pub const PKCS12: &str = "application/x-pkcs12";
@@ -126,27 +126,25 @@ pub struct ProblemView {
 }
 
 impl KeyView {
-    pub(super) fn of(key: &Key, state: KeyState) -> Self {
-        let (certificate, usage) = (key.signer.certificate(), key.signer.usage());
-        let since = match state {
-            KeyState::Pending => None,
-            KeyState::Active { since } | KeyState::Retired { since } => Some(rfc3339(since)),
-        };
+    pub(super) fn of(entry: &Entry<'_>) -> Self {
+        let (certificate, uses) = (entry.identity.certificate(), entry.identity.uses().counts());
         Self {
             fingerprint: certificate.fingerprint().to_string(),
-            state: state.name().to_owned(),
-            since,
-            imported: rfc3339(key.imported),
+            state: entry.state.name().to_owned(),
+            since: entry.state.since().map(rfc3339),
+            imported: rfc3339(entry.arrival.at),
             subject: certificate.subject().to_owned(),
             issuer: certificate.issuer().to_owned(),
             serial: certificate.serial().to_owned(),
-            key_type: key.signer.key_type().to_string(),
+            key_type: entry.identity.key_type().to_string(),
             validity: ValidityView {
                 not_before: rfc3339(certificate.not_before()),
                 not_after: rfc3339(certificate.not_after()),
             },
-            use_counts: UseCountsView { signed: usage.uses },
-            last_use: usage.last_use.map(rfc3339),
+            use_counts: UseCountsView {
+                signed: uses.signed.times,
+            },
+            last_use: uses.signed.last.map(rfc3339),
         }
     }
 }

@@ -69,8 +69,8 @@ impl KeyRing {
         let active = keys
             .active()
             .ok_or_else(|| NoUsableKey::NoActiveKey(alias.to_owned()))?;
-        match active.signer.certificate().check_validity(now) {
-            Ok(()) => Ok(active.signer.clone()),
+        match active.signer().certificate().check_validity(now) {
+            Ok(()) => Ok(active.signer().clone()),
             Err(reason) => Err(NoUsableKey::NotValid {
                 alias: alias.to_owned(),
                 reason,

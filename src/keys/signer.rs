@@ -1,13 +1,15 @@
 //! A private key that may sign, with its certificate: what `wss` signs with.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::str::FromStr;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
 use super::private_key::PrivateKey;
 use super::suitability::{self, KeyRefused};
-use super::{Certificate, KeyMaterial};
+use super::uses::Uses;
+use super::{Certificate, Identity, KeyMaterial};
 use crate::spelling::vocabulary;
 
 vocabulary! {
@@ -127,13 +129,34 @@ impl fmt::Display for KeyType {
     }
 }
 
+/// As it is displayed.
+impl FromStr for KeyType {
+    type Err = UnknownKeyType;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKeyType> {
+        match text {
+            "P-256" => Ok(Self::P256),
+            "P-384" => Ok(Self::P384),
+            "P-521" => Ok(Self::P521),
+            "Ed25519" => Ok(Self::Ed25519),
+            _ => text
+                .strip_prefix("RSA-")
+                .and_then(|bits| bits.parse().ok())
+                .map(|bits| Self::Rsa { bits })
+                .ok_or_else(|| UnknownKeyType(text.to_owned())),
+        }
+    }
+}
+
+/// Not a type of key that we know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no type of key")]
+pub struct UnknownKeyType(String);
+
 /// A private key that may sign, with its certificate. Never shows the key: no `Debug` of it.
 pub struct Signer {
     private_key: PrivateKey,
-    certificate: Certificate,
-    chain: Vec<Certificate>,
-    uses: AtomicU64,
-    last_use: AtomicI64,
+    identity: Arc<Identity>,
 }
 
 impl Signer {
@@ -143,37 +166,51 @@ impl Signer {
     /// # Errors
     /// With the first of these that does not hold.
     pub fn new(material: KeyMaterial, now: OffsetDateTime) -> Result<Self, KeyRefused> {
+        suitability::check(&material.private_key, &material.certificate, now)?;
+        Ok(Self::restored(material, Uses::default()))
+    }
+
+    /// Of material that could sign once, and was used so far. Whether it still may is asked when it is activated.
+    pub(super) fn restored(material: KeyMaterial, uses: Uses) -> Self {
         let KeyMaterial {
             private_key,
             certificate,
             chain,
         } = material;
-        suitability::check(&private_key, &certificate, now)?;
-        Ok(Self {
+        let identity = Identity::new(certificate, chain, private_key.key_type(), uses);
+        Self {
             private_key,
-            certificate,
-            chain,
-            uses: AtomicU64::new(0),
-            last_use: AtomicI64::new(0),
-        })
+            identity,
+        }
+    }
+
+    /// What stays known of it.
+    #[must_use]
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
     }
 
     /// The signing certificate.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
-        &self.certificate
+        self.identity.certificate()
     }
 
     /// Further certificates of the path, signer's issuer first, as the source gave them.
     #[must_use]
     pub fn chain(&self) -> &[Certificate] {
-        &self.chain
+        self.identity.chain()
     }
 
     /// The type of the key.
     #[must_use]
     pub fn key_type(&self) -> KeyType {
-        self.private_key.key_type()
+        self.identity.key_type()
+    }
+
+    /// The private half, for the store.
+    pub(super) fn private_key(&self) -> &PrivateKey {
+        &self.private_key
     }
 
     /// Signs `message` (not its digest). ECDSA values are r||s of fixed length (XML Signature 1.1, section 6.4.3).
@@ -186,34 +223,13 @@ impl Signer {
 
     /// Asks again, as before every activation, whether it may sign at `now` and does.
     pub(super) fn check(&self, now: OffsetDateTime) -> Result<(), KeyRefused> {
-        suitability::check(&self.private_key, &self.certificate, now)
+        suitability::check(&self.private_key, self.certificate(), now)
     }
 
     /// Counts one message signed with it.
     pub fn record_use(&self, now: OffsetDateTime) {
-        self.uses.fetch_add(1, Ordering::Relaxed);
-        self.last_use.fetch_max(now.unix_timestamp(), Ordering::Relaxed);
+        self.identity.uses().signed(now);
     }
-
-    /// How many messages it has signed, and when the last one.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        let uses = self.uses.load(Ordering::Relaxed);
-        let last = OffsetDateTime::from_unix_timestamp(self.last_use.load(Ordering::Relaxed)).ok();
-        Usage {
-            uses,
-            last_use: last.filter(|_| uses > 0),
-        }
-    }
-}
-
-/// What a key was used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// Messages signed.
-    pub uses: u64,
-    /// When the last one was, to the second.
-    pub last_use: Option<OffsetDateTime>,
 }
 
 /// Why a key did not sign.

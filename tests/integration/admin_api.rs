@@ -85,7 +85,7 @@ async fn an_alias_shows_its_routes_and_all_facts_of_its_keys() {
             .keys
             .ring()
             .alias("orders")
-            .and_then(|keys| Some(keys.active()?.signer.clone()))
+            .and_then(|keys| Some(keys.active()?.signer().clone()))
     };
     assert!(signer().is_none());
     activate(&admin, &fingerprint, "").await;

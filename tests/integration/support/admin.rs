@@ -128,7 +128,7 @@ impl TestAdmin {
     pub(crate) fn fingerprints(&self, alias: &str) -> Vec<String> {
         let ring = self.keys.ring();
         let keys = ring.alias(alias).expect("the alias").keys();
-        keys.map(|(key, _)| key.fingerprint().to_string()).collect()
+        keys.map(|entry| entry.fingerprint().to_string()).collect()
     }
 
     /// Asks as the operator.

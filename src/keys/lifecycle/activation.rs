@@ -1,0 +1,183 @@
+//! How keys come and begin to sign: import, activation, one step back.
+
+use std::sync::Arc;
+
+use super::state::{Active, Pending, Retired};
+use super::{AfterImport, KeyState, Lifecycle, Moment, Origin, Policy, Refusal};
+use crate::event::{Event, Trigger};
+use crate::keys::lifecycle::Key;
+use crate::keys::{Fingerprint, Signer};
+
+impl Lifecycle {
+    pub(super) fn import(
+        &mut self,
+        signer: Arc<Signer>,
+        origin: Origin,
+        then: AfterImport,
+        policy: &Policy,
+        moment: Moment,
+    ) -> Vec<Event> {
+        let certificate = signer.certificate().clone();
+        let known = match origin {
+            Origin::Source => self.remembers(certificate.fingerprint()),
+            Origin::Command => self.key(certificate.fingerprint()).is_some(),
+        };
+        if known {
+            return Vec::new();
+        }
+        let arrival = self.next_arrival(moment);
+        let key = Key { signer, arrival };
+        self.discarded
+            .retain(|discarded| discarded.identity.fingerprint() != certificate.fingerprint());
+        let imported = Event::KeyImported { certificate };
+        let at_once = match then {
+            AfterImport::StayPending => false,
+            AfterImport::ActivateIfNone => self.active.is_none(),
+            AfterImport::Activate => true,
+        };
+        if !at_once || key.check_validity(moment).is_err() {
+            self.pending.push(Pending { key, schedule: None });
+            return vec![imported];
+        }
+        let switched = self.switch_to(key, None, Trigger::Import, policy, moment);
+        [vec![imported], switched].concat()
+    }
+
+    pub(super) fn activate(
+        &mut self,
+        fingerprint: &Fingerprint,
+        replaces: Option<&Fingerprint>,
+        trigger: Trigger,
+        policy: &Policy,
+        moment: Moment,
+    ) -> Result<Vec<Event>, Refusal> {
+        if self.active().map(Key::fingerprint) == Some(fingerprint) {
+            return Ok(Vec::new());
+        }
+        self.check_replaced(replaces)?;
+        let pending = self.pending_key(fingerprint)?;
+        if trigger.is_automatic() {
+            self.check_order(&pending.key)?;
+        }
+        pending.key.check_validity(moment)?;
+        let key = pending.key.clone();
+        self.pending
+            .retain(|pending| pending.key.fingerprint() != fingerprint);
+        Ok(self.switch_to(key, None, trigger, policy, moment))
+    }
+
+    pub(super) fn roll_back(&mut self, policy: &Policy, moment: Moment) -> Result<Vec<Event>, Refusal> {
+        let retired = self.retired.pop().ok_or(Refusal::NothingRetired)?;
+        retired.key.check_validity(moment)?;
+        Ok(self.switch_to(
+            retired.key,
+            Some(retired.kept_until),
+            Trigger::Rollback,
+            policy,
+            moment,
+        ))
+    }
+
+    /// Puts the key in the place of the active one, which is retired, if there is one.
+    pub(super) fn switch_to(
+        &mut self,
+        key: Key,
+        kept_until: Option<time::OffsetDateTime>,
+        trigger: Trigger,
+        policy: &Policy,
+        moment: Moment,
+    ) -> Vec<Event> {
+        let certificate = key.signer.certificate().clone();
+        let mut events = vec![Event::KeyActivated { certificate, trigger }];
+        let active = Active {
+            key,
+            since: moment.now,
+            kept_until,
+        };
+        if let Some(displaced) = self.active.replace(active) {
+            let kept_until = policy.kept_until(displaced.kept_until, moment);
+            events.push(Event::KeyRetired {
+                certificate: displaced.key.signer.certificate().clone(),
+                kept_until,
+            });
+            let last = self.retired.last().map_or(0, |retired| retired.displacement);
+            self.retired.push(Retired {
+                key: displaced.key,
+                since: moment.now,
+                displacement: last + 1,
+                kept_until,
+            });
+        }
+        events
+    }
+
+    /// Compare-and-swap.
+    pub(super) fn check_replaced(&self, expected: Option<&Fingerprint>) -> Result<(), Refusal> {
+        let active = self.active().map(Key::fingerprint);
+        match expected {
+            Some(expected) if active != Some(expected) => Err(Refusal::NotActive {
+                expected: expected.clone(),
+                active: active.cloned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Automation only goes forward, in our own sequence of imports.
+    pub(super) fn check_order(&self, key: &Key) -> Result<(), Refusal> {
+        match self.active() {
+            Some(active) if key.arrival.sequence < active.arrival.sequence => Err(Refusal::Older {
+                fingerprint: key.fingerprint().clone(),
+                active: active.fingerprint().clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn pending_key(&self, fingerprint: &Fingerprint) -> Result<&Pending, Refusal> {
+        let pending = self
+            .pending
+            .iter()
+            .find(|pending| pending.key.fingerprint() == fingerprint);
+        pending.ok_or_else(|| self.why_not_pending(fingerprint))
+    }
+
+    fn why_not_pending(&self, fingerprint: &Fingerprint) -> Refusal {
+        let fingerprint = fingerprint.clone();
+        match self.key(&fingerprint).map(|entry| entry.state) {
+            None | Some(KeyState::Pending { .. } | KeyState::Discarded { .. }) => {
+                Refusal::UnknownKey(fingerprint)
+            }
+            Some(KeyState::Active { .. }) => Refusal::ActiveAlready(fingerprint),
+            Some(KeyState::Retired { .. }) => Refusal::Retired(fingerprint),
+            Some(KeyState::Revoked { .. }) => Refusal::Revoked(fingerprint),
+            Some(KeyState::Purged { .. }) => Refusal::Purged(fingerprint),
+        }
+    }
+
+    fn remembers(&self, fingerprint: &Fingerprint) -> bool {
+        self.remembered().any(|entry| entry.fingerprint() == fingerprint)
+    }
+}
+
+impl Trigger {
+    /// Nobody decided it at this moment.
+    const fn is_automatic(self) -> bool {
+        match self {
+            Self::Event | Self::Schedule | Self::Expiry => true,
+            Self::Import | Self::Activate | Self::Rollback | Self::Revoke => false,
+        }
+    }
+}
+
+impl Key {
+    pub(super) fn check_validity(&self, moment: Moment) -> Result<(), Refusal> {
+        let certificate = self.signer.certificate();
+        certificate
+            .check_validity(moment.now)
+            .map_err(|reason| Refusal::NotValid {
+                fingerprint: self.fingerprint().clone(),
+                reason,
+            })
+    }
+}

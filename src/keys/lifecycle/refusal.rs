@@ -1,0 +1,154 @@
+//! Commands that a state does not allow. Each sentence says why, and what to do instead.
+
+use time::OffsetDateTime;
+
+use crate::clock::rfc3339;
+use crate::keys::Fingerprint;
+use crate::keys::material::NotValid;
+
+/// A command that the state does not allow; nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such key.
+    #[error("there is no key {0} under this alias; import it first")]
+    UnknownKey(Fingerprint),
+    /// Not pending but active.
+    #[error("key {0} is the active one already; there is nothing to set a time for")]
+    ActiveAlready(Fingerprint),
+    /// Not pending but retired.
+    #[error("key {0} is retired: use rollback, which goes back one step")]
+    Retired(Fingerprint),
+    /// It never signs again.
+    #[error("key {0} is revoked and never signs again: activate another key")]
+    Revoked(Fingerprint),
+    /// It has no private half.
+    #[error("key {0} is purged, its private key is gone: activate another key")]
+    Purged(Fingerprint),
+    /// The active key is another than `replaces` says.
+    #[error("{}", not_active(.expected, .active.as_ref()))]
+    NotActive {
+        /// Named by `replaces`.
+        expected: Fingerprint,
+        /// What is.
+        active: Option<Fingerprint>,
+    },
+    /// No key has been displaced.
+    #[error("no key is retired under this alias, so there is none to go back to")]
+    NothingRetired,
+    /// Outside its certificate's validity.
+    #[error("key {fingerprint} cannot sign now: its certificate {reason}")]
+    NotValid {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// Why.
+        reason: NotValid,
+    },
+    /// Outside its certificate's validity at the time that was set.
+    #[error("key {fingerprint} could not sign at {}: its certificate {reason}; set another time", rfc3339(*.at))]
+    NotValidThen {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// The time.
+        at: OffsetDateTime,
+        /// Why.
+        reason: NotValid,
+    },
+    /// Automation never goes back.
+    #[error(
+        "key {fingerprint} was imported before the active key {active}: no event and no timer activates it; \
+         a command does"
+    )]
+    Older {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// The one that it would displace.
+        active: Fingerprint,
+    },
+    /// There is no time set.
+    #[error("no time is set for key {0}, so there is nothing to cancel")]
+    NotScheduled(Fingerprint),
+    /// It signs.
+    #[error(
+        "key {0} is the active one: name the successor that signs instead, or say `stop`, after which the routes of its \
+         alias answer 503"
+    )]
+    SuccessorNeeded(Fingerprint),
+    /// It does not sign.
+    #[error("key {fingerprint} is {state}, so nothing is to replace it: leave `successor` and `stop` out")]
+    SuccessorNotNeeded {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// Its state's name.
+        state: &'static str,
+    },
+    /// A key cannot follow itself.
+    #[error("key {0} cannot be its own successor: name another key")]
+    OwnSuccessor(Fingerprint),
+    /// Only a pending key can be.
+    #[error("{}", not_discardable(.fingerprint, .state))]
+    NotDiscardable {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// Its state's name.
+        state: &'static str,
+    },
+    /// Only a retired or revoked key can be.
+    #[error("{}", not_purgeable(.fingerprint, .state))]
+    NotPurgeable {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// Its state's name.
+        state: &'static str,
+    },
+    /// Its retention is not over.
+    #[error(
+        "key {fingerprint} is kept until {}: until then others may refer to it; purge it after that, or, if others know its \
+         private key, {}", rfc3339(*.until), way_round(*.revoked)
+    )]
+    Kept {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// The first instant at which it may be purged.
+        until: OffsetDateTime,
+        /// It may be purged early, then.
+        revoked: bool,
+    },
+    /// Nobody says that it may be.
+    #[error(
+        "key {0} is retired, not revoked: to purge it early because others know its private key, revoke it first"
+    )]
+    NotRevoked(Fingerprint),
+}
+
+fn not_active(expected: &Fingerprint, active: Option<&Fingerprint>) -> String {
+    match active {
+        Some(active) => format!("the active key is {active}, not {expected}: look again before you switch"),
+        None => format!("no key is active, so {expected} cannot be replaced: leave `replaces` out"),
+    }
+}
+
+fn not_discardable(fingerprint: &Fingerprint, state: &str) -> String {
+    let instead = match state {
+        "active" => "activate another key, and it is retired",
+        "retired" => "purge it when its retention is over",
+        "revoked" => "purge it",
+        _ => "there is nothing left of it to discard",
+    };
+    format!("key {fingerprint} is {state}, and only a pending key can be discarded: {instead}")
+}
+
+fn not_purgeable(fingerprint: &Fingerprint, state: &str) -> String {
+    let instead = match state {
+        "active" => "activate another key first, and purge this one when its retention is over",
+        _ => "discard it",
+    };
+    format!("key {fingerprint} is {state}, and only a retired or revoked key can be purged: {instead}")
+}
+
+const fn way_round(revoked: bool) -> &'static str {
+    if revoked {
+        "now with `compromised`"
+    } else {
+        "revoke it and purge it with `compromised`"
+    }
+}
