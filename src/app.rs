@@ -4,7 +4,7 @@
 //! What a configuration makes is `Running`, behind one atomic pointer: a reload builds the next one whole, and only
 //! then exchanges it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,14 +15,16 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::admin;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, StateConfig};
 use crate::event::{self, Event, Occurrence};
 use crate::files::Files;
 use crate::keys::Keys;
+use crate::keys::store::{MasterKeyFile, StateDirectory, Store, StoreError};
+use crate::keys::upkeep::Upkeep;
 use crate::metrics::{KeyFact, Metrics};
 use crate::proxy::{self, Drained, Proxy};
 
@@ -49,6 +51,7 @@ pub struct App {
     proxy: JoinHandle<Drained>,
     stop_admin: oneshot::Sender<()>,
     admin: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
 }
 
 /// What outlives a configuration, and the configuration in force.
@@ -77,6 +80,9 @@ pub enum StartError {
         /// Why not.
         problem: io::Error,
     },
+    /// What outlives a start cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// What the configuration names cannot be used.
     #[error(transparent)]
     Unusable(#[from] UnusableParts),
@@ -96,7 +102,7 @@ impl App {
         let (admin_listener, admin_address) = listen("[admin]", config.admin.listen).await?;
 
         let metrics = Arc::new(Metrics::new()?);
-        let keys = keys(&metrics)?;
+        let keys = keys(&config.state, &clock, &metrics)?;
         let named: BTreeSet<_> = config.files().map(ToOwned::to_owned).collect();
         let mut files = Files::default();
         files.add(named.clone());
@@ -105,6 +111,7 @@ impl App {
         files.keep_only(&named);
         let core = Core::new(checked, keys.clone(), metrics.clone(), clock, files);
         watch_load(&metrics, &core)?;
+        let upkeep = tokio::spawn(Upkeep::new(keys.clone(), core.clock.clone()).run());
 
         let (stop, stopped) = oneshot::channel();
         let served = core.clone();
@@ -124,6 +131,7 @@ impl App {
             proxy,
             stop_admin,
             admin,
+            upkeep,
         })
     }
 
@@ -147,6 +155,11 @@ impl App {
         drop(self.stop_admin);
         if let Err(error) = self.admin.await {
             tracing::error!(%error, "the admin listener had stopped before");
+        }
+        self.upkeep.abort();
+        let last = spawn_blocking(move || Upkeep::new(self.keys, self.core.clock.clone()).write_uses());
+        if let Err(error) = last.await {
+            tracing::error!(%error, "the last use counts were not stored");
         }
         drained
     }
@@ -197,14 +210,21 @@ fn until_dropped() -> (oneshot::Sender<()>, impl Future<Output = ()>) {
     (stop, async move { drop(stopped.await) })
 }
 
-/// No keys yet; log and metrics are told of all that come.
-fn keys(metrics: &Arc<Metrics>) -> Result<Keys, prometheus::Error> {
+/// Those that the store remembers; log and metrics are told of all that happens to them.
+fn keys(state: &StateConfig, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Keys, StartError> {
     let counted = metrics.clone();
     let subscribers = vec![
         Box::new(event::log) as event::Subscriber,
         Box::new(move |occurrence: &Occurrence| count(&counted, occurrence)),
     ];
-    let keys = Keys::new([], subscribers);
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let master_key = MasterKeyFile::locate(
+        state.master_key_file.as_deref(),
+        credentials.as_deref(),
+        &state.directory,
+    );
+    let store = Store::open(StateDirectory::lock(&state.directory)?, &master_key)?;
+    let keys = Keys::open(store, BTreeMap::new(), subscribers, clock.now())?;
     let shown = keys.clone();
     metrics.watch_keys(move || facts(&shown))?;
     Ok(keys)

@@ -21,6 +21,7 @@ mod log;
 mod not_yet;
 mod profile;
 mod route;
+mod state;
 mod table;
 mod tls;
 mod value;
@@ -32,6 +33,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use listeners::{AdminConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use route::{FaultStatus, RouteConfig, SelfCheck, Timeouts};
+pub use state::StateConfig;
 pub use tls::{ListenerTls, ReceiverTls, TlsIdentity};
 pub use value::lifetime;
 
@@ -47,8 +49,8 @@ pub struct Config {
     pub proxy: ProxyConfig,
     /// API, metrics, health.
     pub admin: AdminConfig,
-    /// Directory of everything that outlives a start; mode 0700.
-    pub state: PathBuf,
+    /// Everything that outlives a start.
+    pub state: StateConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Signing identities by name.
@@ -106,13 +108,11 @@ impl Config {
         file: &Path,
         aliases: &BTreeMap<String, Option<AliasConfig>>,
     ) -> Option<Self> {
-        let state = root.section("state", |state| {
-            state
-                .optional("directory", value::path)
-                .unwrap_or_else(|| state.relative(defaults::STATE_DIRECTORY))
-        });
+        let state = root.section("state", StateConfig::from_table);
         let proxy = root.section("proxy", ProxyConfig::from_table);
-        let admin = root.section("admin", |admin| AdminConfig::from_table(admin, &state, aliases));
+        let admin = root.section("admin", |admin| {
+            AdminConfig::from_table(admin, &state.directory, aliases)
+        });
         let log = root.section("log", LogConfig::from_table);
         let mut profiles = root.named("profile", profile::from_table);
         profiles

@@ -1,15 +1,18 @@
-//! Who may sign, and soon who may verify and decrypt: an immutable [`KeyRing`] behind one atomic
-//! pointer, and the one writer that exchanges it.
+//! Who may sign, who may verify, who may decrypt: an immutable [`KeyRing`] behind one atomic pointer, and
+//! the one writer that exchanges it.
 //!
-//! [`source`] brings keys in, [`lifecycle`] decides what may happen to them, [`Signer`] is what
-//! `wss` signs with. Knows neither XML nor HTTP; everything is in memory.
+//! [`source`] brings keys in, [`lifecycle`] decides what may happen to them, [`store`] makes it durable,
+//! [`Signer`] is what `wss` signs with. Knows neither XML nor HTTP. What changes keys waits for the
+//! disk: never call it on threads that move bytes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+pub mod audit;
 mod decryption_key;
 mod distinguished_name;
 mod fingerprint;
@@ -17,13 +20,18 @@ pub mod generate;
 mod identity;
 pub mod lifecycle;
 pub mod material;
+#[cfg(test)]
+mod model;
 mod name;
+mod operator;
 mod private_key;
 mod reason;
 mod ring;
 pub mod signer;
 pub mod source;
+pub mod store;
 mod suitability;
+pub mod upkeep;
 mod uses;
 
 pub use decryption_key::DecryptionKey;
@@ -32,14 +40,18 @@ pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use identity::Identity;
 pub use lifecycle::{AfterImport, Refusal};
 pub use material::{Certificate, KeyMaterial};
+pub use operator::{Imported, Operator};
 pub use private_key::{PrivateKey, UnsupportedKey};
+pub use reason::{NotAReason, Reason};
 pub use ring::{KeyRing, NoUsableKey};
 pub use signer::{KeyType, SignatureAlgorithm, Signer, SignerError};
 pub use suitability::KeyRefused;
 pub use uses::{Count, UseCounts, Uses};
 
-use crate::event::{Event, Occurrence, Subscriber, Trigger};
-use lifecycle::{Command, Lifecycle, Moment, Origin, Policy};
+use crate::event::{Event, Occurrence, Subscriber};
+use audit::Author;
+use lifecycle::{Command, Lifecycle, Policy};
+use store::{AuditTrail, Store, StoreError, StoreStatus};
 
 /// The keys of a running proxy. Cheap to clone; all clones are the same keys.
 #[derive(Clone)]
@@ -47,8 +59,10 @@ pub struct Keys(Arc<Shared>);
 
 struct Shared {
     ring: ArcSwap<KeyRing>,
+    policies: ArcSwap<BTreeMap<String, Policy>>,
     /// Held from reading the ring to replacing it, so that no command is lost.
-    writer: Mutex<()>,
+    store: Mutex<Store>,
+    status: Arc<StoreStatus>,
     subscribers: Vec<Subscriber>,
 }
 
@@ -64,17 +78,50 @@ pub enum CommandError {
     /// The key may not sign.
     #[error(transparent)]
     Unsuitable(#[from] KeyRefused),
+    /// It could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Keys {
-    /// Of aliases that have no keys yet.
-    #[must_use]
-    pub fn new(aliases: impl IntoIterator<Item = String>, subscribers: Vec<Subscriber>) -> Self {
-        Self(Arc::new(Shared {
-            ring: ArcSwap::from_pointee(KeyRing::of(aliases)),
-            writer: Mutex::new(()),
+    /// The keys that the store remembers, and the aliases that the configuration has.
+    ///
+    /// # Errors
+    /// When the store holds what we did not put there.
+    pub fn open(
+        store: Store,
+        policies: BTreeMap<String, Policy>,
+        subscribers: Vec<Subscriber>,
+        now: OffsetDateTime,
+    ) -> Result<Self, StoreError> {
+        let keys = Self(Arc::new(Shared {
+            ring: ArcSwap::from_pointee(KeyRing::of(store.load()?)),
+            policies: ArcSwap::default(),
+            status: store.status(),
+            store: Mutex::new(store),
             subscribers,
-        }))
+        }));
+        keys.configure(policies, now);
+        Ok(keys)
+    }
+
+    /// The configuration has these aliases now. Others keep their keys, to verify and decrypt with.
+    ///
+    /// Where a longer retention cannot be stored now, that is logged, and what was stored before goes on to hold.
+    pub fn configure(&self, policies: BTreeMap<String, Policy>, now: OffsetDateTime) {
+        {
+            let _writer = self.writer();
+            self.0
+                .ring
+                .store(Arc::new(self.ring().with_aliases(policies.keys())));
+            self.0.policies.store(Arc::new(policies.clone()));
+        }
+        for alias in policies.keys() {
+            let longer = self.execute(alias, Command::KeepLonger, &Author::configuration(), now);
+            if let Err(problem) = longer {
+                tracing::warn!(%alias, %problem, "retired keys are not kept longer");
+            }
+        }
     }
 
     /// The keys of this moment.
@@ -83,93 +130,62 @@ impl Keys {
         self.0.ring.load_full()
     }
 
-    /// Makes room for aliases; those that are there keep their keys.
-    pub fn add_aliases(&self, aliases: impl IntoIterator<Item = String>) {
-        let _writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let ring = self.ring().with_aliases(aliases);
-        self.0.ring.store(Arc::new(ring));
+    /// Whoever this is operates the keys, as far as the audit is concerned.
+    #[must_use]
+    pub fn by(&self, author: Author) -> Operator<'_> {
+        Operator::new(self, author)
     }
 
-    /// Takes a key in. One that is known, in any state, changes nothing.
-    ///
-    /// # Errors
-    /// When the key may not sign.
-    pub fn import(
-        &self,
-        alias: &str,
-        material: KeyMaterial,
-        then: AfterImport,
-        now: OffsetDateTime,
-    ) -> Result<Imported, CommandError> {
-        let signer = Arc::new(Signer::new(material, now)?);
-        let fingerprint = signer.certificate().fingerprint().clone();
-        let events = self.execute(
-            alias,
-            Command::Import {
-                signer,
-                origin: Origin::Command,
-                then,
-            },
-            now,
-        )?;
-        Ok(Imported {
-            fingerprint,
-            new: !events.is_empty(),
-        })
+    /// How the store is.
+    #[must_use]
+    pub fn store_status(&self) -> &StoreStatus {
+        &self.0.status
     }
 
-    /// The switch. When it returns, every new message is signed with this key.
-    ///
-    /// # Errors
-    /// When it is not pending or active, when `replaces` is not the active key, or when it may not
-    /// sign now.
-    pub fn activate(
-        &self,
-        alias: &str,
-        fingerprint: Fingerprint,
-        replaces: Option<Fingerprint>,
-        now: OffsetDateTime,
-    ) -> Result<(), CommandError> {
-        self.execute(
-            alias,
-            Command::Activate {
-                fingerprint,
-                replaces,
-                trigger: Trigger::Activate,
-            },
-            now,
-        )
-        .map(drop)
+    /// The audit, for reading.
+    #[must_use]
+    pub fn audit_trail(&self) -> AuditTrail {
+        self.writer().audit_trail()
     }
 
-    /// One step back. When it returns, every new message is signed with the key displaced last.
-    ///
-    /// # Errors
-    /// When there is none, or it may not sign now.
-    pub fn rollback(&self, alias: &str, now: OffsetDateTime) -> Result<(), CommandError> {
-        self.execute(alias, Command::Rollback, now).map(drop)
+    fn writer(&self) -> MutexGuard<'_, Store> {
+        self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn policy(&self, alias: &str) -> Policy {
+        self.0.policies.load().get(alias).copied().unwrap_or_default()
+    }
+
+    /// Decides, tries, stores, publishes, tells: in this order, one command after the other.
     fn execute(
         &self,
         alias: &str,
         command: Command,
+        author: &Author,
         now: OffsetDateTime,
     ) -> Result<Vec<Event>, CommandError> {
         let begun = Instant::now();
-        let _writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is stored is read back as it was.
+        let now = now.truncate_to_millisecond();
+        let mut store = self.writer();
         let ring = self.ring();
         let keys = ring
             .alias(alias)
             .ok_or_else(|| CommandError::UnknownAlias(alias.to_owned()))?;
-        let (next, events) = keys.apply(command, &Policy::default(), Moment::new(now, now))?;
+        let (next, events) = keys.apply(command, &self.policy(alias), self.0.status.moment(now))?;
         if events.is_empty() {
             return Ok(events);
         }
         try_new_active_key(keys, &next, now)?;
+        store.commit(alias, [keys, &next], &events, author, now)?;
         self.0.ring.store(Arc::new(ring.with(alias, next)));
+        self.tell(alias, &events, begun, now);
+        Ok(events)
+    }
+
+    fn tell(&self, alias: &str, events: &[Event], begun: Instant, now: OffsetDateTime) {
         let took = begun.elapsed();
-        for event in &events {
+        for event in events {
             let occurrence = Occurrence {
                 alias: alias.to_owned(),
                 at: now,
@@ -181,17 +197,7 @@ impl Keys {
                 .iter()
                 .for_each(|subscriber| subscriber(&occurrence));
         }
-        Ok(events)
     }
-}
-
-/// A key that was imported.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Imported {
-    /// Its name.
-    pub fingerprint: Fingerprint,
-    /// Not known before.
-    pub new: bool,
 }
 
 /// A key may have become unable to sign since it came (a token can be pulled).
@@ -208,21 +214,47 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
+    use tempfile::TempDir;
+
     use super::generate::{KeyAlgorithm, SelfSigned};
     use super::*;
+    use crate::event::Trigger;
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-    fn keys(subscribers: Vec<Subscriber>) -> Keys {
-        Keys::new(["orders".to_owned()], subscribers)
+    /// In a state directory that goes with the test.
+    struct Bench {
+        keys: Keys,
+        _directory: TempDir,
+    }
+
+    impl std::ops::Deref for Bench {
+        type Target = Keys;
+
+        fn deref(&self) -> &Keys {
+            &self.keys
+        }
+    }
+
+    fn keys(subscribers: Vec<Subscriber>) -> Bench {
+        let directory = tempfile::tempdir().unwrap();
+        let policies = BTreeMap::from([("orders".to_owned(), Policy::default())]);
+        let keys = Keys::open(store::tests::open(directory.path()), policies, subscribers, NOW).unwrap();
+        Bench {
+            keys,
+            _directory: directory,
+        }
     }
 
     fn import(keys: &Keys, then: AfterImport) -> Fingerprint {
         let material = SelfSigned::generate(KeyAlgorithm::P256, "Test", NOW, DAY)
             .and_then(SelfSigned::into_material)
             .unwrap();
-        keys.import("orders", material, then, NOW).unwrap().fingerprint
+        keys.by(Author::cli())
+            .import("orders", material, then, NOW)
+            .unwrap()
+            .fingerprint
     }
 
     fn signs(keys: &Keys, now: OffsetDateTime) -> Result<Fingerprint, NoUsableKey> {
@@ -241,15 +273,16 @@ mod tests {
         let first = import(&keys, AfterImport::ActivateIfNone);
         let second = import(&keys, AfterImport::StayPending);
         assert_eq!(signs(&keys, NOW), Ok(first.clone()));
-        keys.activate("orders", second.clone(), Some(first.clone()), NOW)
+        keys.by(Author::cli())
+            .activate("orders", second.clone(), Some(first.clone()), NOW)
             .unwrap();
         assert_eq!(signs(&keys, NOW), Ok(second));
-        keys.rollback("orders", NOW).unwrap();
+        keys.by(Author::cli()).rollback("orders", NOW).unwrap();
         assert_eq!(signs(&keys, NOW), Ok(first));
         let expired = signs(&keys, NOW + 2 * DAY).unwrap_err().to_string();
         assert!(expired.contains("expired on 1970-01-02T00:00:00Z"), "{expired}");
         assert!(keys.ring().signer("invoices", NOW).is_err());
-        let unknown = keys.rollback("invoices", NOW);
+        let unknown = keys.by(Author::cli()).rollback("invoices", NOW);
         assert_eq!(unknown, Err(CommandError::UnknownAlias("invoices".to_owned())));
     }
 
@@ -263,7 +296,8 @@ mod tests {
                 .iter()
                 .map(|rival| {
                     scope.spawn(|| {
-                        keys.activate("orders", rival.clone(), Some(first.clone()), NOW)
+                        keys.by(Author::cli())
+                            .activate("orders", rival.clone(), Some(first.clone()), NOW)
                             .is_ok()
                     })
                 })
@@ -292,7 +326,7 @@ mod tests {
                 .unwrap()
                 .push((occurrence.alias.clone(), occurrence.event.clone(), active));
         })]);
-        *told.lock().unwrap() = Some(keys.clone());
+        *told.lock().unwrap() = Some(keys.keys.clone());
 
         let fingerprint = import(&keys, AfterImport::Activate);
 

@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::token::{Token, TokenError, bearer};
 use crate::config::{AccessConfig, AdminConfig, Aliases, Credential, OPERATOR, Role};
 use crate::keys::DistinguishedName;
+use crate::keys::audit::Author;
 use crate::listener::Peer;
 use crate::spelling::vocabulary;
 
@@ -240,5 +241,25 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Self>().cloned();
         caller.ok_or_else(|| Problem::internal(&"an open route asks who is calling"))
+    }
+}
+
+/// By whom, and from where, a command is given, as the audit is told.
+pub(super) struct By(pub(super) Author);
+
+impl<S: Sync> FromRequestParts<S> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let Actor { name, shown, from } = caller.actor();
+        let author = match shown {
+            Shown::Token => Author::token(name),
+            Shown::Certificate => Author::certificate(name),
+        };
+        Ok(Self(match from {
+            Some(address) => author.at(address),
+            None => author,
+        }))
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use tracing::Span;
 
 use super::Admin;
+use super::access::By;
 use super::json::OptionalJson;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::view::{
@@ -50,6 +51,7 @@ pub(super) struct ImportQuery {
 )]
 pub(super) async fn import(
     State(admin): State<Admin>,
+    By(author): By,
     Path(AliasPath { alias }): Path<AliasPath>,
     Query(ImportQuery { entry }): Query<ImportQuery>,
     headers: HeaderMap,
@@ -58,12 +60,16 @@ pub(super) async fn import(
     on_a_thread(move || {
         admin.alias(&alias)?;
         let material = read(&headers, &body, entry.as_deref())?;
-        let imported = admin
-            .keys
-            .import(&alias, material, admin.after_import(&alias), admin.clock.now());
+        let imported =
+            admin
+                .keys
+                .by(author)
+                .import(&alias, material, admin.after_import(&alias), admin.clock.now());
         let Imported { fingerprint, new } = imported.map_err(|error| match error {
             CommandError::Unsuitable(refused) => Problem::from(refused),
-            CommandError::UnknownAlias(_) | CommandError::Refused(_) => Problem::from(error),
+            CommandError::UnknownAlias(_) | CommandError::Refused(_) | CommandError::Store(_) => {
+                Problem::from(error)
+            }
         })?;
         let status = if new { StatusCode::CREATED } else { StatusCode::OK };
         Ok((status, Json(admin.key(&alias, &fingerprint)?)))
@@ -87,6 +93,7 @@ pub(super) async fn import(
 )]
 pub(super) async fn activate(
     State(admin): State<Admin>,
+    By(author): By,
     Path(KeyPath { alias, fingerprint }): Path<KeyPath>,
     OptionalJson(request): OptionalJson<ActivateRequest>,
 ) -> Result<Json<AliasView>, Problem> {
@@ -95,6 +102,7 @@ pub(super) async fn activate(
     on_a_thread(move || {
         admin
             .keys
+            .by(author)
             .activate(&alias, fingerprint, replaces, admin.clock.now())?;
         admin.alias(&alias).map(Json)
     })
@@ -111,10 +119,11 @@ pub(super) async fn activate(
 ))]
 pub(super) async fn rollback(
     State(admin): State<Admin>,
+    By(author): By,
     Path(AliasPath { alias }): Path<AliasPath>,
 ) -> Result<Json<AliasView>, Problem> {
     on_a_thread(move || {
-        admin.keys.rollback(&alias, admin.clock.now())?;
+        admin.keys.by(author).rollback(&alias, admin.clock.now())?;
         admin.alias(&alias).map(Json)
     })
     .await
@@ -157,7 +166,7 @@ impl Admin {
     fn after_import(&self, alias: &str) -> AfterImport {
         match self.config.aliases.get(alias).map(|alias| alias.activate) {
             Some(Activation::OnImport) => AfterImport::Activate,
-            Some(Activation::Manual) | None => AfterImport::StayPending,
+            Some(Activation::Manual | Activation::BeforeExpiry) | None => AfterImport::StayPending,
         }
     }
 }

@@ -74,6 +74,7 @@ impl From<CommandError> for Problem {
                 StatusCode::NOT_FOUND
             }
             CommandError::Refused(_) | CommandError::Unsuitable(_) => StatusCode::CONFLICT,
+            CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())
     }

@@ -165,7 +165,11 @@ fn settled(old: &Config, new: &Config) -> Vec<&'static str> {
     let settings = [
         ("[proxy] listen", old.proxy.listen == new.proxy.listen),
         ("[admin] listen", old.admin.listen == new.admin.listen),
-        ("[state] directory", old.state == new.state),
+        ("[state] directory", old.state.directory == new.state.directory),
+        (
+            "[state] master_key_file",
+            old.state.master_key_file == new.state.master_key_file,
+        ),
         ("[log] format", old.log.format == new.log.format),
     ];
     let changed = settings.into_iter().filter(|(_, same)| !same);

@@ -13,6 +13,7 @@ use crate::admin::{self, Access, AccessErrors, Admin};
 use crate::clock::Clock;
 use crate::config::{Activation, Config};
 use crate::files::Files;
+use crate::keys::audit::Author;
 use crate::keys::source::LoadError;
 use crate::keys::{AfterImport, KeyMaterial, Keys};
 use crate::metrics::Metrics;
@@ -112,7 +113,9 @@ impl Checked {
         clock: &Clock,
         ready: Arc<dyn Fn() -> bool + Send + Sync>,
     ) -> Running {
-        keys.add_aliases(self.config.aliases.keys().cloned());
+        let policies = self.config.aliases.iter();
+        let policies = policies.map(|(alias, settings)| (alias.clone(), settings.policy()));
+        keys.configure(policies.collect(), clock.now());
         for (alias, material) in self.keys {
             import(keys, &self.config, &alias, material, clock);
         }
@@ -138,9 +141,12 @@ fn import(keys: &Keys, config: &Config, alias: &str, material: KeyMaterial, cloc
     let activate = config.aliases.get(alias).map(|alias| alias.activate);
     let then = match activate {
         Some(Activation::OnImport) => AfterImport::Activate,
-        Some(Activation::Manual) | None => AfterImport::ActivateIfNone,
+        Some(Activation::Manual | Activation::BeforeExpiry) | None => AfterImport::ActivateIfNone,
     };
-    if let Err(problem) = keys.import(alias, material, then, clock.now()) {
+    let brought = keys
+        .by(Author::source())
+        .bring(alias, material, then, clock.now());
+    if let Err(problem) = brought {
         tracing::warn!(%alias, %problem, "the alias's source brings no key that may sign");
     }
 }

@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let origin = origin(args.config.clone());
     let config = origin().map_err(CliError::failed)?;
     if args.config.is_none() {
-        make_demo_keys(&config.state, clock.now()).map_err(CliError::failed)?;
+        make_demo_keys(&config.state.directory, clock.now()).map_err(CliError::failed)?;
     }
     logging::start(config.log).map_err(CliError::failed)?;
     if let Err(error) = open_files::raise() {

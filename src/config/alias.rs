@@ -1,8 +1,11 @@
 //! `[alias.NAME]`: a signing identity; its keys come and go.
 
+use std::time::Duration;
+
 use super::table::Table;
 use super::value::Value;
 use super::{not_yet, value};
+use crate::keys::lifecycle::{LEAST_RETENTION, Policy};
 use crate::keys::source::Source;
 use crate::spelling::vocabulary;
 
@@ -13,6 +16,8 @@ pub struct AliasConfig {
     pub source: Option<Source>,
     /// When a pending key becomes the active one.
     pub activate: Activation,
+    /// For how long a displaced key is kept, to verify and decrypt with.
+    pub retention: Duration,
     /// The line to name when its keys are wrong.
     pub line: usize,
 }
@@ -24,15 +29,27 @@ vocabulary! {
         Manual = "manual",
         /// As it is imported.
         OnImport = "on-import",
+        /// A day before the active one expires.
+        BeforeExpiry = "before-expiry",
     }
 }
 
 impl AliasConfig {
+    /// What its keys' life depends on.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy {
+            retention: self.retention,
+            before_expiry: self.activate == Activation::BeforeExpiry,
+        }
+    }
+
     pub(super) fn from_table(table: &mut Table<'_>) -> Option<Self> {
         table.optional("strategy", strategy);
         let activate = table
-            .optional("activate", activation)
+            .optional("activate", value::word)
             .unwrap_or(Activation::Manual);
+        let retention = table.optional("retention", retention).unwrap_or(LEAST_RETENTION);
         let line = table.line_of("source");
         let described = table.has("source");
         let source = table.optional_section("source", source);
@@ -40,6 +57,7 @@ impl AliasConfig {
         (source.is_some() || !described).then_some(Self {
             source,
             activate,
+            retention,
             line,
         })
     }
@@ -96,9 +114,13 @@ fn strategy(value: &Value<'_>) -> Result<(), String> {
     }
 }
 
-fn activation(value: &Value<'_>) -> Result<Activation, String> {
-    match not_yet::value("activate", value::text(value)?) {
-        Some(sentence) => Err(format!("{sentence}; write \"manual\" or \"on-import\"")),
-        None => value::word(value),
+fn retention(value: &Value<'_>) -> Result<Duration, String> {
+    let retention = value::duration(value)?;
+    if retention < LEAST_RETENTION {
+        return Err(
+            "a displaced key is kept for 90d at least, since receivers may refer to it for as long; write 90d or more"
+                .to_owned(),
+        );
     }
+    Ok(retention)
 }

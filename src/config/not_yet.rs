@@ -4,8 +4,6 @@
 /// A key that is not read yet: its table (`*` for a name that users give) and itself.
 const SETTINGS: &[(&str, &str)] = &[
     ("", "public"),
-    ("state", "master_key_file"),
-    ("alias.*", "retention"),
     ("alias.*", "hold"),
     ("alias.*", "expired"),
     ("alias.*.source", "pkcs11"),
@@ -15,11 +13,7 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// A value that is not served yet: its key and itself.
-const VALUES: &[(&str, &str)] = &[
-    ("strategy", "hold"),
-    ("strategy", "receiver-led"),
-    ("activate", "before-expiry"),
-];
+const VALUES: &[(&str, &str)] = &[("strategy", "hold"), ("strategy", "receiver-led")];
 
 /// The sentence for a key that is only coming, if it is one.
 pub(super) fn setting(path: &str, key: &str) -> Option<String> {

@@ -23,9 +23,9 @@ use crate::event::Event;
 use state::{Active, Discarded, Pending, Purged, Retired, Revoked};
 
 pub use super::reason::{NotAReason, Reason};
-pub use command::{AfterImport, Command, Moment, Origin, Policy, Replacement};
+pub use command::{AfterImport, Command, LEAST_RETENTION, Moment, Origin, Policy, Replacement};
 pub use refusal::Refusal;
-pub(super) use restore::{Half, Inconsistent};
+pub(super) use restore::Half;
 pub use state::{Arrival, Entry, Key, KeyState, Schedule};
 
 use super::{Fingerprint, Identity};

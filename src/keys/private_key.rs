@@ -51,6 +51,11 @@ impl PrivateKey {
         })
     }
 
+    /// PKCS#8, for sealing.
+    pub(super) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
+        self.key.private_key_to_pkcs8().map(Zeroizing::new)
+    }
+
     pub(super) fn key_type(&self) -> KeyType {
         self.key_type
     }

@@ -34,27 +34,29 @@ pub enum NoUsableKey {
 }
 
 impl KeyRing {
-    /// Aliases without keys.
-    pub(super) fn of(aliases: impl IntoIterator<Item = String>) -> Self {
+    /// These aliases with their keys.
+    pub(super) fn of(aliases: impl IntoIterator<Item = (String, Lifecycle)>) -> Self {
+        let aliases = aliases.into_iter();
         Self(
             aliases
-                .into_iter()
-                .map(|alias| (alias.into(), Arc::default()))
+                .map(|(alias, keys)| (alias.into(), Arc::new(keys)))
                 .collect(),
         )
+    }
+
+    /// And these, without keys where they are new.
+    pub(super) fn with_aliases<'a>(&self, aliases: impl Iterator<Item = &'a String>) -> Self {
+        let mut ring = self.clone();
+        for alias in aliases {
+            ring.0.entry(alias.as_str().into()).or_default();
+        }
+        ring
     }
 
     /// Another moment's ring.
     pub(super) fn with(&self, alias: &str, keys: Lifecycle) -> Self {
         let mut ring = self.clone();
         ring.0.insert(alias.into(), Arc::new(keys));
-        ring
-    }
-
-    /// With further aliases, without keys.
-    pub(super) fn with_aliases(&self, aliases: impl IntoIterator<Item = String>) -> Self {
-        let mut ring = Self::of(aliases);
-        ring.0.extend(self.0.clone());
         ring
     }
 

@@ -64,7 +64,7 @@ fn relative_paths_are_relative_to_the_file() {
         "#,
     );
 
-    assert_eq!(config.state, Path::new("/var/lib/countersign"));
+    assert_eq!(config.state.directory, Path::new("/var/lib/countersign"));
     assert_eq!(
         config.admin.token_file,
         Path::new("/var/lib/countersign/admin-token")
@@ -505,7 +505,7 @@ fn the_embedded_default_is_right() {
 
     assert_eq!(config.routes[0].path, "/demo");
     assert_eq!(config.routes[0].receiver.to_string(), "http://127.0.0.1:8081/");
-    assert_eq!(config.state, Path::new("state"));
+    assert_eq!(config.state.directory, Path::new("state"));
     let pem = Source::Pem {
         certificate: "state/demo.pem".into(),
         private_key: "state/demo.pem".into(),

@@ -1,6 +1,7 @@
 //! The self-check at its place in the proxy: which messages it looks at, and that what it finds wrong never leaves.
 
 use countersign::keys::AfterImport;
+use countersign::keys::audit::Author;
 use http::StatusCode;
 
 use crate::support::client::SOAP11;
@@ -21,9 +22,11 @@ async fn the_first_message_of_each_key_is_looked_at_and_then_a_share() {
     let mut looked_at = Vec::new();
     for message in 0..9 {
         if message == 6 {
-            let key = proxy
-                .keys()
-                .import(ALIAS, proxy::new_key(), AfterImport::Activate, now());
+            let key =
+                proxy
+                    .keys()
+                    .by(Author::cli())
+                    .import(ALIAS, proxy::new_key(), AfterImport::Activate, now());
             key.unwrap();
         }
         assert_eq!(flow.post("/orders", SOAP11, MESSAGE).await.status, StatusCode::OK);

@@ -2,6 +2,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use countersign::keys::AfterImport;
+use countersign::keys::audit::Author;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, VIA};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
@@ -59,11 +60,13 @@ async fn after_a_switch_every_new_message_is_signed_with_the_new_key() {
     let certificate = material.certificate.clone();
     proxy
         .keys()
+        .by(Author::cli())
         .import(ALIAS, material, AfterImport::StayPending, now())
         .unwrap();
     flow.post("/orders", SOAP11, MESSAGE).await;
     proxy
         .keys()
+        .by(Author::cli())
         .activate(ALIAS, certificate.fingerprint().clone(), None, now())
         .unwrap();
     flow.post("/orders", SOAP11, MESSAGE).await;

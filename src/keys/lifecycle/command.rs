@@ -108,7 +108,7 @@ pub struct Policy {
     pub before_expiry: bool,
 }
 
-/// 90 days: what SAP keeps at least.
+/// What SAP keeps old keys for, and the least here.
 pub const LEAST_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 impl Default for Policy {

@@ -73,6 +73,7 @@ impl Lifecycle {
                 Half::Private(signer),
                 KeyState::Revoked {
                     since,
+                    displaced,
                     reason,
                     kept_until,
                 },
@@ -80,6 +81,7 @@ impl Lifecycle {
                 key: DecryptionKey::of(signer),
                 arrival,
                 since,
+                displaced,
                 reason,
                 kept_until,
             }),

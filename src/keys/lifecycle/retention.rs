@@ -33,7 +33,7 @@ impl Lifecycle {
         });
         let revoked = self.revoked.iter_mut().filter_map(|revoked| {
             let certificate = revoked.key.identity().certificate().clone();
-            extend(&mut revoked.kept_until, policy.from(revoked.since))
+            extend(&mut revoked.kept_until, policy.from(revoked.displaced))
                 .then_some((certificate, revoked.kept_until))
         });
         retired

@@ -61,6 +61,8 @@ pub(super) struct Revoked {
     pub(super) key: DecryptionKey,
     pub(super) arrival: Arrival,
     pub(super) since: OffsetDateTime,
+    /// Its retention runs from then: the last displacement, or the revocation, where that took it from its place.
+    pub(super) displaced: OffsetDateTime,
     pub(super) reason: Reason,
     pub(super) kept_until: OffsetDateTime,
 }
@@ -107,6 +109,8 @@ pub enum KeyState {
     Revoked {
         /// Revoked then.
         since: OffsetDateTime,
+        /// Signed, or waited, until then.
+        displaced: OffsetDateTime,
         /// Why.
         reason: Reason,
         /// Not purged before, unless others know its private key.
@@ -235,6 +239,7 @@ impl Revoked {
             arrival: self.arrival,
             state: KeyState::Revoked {
                 since: self.since,
+                displaced: self.displaced,
                 reason: self.reason.clone(),
                 kept_until: self.kept_until,
             },

@@ -40,11 +40,11 @@ impl Lifecycle {
             }
             (KeyState::Pending { .. } | KeyState::Retired { .. }, None) => {
                 // A pending key was never displaced; others may have its certificate all the same.
-                let kept_until = state.kept_until();
-                let kept_until = kept_until.unwrap_or_else(|| policy.kept_until(None, moment));
+                let kept = state.since().zip(state.kept_until());
+                let kept = kept.unwrap_or_else(|| (moment.now, policy.kept_until(None, moment)));
                 let key = self.take_idle(fingerprint);
                 Ok(key
-                    .map(|key| self.put_aside(key, reason, false, kept_until, moment))
+                    .map(|key| self.put_aside(key, reason, false, kept, moment))
                     .into_iter()
                     .collect())
             }
@@ -66,8 +66,8 @@ impl Lifecycle {
         let Some(Active { key, kept_until, .. }) = self.active.take() else {
             return Ok(Vec::new());
         };
-        let kept_until = policy.kept_until(kept_until, moment);
-        let mut events = vec![self.put_aside(key, reason, stopped, kept_until, moment)];
+        let kept = (moment.now, policy.kept_until(kept_until, moment));
+        let mut events = vec![self.put_aside(key, reason, stopped, kept, moment)];
         if let Some(successor) = successor {
             let kept = self.key(&successor).and_then(|entry| entry.state.kept_until());
             let key = self.take_idle(&successor);
@@ -101,7 +101,7 @@ impl Lifecycle {
         key: Key,
         reason: &Reason,
         stopped: bool,
-        kept_until: OffsetDateTime,
+        (displaced, kept_until): (OffsetDateTime, OffsetDateTime),
         moment: Moment,
     ) -> Event {
         let Key { signer, arrival } = key;
@@ -110,6 +110,7 @@ impl Lifecycle {
             key: DecryptionKey::of(signer),
             arrival,
             since: moment.now,
+            displaced,
             reason: reason.clone(),
             kept_until,
         });

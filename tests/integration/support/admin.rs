@@ -13,6 +13,7 @@ use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::keys::Keys;
 use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
+use countersign::keys::store::{MasterKeyFile, StateDirectory, Store};
 use countersign::metrics::Metrics;
 use countersign::tls::server_config_asking;
 use http::{Method, Request};
@@ -68,7 +69,14 @@ impl TestAdmin {
              [[route]]\nname = \"eu\"\npath = \"/eu\"\nreceiver = \"https://eu.example.com/in\"\nalias = \"orders\"\n"
         );
         let config = Config::parse(&text, &directory.path().join("test.toml")).expect("a configuration");
-        let keys = Keys::new(config.aliases.keys().cloned(), Vec::new());
+        let state = &config.state.directory;
+        let store = Store::open(
+            StateDirectory::lock(state).expect("a state directory"),
+            &MasterKeyFile::locate(None, None, state),
+        );
+        let policies = config.aliases.iter();
+        let policies = policies.map(|(alias, settings)| (alias.clone(), settings.policy()));
+        let keys = Keys::open(store.expect("a store"), policies.collect(), Vec::new(), now()).expect("keys");
         let ready = Arc::new(AtomicBool::new(false));
         let shown = ready.clone();
         let tls = config.admin.tls.as_ref().map(server_config_asking);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use countersign::app::{App, ReloadError};
 use countersign::clock::Clock;
 use countersign::config::Config;
+use countersign::keys::audit::Author;
 use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
 use countersign::keys::{AfterImport, KeyMaterial, Keys};
 use countersign::proxy::Drained;
@@ -114,7 +115,10 @@ impl Setup {
         };
         let app = App::start(config, self.clock).await.expect("it starts");
         if let Some(key) = self.key {
-            let imported = app.keys.import(ALIAS, key, AfterImport::ActivateIfNone, now());
+            let imported = app
+                .keys
+                .by(Author::cli())
+                .import(ALIAS, key, AfterImport::ActivateIfNone, now());
             imported.expect("a key that may sign");
         }
         TestProxy { app, state }

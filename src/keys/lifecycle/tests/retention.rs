@@ -52,6 +52,14 @@ fn it_runs_from_the_latest_displacement_and_never_ends_earlier_than_it_did() {
 }
 
 #[test]
+fn revocation_does_not_move_the_date_of_a_key_that_had_been_displaced_before() {
+    let mut life = Life::of([active(0), active(1)]);
+    life.run(revoke(0, None), TODAY + 20);
+    assert_eq!(story(&life.run(Command::KeepLonger, TODAY + 20)), told([]));
+    assert_eq!(life.kept_until(0), Some(day(TODAY + 90)));
+}
+
+#[test]
 fn a_revoked_key_is_kept_as_if_it_had_been_displaced() {
     let mut life = Life::of([active(0), pending(1)]);
     life.run(revoke(0, Some(Replacement::Stop)), TODAY + 1);

@@ -1,0 +1,434 @@
+//! Who did what, when, from where: records that are only ever added to, each bound to all before it.
+//!
+//! A record's text is JSON, written once in the order of [`Record`]'s fields and kept as it is. Its hash is
+//! SHA-256 over the hash before it (32 bytes, nought before the first) and that text. So a record that is
+//! changed, missing or moved breaks the chain; one that was cut off at the end shows to whoever kept
+//! a later head.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::fingerprint::hex;
+use crate::clock::rfc3339;
+use crate::event::Event;
+
+/// Who did something, and how it came here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// token, certificate, source, timer, cli or configuration.
+    pub who: String,
+    /// Of the token or the certificate.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    /// The peer's address.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
+    /// Source and id of the event that asked for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub event: Option<String>,
+}
+
+impl Author {
+    fn kind(who: &str) -> Self {
+        Self {
+            who: who.to_owned(),
+            name: None,
+            from: None,
+            event: None,
+        }
+    }
+
+    /// Whoever has the token of this name.
+    #[must_use]
+    pub fn token(name: &str) -> Self {
+        Self {
+            name: Some(name.to_owned()),
+            ..Self::kind("token")
+        }
+    }
+
+    /// Whoever has the client certificate of this subject.
+    #[must_use]
+    pub fn certificate(subject: &str) -> Self {
+        Self {
+            name: Some(subject.to_owned()),
+            ..Self::kind("certificate")
+        }
+    }
+
+    /// The alias's source brought it.
+    #[must_use]
+    pub fn source() -> Self {
+        Self::kind("source")
+    }
+
+    /// Its time had come.
+    #[must_use]
+    pub fn timer() -> Self {
+        Self::kind("timer")
+    }
+
+    /// A command on the machine itself.
+    #[must_use]
+    pub fn cli() -> Self {
+        Self::kind("cli")
+    }
+
+    /// A setting changed.
+    #[must_use]
+    pub fn configuration() -> Self {
+        Self::kind("configuration")
+    }
+
+    /// From this address.
+    #[must_use]
+    pub fn at(mut self, peer: impl fmt::Display) -> Self {
+        self.from = Some(peer.to_string());
+        self
+    }
+}
+
+/// One thing that happened. The order of fields is that of the text that is hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its number, from 1.
+    pub sequence: u64,
+    /// When, by the wall clock.
+    pub at: String,
+    /// What, in the past tense.
+    pub what: String,
+    /// To whose key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alias: Option<String>,
+    /// To which key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub key: Option<String>,
+    /// What else there is to say, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub detail: BTreeMap<String, String>,
+    /// By whom.
+    pub author: Author,
+}
+
+impl Record {
+    /// Something that happened to a key.
+    #[must_use]
+    pub(super) fn of(alias: &str, event: &Event, author: &Author, now: OffsetDateTime) -> Self {
+        let (what, detail) = describe(event);
+        let detail = detail.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Self {
+            alias: Some(alias.to_owned()),
+            key: Some(event.certificate().fingerprint().to_string()),
+            detail: detail.collect(),
+            ..Self::note(what, author, now)
+        }
+    }
+
+    /// Something that happened to no key in particular.
+    pub(super) fn note(what: &str, author: &Author, now: OffsetDateTime) -> Self {
+        Self {
+            sequence: 0, // given when it is linked
+            at: rfc3339(now),
+            what: what.to_owned(),
+            alias: None,
+            key: None,
+            detail: BTreeMap::new(),
+            author: author.clone(),
+        }
+    }
+}
+
+fn describe(event: &Event) -> (&'static str, Vec<(&'static str, String)>) {
+    match event {
+        Event::KeyImported { certificate } => (
+            "key-imported",
+            vec![("subject", certificate.subject().to_owned())],
+        ),
+        Event::ActivationScheduled { at, replaces, .. } => {
+            let replaces = replaces.iter().map(|replaces| ("replaces", replaces.to_string()));
+            let at = ("activate_at", rfc3339(*at));
+            ("activation-scheduled", [at].into_iter().chain(replaces).collect())
+        }
+        Event::ActivationCancelled { reason, .. } => {
+            ("activation-cancelled", vec![("reason", reason.clone())])
+        }
+        Event::KeyActivated { trigger, .. } => ("key-activated", vec![("trigger", trigger.to_string())]),
+        Event::KeyRetired { kept_until, .. } => ("key-retired", vec![("kept_until", rfc3339(*kept_until))]),
+        Event::RetentionExtended { kept_until, .. } => {
+            ("retention-extended", vec![("kept_until", rfc3339(*kept_until))])
+        }
+        Event::KeyRevoked {
+            reason,
+            stopped,
+            kept_until,
+            ..
+        } => {
+            let detail = [
+                ("kept_until", rfc3339(*kept_until)),
+                ("reason", reason.to_string()),
+                ("stopped", stopped.to_string()),
+            ];
+            ("key-revoked", detail.to_vec())
+        }
+        Event::KeyDiscarded { .. } => ("key-discarded", Vec::new()),
+        Event::KeyPurged { compromised, .. } => {
+            ("key-purged", vec![("compromised", compromised.to_string())])
+        }
+    }
+}
+
+/// A SHA-256.
+type Hash = [u8; 32];
+
+/// The end of the chain: how many records there are, and the hash of the last one, which stands for them all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Head {
+    /// How many.
+    pub records: u64,
+    hash: Hash,
+}
+
+impl Head {
+    pub(super) fn new(records: u64, hash: Hash) -> Self {
+        Self { records, hash }
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.hash))
+    }
+}
+
+/// A head that somebody kept, to hold the chain against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptHead(String);
+
+/// Not a head.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no head of an audit: give the 64 hex digits that metrics and `audit verify` show")]
+pub struct NotAHead(String);
+
+impl FromStr for KeptHead {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        let whole = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if whole {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(NotAHead(text.chars().take(80).collect()))
+        }
+    }
+}
+
+impl fmt::Display for KeptHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The chain up to here; grows by linking.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chain(Head);
+
+/// A record as it is stored.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    pub(super) sequence: u64,
+    pub(super) text: String,
+    pub(super) hash: Hash,
+}
+
+impl Chain {
+    pub(super) fn at(head: Head) -> Self {
+        Self(head)
+    }
+
+    pub(super) fn head(&self) -> Head {
+        self.0.clone()
+    }
+
+    pub(super) fn link(&mut self, mut record: Record) -> Link {
+        record.sequence = self.0.records + 1;
+        // Strings, numbers and maps of strings: there is nothing in it that JSON could not write.
+        let text = serde_json::to_string(&record).unwrap_or_default();
+        self.0 = Head::new(record.sequence, hash(&self.0.hash, &text));
+        Link {
+            sequence: record.sequence,
+            text,
+            hash: self.0.hash,
+        }
+    }
+
+    /// Holds the next stored record against all before it.
+    fn follow(&mut self, link: &Link) -> Result<(), BrokenChain> {
+        let expected = self.0.records + 1;
+        if link.sequence != expected {
+            return Err(BrokenChain::Missing(expected));
+        }
+        let numbered =
+            serde_json::from_str::<Record>(&link.text).is_ok_and(|record| record.sequence == expected);
+        let follows = hash(&self.0.hash, &link.text) == link.hash;
+        if !numbered || !follows {
+            return Err(BrokenChain::Changed(expected));
+        }
+        self.0 = Head::new(expected, link.hash);
+        Ok(())
+    }
+}
+
+fn hash(previous: &Hash, text: &str) -> Hash {
+    let mut context = Context::new(&SHA256);
+    context.update(previous);
+    context.update(text.as_bytes());
+    context.finish().as_ref().try_into().unwrap_or_default() // SHA-256 has 32 bytes
+}
+
+/// The audit is not what was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BrokenChain {
+    /// A number is not there.
+    #[error("record {0} is missing")]
+    Missing(u64),
+    /// Not as it was written.
+    #[error("record {0} was changed, or does not follow the one before it")]
+    Changed(u64),
+    /// The kept head is of no record that is there.
+    #[error(
+        "no record has the head {head}: records after record {records} were removed, or all were written anew"
+    )]
+    HeadNotFound {
+        /// What was kept.
+        head: KeptHead,
+        /// How many there are.
+        records: u64,
+    },
+}
+
+/// Verifies a whole chain; a head that was kept must be that of one of its records.
+pub(super) struct Verification {
+    chain: Chain,
+    kept: Option<KeptHead>,
+    found: bool,
+}
+
+impl Verification {
+    pub(super) fn new(kept: Option<KeptHead>) -> Self {
+        Self {
+            chain: Chain::default(),
+            found: kept.is_none(),
+            kept,
+        }
+    }
+
+    pub(super) fn next(&mut self, link: &Link) -> Result<(), BrokenChain> {
+        self.chain.follow(link)?;
+        let head = self.chain.head().to_string();
+        self.found |= self.kept.as_ref().is_some_and(|kept| kept.0 == head);
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<Head, BrokenChain> {
+        match self.kept {
+            Some(head) if !self.found => Err(BrokenChain::HeadNotFound {
+                head,
+                records: self.chain.head().records,
+            }),
+            _ => Ok(self.chain.head()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(length: u64) -> (Vec<Link>, Vec<String>) {
+        let mut chain = Chain::default();
+        let author = Author::token("operator").at("127.0.0.1:4711");
+        (0..length)
+            .map(|number| {
+                let now = OffsetDateTime::UNIX_EPOCH + time::Duration::hours(i64::try_from(number).unwrap());
+                let link = chain.link(Record::note("key-imported", &author, now));
+                let head = chain.head().to_string();
+                (link, head)
+            })
+            .unzip()
+    }
+
+    fn verify(links: &[Link], kept: Option<&str>) -> Result<Head, BrokenChain> {
+        let mut verification = Verification::new(kept.map(|head| head.parse().unwrap()));
+        for link in links {
+            verification.next(link)?;
+        }
+        verification.finish()
+    }
+
+    #[test]
+    fn a_record_is_text_that_other_programs_can_hash() {
+        let (links, heads) = chain(1);
+        let text = "{\"sequence\":1,\"at\":\"1970-01-01T00:00:00Z\",\"what\":\"key-imported\",\
+                    \"author\":{\"who\":\"token\",\"name\":\"operator\",\"from\":\"127.0.0.1:4711\"}}";
+        assert_eq!(links[0].text, text);
+        // printf '\0%.0s' … | cat - text | sha256sum
+        let preimage = [&[0; 32], text.as_bytes()].concat();
+        assert_eq!(heads[0], hex(&openssl::sha::sha256(&preimage)));
+    }
+
+    #[test]
+    fn a_chain_as_it_was_written_is_whole_and_has_its_heads() {
+        let (links, heads) = chain(5);
+        assert_eq!(verify(&links, None).unwrap().to_string(), heads[4]);
+        for head in &heads {
+            assert_eq!(verify(&links, Some(head)).unwrap().records, 5);
+        }
+        assert_eq!(verify(&[], None), Ok(Head::default()));
+    }
+
+    #[test]
+    fn a_changed_record_is_found() {
+        let (mut links, _) = chain(5);
+        links[2].text = links[2].text.replace("operator", "somebody");
+        assert_eq!(verify(&links, None), Err(BrokenChain::Changed(3)));
+        // With a hash of its own it does not fit what follows.
+        links[2].hash = hash(&links[1].hash, &links[2].text);
+        assert_eq!(verify(&links, None), Err(BrokenChain::Changed(4)));
+    }
+
+    #[test]
+    fn a_missing_record_is_found() {
+        let (mut links, _) = chain(5);
+        links.remove(2);
+        assert_eq!(verify(&links, None), Err(BrokenChain::Missing(3)));
+        for link in &mut links[2..] {
+            link.sequence -= 1;
+        }
+        assert_eq!(verify(&links, None), Err(BrokenChain::Changed(3)));
+        let (links, _) = chain(5);
+        assert_eq!(verify(&links[1..], None), Err(BrokenChain::Missing(1)));
+    }
+
+    #[test]
+    fn records_in_another_order_are_found() {
+        let (mut links, _) = chain(5);
+        links.swap(1, 2);
+        let (one, other) = (links[1].sequence, links[2].sequence);
+        (links[1].sequence, links[2].sequence) = (other, one);
+        assert_eq!(verify(&links, None), Err(BrokenChain::Changed(2)));
+    }
+
+    #[test]
+    fn records_that_were_cut_off_at_the_end_are_found_by_a_head_that_was_kept() {
+        let (links, heads) = chain(5);
+        assert!(verify(&links[..3], None).is_ok());
+        assert!(verify(&links[..3], Some(&heads[2])).is_ok());
+        let broken = verify(&links[..3], Some(&heads[4])).unwrap_err().to_string();
+        assert!(broken.contains("records after record 3 were removed"), "{broken}");
+    }
+}

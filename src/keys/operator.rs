@@ -1,0 +1,211 @@
+//! What somebody may do to keys. Each call returns when it is done and durable, or says why not.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::audit::Author;
+use super::lifecycle::{AfterImport, Command, Origin, Replacement, Schedule};
+use super::{CommandError, Fingerprint, KeyMaterial, Keys, Reason, Signer};
+use crate::event::Trigger;
+
+/// Somebody who operates the keys.
+pub struct Operator<'a> {
+    keys: &'a Keys,
+    author: Author,
+}
+
+/// A key that was imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// Its name.
+    pub fingerprint: Fingerprint,
+    /// Not known before.
+    pub new: bool,
+}
+
+impl<'a> Operator<'a> {
+    pub(super) fn new(keys: &'a Keys, author: Author) -> Self {
+        Self { keys, author }
+    }
+
+    /// Takes a key in. One that is known, in any state, changes nothing.
+    ///
+    /// # Errors
+    /// When the key may not sign.
+    pub fn import(
+        &self,
+        alias: &str,
+        material: KeyMaterial,
+        then: AfterImport,
+        now: OffsetDateTime,
+    ) -> Result<Imported, CommandError> {
+        self.take_in(alias, material, Origin::Command, then, now)
+    }
+
+    /// Takes in what the alias's source has now, which it may have had for long: what was discarded stays away.
+    ///
+    /// # Errors
+    /// When the key may not sign.
+    pub fn bring(
+        &self,
+        alias: &str,
+        material: KeyMaterial,
+        then: AfterImport,
+        now: OffsetDateTime,
+    ) -> Result<Imported, CommandError> {
+        self.take_in(alias, material, Origin::Source, then, now)
+    }
+
+    fn take_in(
+        &self,
+        alias: &str,
+        material: KeyMaterial,
+        origin: Origin,
+        then: AfterImport,
+        now: OffsetDateTime,
+    ) -> Result<Imported, CommandError> {
+        let fingerprint = material.certificate.fingerprint().clone();
+        let known = |keys: &super::lifecycle::Lifecycle| keys.key(&fingerprint).is_some();
+        if self.keys.ring().alias(alias).is_some_and(known) {
+            // It may have expired meanwhile, which is no reason to complain at every start.
+            return Ok(Imported {
+                fingerprint,
+                new: false,
+            });
+        }
+        let signer = Arc::new(Signer::new(material, now)?);
+        let import = Command::Import { signer, origin, then };
+        let events = self.keys.execute(alias, import, &self.author, now)?;
+        Ok(Imported {
+            fingerprint,
+            new: !events.is_empty(),
+        })
+    }
+
+    /// The switch. When it returns, every new message is signed with this key.
+    ///
+    /// # Errors
+    /// When it is not pending or active, when `replaces` is not the active key, or when it may not
+    /// sign now.
+    pub fn activate(
+        &self,
+        alias: &str,
+        fingerprint: Fingerprint,
+        replaces: Option<Fingerprint>,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let trigger = match self.author.event {
+            Some(_) => Trigger::Event,
+            None => Trigger::Activate,
+        };
+        let activate = Command::Activate {
+            fingerprint,
+            replaces,
+            trigger,
+        };
+        self.run(alias, activate, now)
+    }
+
+    /// The switch at a set time; at once, where that has come.
+    ///
+    /// # Errors
+    /// As [`Self::activate`], for that time; and for a key that was imported before the active one.
+    pub fn activate_at(
+        &self,
+        alias: &str,
+        fingerprint: Fingerprint,
+        schedule: Schedule,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        if schedule.at <= now {
+            return self.activate(alias, fingerprint, schedule.replaces, now);
+        }
+        let at = schedule.at.truncate_to_millisecond();
+        let schedule = Schedule { at, ..schedule };
+        self.run(
+            alias,
+            Command::Schedule {
+                fingerprint,
+                schedule,
+            },
+            now,
+        )
+    }
+
+    /// No switch at a set time.
+    ///
+    /// # Errors
+    /// When no time is set for this key.
+    pub fn cancel(
+        &self,
+        alias: &str,
+        fingerprint: Fingerprint,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        self.run(alias, Command::Unschedule { fingerprint }, now)
+    }
+
+    /// One step back. When it returns, every new message is signed with the key displaced last.
+    ///
+    /// # Errors
+    /// When there is none, or it may not sign now.
+    pub fn rollback(&self, alias: &str, now: OffsetDateTime) -> Result<(), CommandError> {
+        self.run(alias, Command::Rollback, now)
+    }
+
+    /// Trusts a key no more. When it returns, no new message is signed with it.
+    ///
+    /// # Errors
+    /// When it is the active one and neither a successor that may sign nor a stop is given.
+    pub fn revoke(
+        &self,
+        alias: &str,
+        fingerprint: Fingerprint,
+        reason: Reason,
+        replacement: Option<Replacement>,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let revoke = Command::Revoke {
+            fingerprint,
+            reason,
+            replacement,
+        };
+        self.run(alias, revoke, now)
+    }
+
+    /// Drops a pending key.
+    ///
+    /// # Errors
+    /// When it is not pending.
+    pub fn discard(
+        &self,
+        alias: &str,
+        fingerprint: Fingerprint,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        self.run(alias, Command::Discard { fingerprint }, now)
+    }
+
+    /// Destroys the private half of a retired or revoked key. Early only of a revoked one that is `compromised`.
+    ///
+    /// # Errors
+    /// When its retention is not over; names the date.
+    pub fn purge(
+        &self,
+        alias: &str,
+        fingerprint: Fingerprint,
+        compromised: bool,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let purge = Command::Purge {
+            fingerprint,
+            compromised,
+        };
+        self.run(alias, purge, now)
+    }
+
+    pub(super) fn run(&self, alias: &str, command: Command, now: OffsetDateTime) -> Result<(), CommandError> {
+        self.keys.execute(alias, command, &self.author, now).map(drop)
+    }
+}

@@ -1,0 +1,191 @@
+//! What outlives the process: every key with its state, the audit, and what keys were used for; one
+//! SQLite database in a locked directory.
+//!
+//! A transition and its audit records are one transaction, and durable when [`Store::commit`] returns.
+//! Private halves are sealed under a key derived from the master key. A database that is damaged, of
+//! another program, of a later version or sealed under another master key is refused, never written
+//! to. Calls wait for the disk: never make them on threads that move bytes.
+
+mod audit_table;
+mod backup;
+mod directory;
+mod error;
+mod key_table;
+mod master_key;
+mod rekey;
+mod schema;
+mod sealing;
+mod status;
+#[cfg(test)]
+pub(super) mod tests;
+mod use_table;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, TransactionBehavior};
+use time::OffsetDateTime;
+
+pub use audit_table::AuditTrail;
+pub use backup::{back_up, restore};
+pub use directory::StateDirectory;
+pub use error::StoreError;
+pub use master_key::MasterKeyFile;
+pub use rekey::rekey;
+pub use status::StoreStatus;
+
+use super::audit::{Author, Chain, Record};
+use super::lifecycle::Lifecycle;
+use super::{Fingerprint, UseCounts};
+use crate::event::Event;
+use error::Failed;
+use sealing::Sealer;
+
+/// The file's name in the state directory.
+const DATABASE: &str = "countersign.db";
+
+/// The open database. There is one in a process, and one process on a directory.
+pub struct Store {
+    connection: Connection,
+    file: PathBuf,
+    sealer: Sealer,
+    chain: Chain,
+    /// Of all audit records, the latest time: the clock may have been put back since.
+    latest: OffsetDateTime,
+    status: Arc<StoreStatus>,
+    /// Kept for its lock.
+    _directory: StateDirectory,
+}
+
+impl Store {
+    /// Opens the directory's database; makes it, on first start with a master key, when there is none.
+    ///
+    /// # Errors
+    /// When it is not ours to write to, with what to do; then nothing was changed.
+    pub fn open(directory: StateDirectory, master_key: &MasterKeyFile) -> Result<Self, StoreError> {
+        let file = directory.path().join(DATABASE);
+        let exists = schema::exists(&file)?;
+        let key = master_key.load_or_create(exists)?;
+        let (connection, id) = schema::open_or_create(&file, &key)?;
+        let sealer = master_key.unlock(key, &id, &connection, &file)?;
+        let (chain, latest) = audit_table::end(&connection).failed(&file)?;
+        let status = Arc::new(StoreStatus::new(chain.head(), latest));
+        Ok(Self {
+            connection,
+            file,
+            sealer,
+            chain,
+            latest,
+            status,
+            _directory: directory,
+        })
+    }
+
+    /// The keys of every alias that ever had one.
+    ///
+    /// # Errors
+    /// When something is stored that we do not store: then it is damaged.
+    pub fn load(&self) -> Result<Vec<(String, Lifecycle)>, StoreError> {
+        key_table::load(&self.connection, &self.sealer, &self.file)
+    }
+
+    /// Makes one alias's transition durable, with its audit records; all of it or nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be written to; then nothing was.
+    pub fn commit(
+        &mut self,
+        alias: &str,
+        keys: [&Lifecycle; 2],
+        events: &[Event],
+        author: &Author,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let records = events.iter().map(|event| Record::of(alias, event, author, now));
+        let mut chain = self.chain.clone();
+        let links: Vec<_> = records.map(|record| chain.link(record)).collect();
+        let sealer = &self.sealer;
+        let written = write(&mut self.connection, |transaction| {
+            key_table::save(transaction, sealer, alias, keys)?;
+            audit_table::append(transaction, &links, now)
+        });
+        self.finish(written)?;
+        self.chain = chain;
+        self.latest = self.latest.max(now);
+        self.status.recorded(self.chain.head());
+        self.status.latest(self.latest);
+        if events.iter().any(destroys) {
+            self.forget_deleted_pages();
+        }
+        Ok(())
+    }
+
+    /// Writes what keys were used for; and something in any case, to see whether writing works again when it did not.
+    ///
+    /// # Errors
+    /// When the database cannot be written to.
+    pub fn save_uses<'a>(
+        &mut self,
+        uses: impl Iterator<Item = (&'a str, &'a Fingerprint, UseCounts)>,
+    ) -> Result<(), StoreError> {
+        let written = write(&mut self.connection, |transaction| {
+            use_table::save(transaction, uses)?;
+            schema::set_meta(transaction, "uses", b"written")
+        });
+        self.finish(written)
+    }
+
+    /// For metrics; shared, so that nobody waits for a writer to read it.
+    #[must_use]
+    pub fn status(&self) -> Arc<StoreStatus> {
+        Arc::clone(&self.status)
+    }
+
+    /// The audit, on a connection of its own.
+    #[must_use]
+    pub fn audit_trail(&self) -> AuditTrail {
+        AuditTrail::at(&self.file)
+    }
+
+    fn finish(&self, written: rusqlite::Result<()>) -> Result<(), StoreError> {
+        let written = written.failed(&self.file);
+        self.status.written(written.is_ok());
+        written
+    }
+
+    /// What was deleted stands in the log of the database until that is written back. If it cannot be now, it will be
+    /// with the next transaction.
+    fn forget_deleted_pages(&self) {
+        let checkpoint = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = checkpoint {
+            tracing::debug!(%error, "the log of the database was not written back");
+        }
+    }
+
+    #[cfg(test)]
+    pub(in crate::keys) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+const fn destroys(event: &Event) -> bool {
+    matches!(event, Event::KeyPurged { .. } | Event::KeyDiscarded { .. })
+}
+
+/// The database of a state directory.
+#[must_use]
+pub fn database(directory: &Path) -> PathBuf {
+    directory.join(DATABASE)
+}
+
+/// One transaction; it is undone when `work` fails.
+fn write(
+    connection: &mut Connection,
+    work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    work(&transaction)?;
+    transaction.commit()
+}

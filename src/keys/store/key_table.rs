@@ -1,0 +1,346 @@
+//! Keys as rows: what a state has is what its row has, and the tables' own constraints say so too.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use openssl::pkey::PKey;
+use rusqlite::{Connection, Row, Transaction, params};
+use time::OffsetDateTime;
+
+use super::error::Failed;
+use super::sealing::{Place, Sealer};
+use super::{StoreError, use_table};
+use crate::keys::lifecycle::{Arrival, Entry, Half, KeyState, Lifecycle, Schedule};
+use crate::keys::uses::Uses;
+use crate::keys::{Certificate, Fingerprint, Identity, KeyMaterial, PrivateKey, Signer};
+
+/// Unix milliseconds: what people and the audit see.
+pub(super) fn milliseconds(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+pub(super) fn time(milliseconds: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()
+}
+
+/// Writes what differs between the keys of an alias before and after.
+pub(super) fn save(
+    transaction: &Transaction<'_>,
+    sealer: &Sealer,
+    alias: &str,
+    [before, after]: [&Lifecycle; 2],
+) -> rusqlite::Result<()> {
+    let before: BTreeMap<_, _> = before
+        .remembered()
+        .map(|entry| (entry.fingerprint().clone(), (entry.arrival, entry.state)))
+        .collect();
+    let mut changed: Vec<_> = after
+        .remembered()
+        .filter(|entry| {
+            before
+                .get(entry.fingerprint())
+                .is_none_or(|(arrival, state)| *arrival != entry.arrival || *state != entry.state)
+        })
+        .collect();
+    // The displaced key first: at no moment are there two active ones.
+    changed.sort_by_key(|entry| matches!(entry.state, KeyState::Active { .. }));
+    for entry in changed {
+        let known = before.get(entry.fingerprint());
+        let arrived = known.is_none_or(|(arrival, _)| *arrival != entry.arrival);
+        if arrived {
+            insert(transaction, sealer, alias, &entry, after)?;
+        }
+        update(transaction, alias, &entry)?;
+    }
+    Ok(())
+}
+
+/// A key that arrives, maybe once more after it was discarded.
+fn insert(
+    transaction: &Transaction<'_>,
+    sealer: &Sealer,
+    alias: &str,
+    entry: &Entry<'_>,
+    keys: &Lifecycle,
+) -> rusqlite::Result<()> {
+    let (identity, fingerprint) = (entry.identity, entry.fingerprint());
+    let private_half = keys
+        .private_half(fingerprint)
+        .map(|signer| seal(sealer, alias, signer))
+        .transpose()?;
+    transaction.execute(
+        "INSERT INTO key (alias, sequence, fingerprint, certificate, key_type, imported, private_half, state) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending') \
+         ON CONFLICT (alias, fingerprint) DO UPDATE SET sequence = excluded.sequence, imported = excluded.imported, \
+         private_half = excluded.private_half, state = 'pending', since = NULL",
+        params![
+            alias,
+            i64::try_from(entry.arrival.sequence).unwrap_or(i64::MAX),
+            &**fingerprint,
+            identity.certificate().der(),
+            identity.key_type().to_string(),
+            milliseconds(entry.arrival.at),
+            private_half,
+        ],
+    )?;
+    let mut statement = transaction.prepare(
+        "INSERT OR REPLACE INTO chain (key, position, certificate) \
+         SELECT id, ?3, ?4 FROM key WHERE alias = ?1 AND fingerprint = ?2",
+    )?;
+    for (position, certificate) in (0_i64..).zip(identity.chain()) {
+        statement.execute(params![alias, &**fingerprint, position, certificate.der()])?;
+    }
+    Ok(())
+}
+
+fn seal(sealer: &Sealer, alias: &str, signer: &Signer) -> rusqlite::Result<Vec<u8>> {
+    let failed =
+        |error: Box<dyn std::error::Error + Send + Sync>| rusqlite::Error::ToSqlConversionFailure(error);
+    let plain = signer
+        .private_key()
+        .to_pkcs8()
+        .map_err(|error| failed(error.into()))?;
+    let place = Place::private_half(alias, signer.certificate().fingerprint());
+    sealer.seal(&place, &plain).map_err(|error| failed(error.into()))
+}
+
+/// The state that the key is in now.
+fn update(transaction: &Transaction<'_>, alias: &str, entry: &Entry<'_>) -> rusqlite::Result<()> {
+    let columns = Columns::of(&entry.state);
+    transaction.execute(
+        "UPDATE key SET state = ?3, since = ?4, kept_until = ?5, displaced = ?6, displacement = ?7, reason = ?8, \
+         activate_at = ?9, activate_replaces = ?10, private_half = iif(?11, NULL, private_half) WHERE alias = ?1 AND fingerprint = ?2",
+        params![
+            alias,
+            &**entry.fingerprint(),
+            columns.state,
+            columns.since,
+            columns.kept_until,
+            columns.displaced,
+            columns.displacement,
+            columns.reason,
+            columns.activate_at,
+            columns.activate_replaces,
+            matches!(entry.state, KeyState::Purged { .. } | KeyState::Discarded { .. }),
+        ],
+    )?;
+    Ok(())
+}
+
+/// A state in the columns of its row.
+#[derive(Default)]
+struct Columns {
+    state: String,
+    since: Option<i64>,
+    kept_until: Option<i64>,
+    displaced: Option<i64>,
+    displacement: Option<i64>,
+    reason: Option<String>,
+    activate_at: Option<i64>,
+    activate_replaces: Option<String>,
+}
+
+impl Columns {
+    fn of(state: &KeyState) -> Self {
+        let mut columns = Self {
+            state: state.name().to_owned(),
+            since: state.since().map(milliseconds),
+            kept_until: state.kept_until().map(milliseconds),
+            ..Self::default()
+        };
+        match state {
+            KeyState::Pending { schedule } => {
+                columns.activate_at = schedule.as_ref().map(|schedule| milliseconds(schedule.at));
+                let replaces = schedule.as_ref().and_then(|schedule| schedule.replaces.as_ref());
+                columns.activate_replaces = replaces.map(Fingerprint::to_string);
+            }
+            KeyState::Active { kept_until, .. } => columns.kept_until = kept_until.map(milliseconds),
+            KeyState::Retired { displacement, .. } => {
+                columns.displacement = i64::try_from(*displacement).ok()
+            }
+            KeyState::Revoked {
+                reason, displaced, ..
+            } => {
+                columns.reason = Some(reason.to_string());
+                columns.displaced = Some(milliseconds(*displaced));
+            }
+            KeyState::Purged { .. } | KeyState::Discarded { .. } => {}
+        }
+        columns
+    }
+
+    /// From the seventh column on.
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            state: row.get(7)?,
+            since: row.get(8)?,
+            kept_until: row.get(9)?,
+            displaced: row.get(10)?,
+            displacement: row.get(11)?,
+            reason: row.get(12)?,
+            activate_at: row.get(13)?,
+            activate_replaces: row.get(14)?,
+        })
+    }
+
+    /// `None` for what no state has.
+    fn state(self) -> Option<KeyState> {
+        let since = self.since.and_then(time);
+        let kept_until = self.kept_until.and_then(time);
+        match self.state.as_str() {
+            "pending" => {
+                let at = self.activate_at.map(|at| time(at).ok_or(())).transpose().ok()?;
+                let replaces = self.activate_replaces.map(|replaces| replaces.parse());
+                let replaces = replaces.transpose().ok()?;
+                let schedule = at.map(|at| Schedule { at, replaces });
+                Some(KeyState::Pending { schedule })
+            }
+            "active" => Some(KeyState::Active {
+                since: since?,
+                kept_until,
+            }),
+            "retired" => Some(KeyState::Retired {
+                since: since?,
+                displacement: self.displacement?.try_into().ok()?,
+                kept_until: kept_until?,
+            }),
+            "revoked" => Some(KeyState::Revoked {
+                since: since?,
+                displaced: self.displaced.and_then(time)?,
+                reason: self.reason?.parse().ok()?,
+                kept_until: kept_until?,
+            }),
+            "purged" => Some(KeyState::Purged { since: since? }),
+            "discarded" => Some(KeyState::Discarded { since: since? }),
+            _ => None,
+        }
+    }
+}
+
+/// A row as it stands.
+struct Stored {
+    id: i64,
+    alias: String,
+    sequence: i64,
+    certificate: Vec<u8>,
+    key_type: String,
+    imported: i64,
+    private_half: Option<Vec<u8>>,
+    columns: Columns,
+}
+
+impl Stored {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            alias: row.get(1)?,
+            sequence: row.get(2)?,
+            certificate: row.get(3)?,
+            key_type: row.get(4)?,
+            imported: row.get(5)?,
+            private_half: row.get(6)?,
+            columns: Columns::read(row)?,
+        })
+    }
+}
+
+/// The keys of every alias, in the order of their import.
+pub(super) fn load(
+    connection: &Connection,
+    sealer: &Sealer,
+    file: &Path,
+) -> Result<Vec<(String, Lifecycle)>, StoreError> {
+    let mut statement = connection
+        .prepare(
+            "SELECT id, alias, sequence, certificate, key_type, imported, private_half, state, since, kept_until, \
+             displaced, displacement, reason, activate_at, activate_replaces FROM key ORDER BY alias, sequence",
+        )
+        .failed(file)?;
+    let rows = statement
+        .query_map([], Stored::read)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .failed(file)?;
+    let mut aliases: BTreeMap<String, Lifecycle> = BTreeMap::new();
+    let reader = Reader {
+        connection,
+        sealer,
+        file: file.to_owned(),
+    };
+    for row in rows {
+        let keys = aliases.entry(row.alias.clone()).or_default();
+        reader.remember(row, keys)?;
+    }
+    Ok(aliases.into_iter().collect())
+}
+
+struct Reader<'a> {
+    connection: &'a Connection,
+    sealer: &'a Sealer,
+    file: PathBuf,
+}
+
+impl Reader<'_> {
+    fn remember(&self, row: Stored, keys: &mut Lifecycle) -> Result<(), StoreError> {
+        let certificate = Certificate::from_der(&row.certificate).map_err(|error| self.damaged(&error))?;
+        let chain = self.chain(row.id)?;
+        let uses = use_table::load(self.connection, row.id).failed(&self.file)?;
+        let half = match &row.private_half {
+            Some(sealed) => {
+                let private_key = self.open(&row.alias, &certificate, sealed)?;
+                let material = KeyMaterial {
+                    private_key,
+                    certificate,
+                    chain,
+                };
+                Half::Private(Signer::restored(material, Uses::resumed(uses)).into())
+            }
+            None => {
+                let key_type = row.key_type.parse().map_err(|error| self.damaged(&error))?;
+                Half::Public(Identity::new(certificate, chain, key_type, Uses::resumed(uses)))
+            }
+        };
+        let arrival = Arrival {
+            at: time(row.imported).unwrap_or(OffsetDateTime::UNIX_EPOCH),
+            sequence: row.sequence.unsigned_abs(),
+        };
+        let state = row
+            .columns
+            .state()
+            .ok_or_else(|| self.damaged(&format!("key {} is in no state", row.id)))?;
+        keys.remember(half, arrival, state)
+            .map_err(|error| self.damaged(&error))
+    }
+
+    fn chain(&self, key: i64) -> Result<Vec<Certificate>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT certificate FROM chain WHERE key = ?1 ORDER BY position")
+            .failed(&self.file)?;
+        let chain = statement
+            .query_map([key], |row| row.get(0))
+            .and_then(Iterator::collect::<Result<Vec<Vec<u8>>, _>>)
+            .failed(&self.file)?;
+        let certificates = chain.iter().map(|der| Certificate::from_der(der));
+        certificates
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.damaged(&error))
+    }
+
+    fn open(&self, alias: &str, certificate: &Certificate, sealed: &[u8]) -> Result<PrivateKey, StoreError> {
+        let fingerprint = certificate.fingerprint();
+        let place = Place::private_half(alias, fingerprint);
+        let plain = self
+            .sealer
+            .open(&place, sealed)
+            .map_err(|_| self.damaged(&format!("the private half of key {fingerprint} does not open")))?;
+        let key = PKey::private_key_from_pkcs8(&plain).map_err(|error| self.damaged(&error))?;
+        PrivateKey::new(key).map_err(|error| self.damaged(&error))
+    }
+
+    fn damaged(&self, problem: &impl ToString) -> StoreError {
+        StoreError::Damaged {
+            file: self.file.clone(),
+            problem: problem.to_string(),
+        }
+    }
+}
