@@ -1,1 +1,126 @@
-//! Placeholder
+//! Random commands, faults and restarts on real keys in a real store, held against a model that was
+//! written from the table of states alone and shares no code with it.
+//!
+//! A run prints its seed when it fails; `COUNTERSIGN_SEED` repeats it. `COUNTERSIGN_MODEL_STEPS` makes it longer.
+
+mod bench;
+mod expected;
+mod witness;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use aws_lc_rs::rand;
+
+use bench::{Bench, Fault};
+use expected::{Step, Then, With};
+
+/// Steps of one state directory, which begins empty.
+const EPISODE: u32 = 500;
+
+/// SplitMix64: the same numbers for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
+    }
+
+    fn one_in(&mut self, chances: usize) -> bool {
+        self.below(chances) == 0
+    }
+}
+
+fn number_from(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|number| number.parse().unwrap())
+}
+
+#[test]
+fn no_sequence_of_commands_faults_and_restarts_leads_away_from_the_table_of_states() {
+    let mut random = [0; 8];
+    rand::fill(&mut random).unwrap();
+    let seed = number_from("COUNTERSIGN_SEED").unwrap_or_else(|| u64::from_ne_bytes(random));
+    let steps = number_from("COUNTERSIGN_MODEL_STEPS").map_or(10_000, |steps| u32::try_from(steps).unwrap());
+    for episode in 0..steps.div_ceil(EPISODE) {
+        let of_episode = seed ^ u64::from(episode);
+        let run = catch_unwind(AssertUnwindSafe(|| live(Random(of_episode))));
+        if let Err(failure) = run {
+            eprintln!(
+                "episode {episode}: repeat it with COUNTERSIGN_SEED={of_episode} COUNTERSIGN_MODEL_STEPS={EPISODE}"
+            );
+            resume_unwind(failure);
+        }
+    }
+}
+
+fn live(mut random: Random) {
+    let mut bench = Bench::new();
+    for _ in 0..EPISODE {
+        bench.let_time_pass(&mut random);
+        match random.below(40) {
+            0 => bench.restart(),
+            1 => bench.crash(),
+            2 | 3 => bench.set_policy(&mut random),
+            _ => {
+                let alias = random.below(bench::ALIASES.len());
+                let step = any_step(&mut random, &mut bench, alias);
+                let fault = random.one_in(12).then(|| Fault::any(&mut random));
+                bench.take(alias, &step, fault);
+            }
+        }
+        bench.check();
+    }
+}
+
+/// New keys come as old ones go.
+fn any_step(random: &mut Random, bench: &mut Bench, alias: usize) -> Step {
+    let known = bench.keys_of(alias);
+    let living = bench.living_keys_of(alias);
+    if known.is_empty() || living < 3 || (living < 8 && random.one_in(6)) {
+        let key = bench.make_key(random);
+        return import(random, key);
+    }
+    let mut key = || known[random.below(known.len())];
+    let (one, other) = (key(), key());
+    match random.below(14) {
+        0 => import(random, one),
+        1 | 2 => Step::Activate(one, random.one_in(3).then_some(other)),
+        3 => {
+            let at = bench.now + time::Duration::hours(i64::try_from(random.below(240)).unwrap() - 12);
+            Step::Schedule(one, at, random.one_in(4).then_some(other))
+        }
+        4 => Step::Unschedule(one),
+        5..=7 => Step::Rollback,
+        8 => {
+            let with = match random.below(4) {
+                0 => With::Stop,
+                1 => With::Nothing,
+                _ => With::Successor(other),
+            };
+            Step::Revoke(one, with)
+        }
+        9 => Step::Discard(one),
+        10 | 11 => Step::Purge(one, random.one_in(3)),
+        _ => Step::Tick,
+    }
+}
+
+fn import(random: &mut Random, key: usize) -> Step {
+    let then = match random.below(4) {
+        0 => Then::Activate,
+        1 => Then::ActivateIfNone,
+        _ => Then::StayPending,
+    };
+    Step::Import {
+        key,
+        from_source: random.one_in(2),
+        then,
+    }
+}

@@ -1,0 +1,324 @@
+//! The table of states (`[alias.*]`, retention and order included), as plain data and plain loops.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+/// What is asked for. Keys are numbers here.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Import {
+        key: usize,
+        from_source: bool,
+        then: Then,
+    },
+    Activate(usize, Option<usize>),
+    Schedule(usize, OffsetDateTime, Option<usize>),
+    Unschedule(usize),
+    Rollback,
+    Revoke(usize, With),
+    Discard(usize),
+    Purge(usize, bool),
+    Tick,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Then {
+    StayPending,
+    ActivateIfNone,
+    Activate,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum With {
+    Nothing,
+    Stop,
+    Successor(usize),
+}
+
+/// It is refused, and nothing changes.
+#[derive(Debug)]
+pub(super) struct No;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Pending,
+    Active,
+    Retired,
+    Revoked,
+    Purged,
+    Discarded,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) state: State,
+    pub(super) valid: (OffsetDateTime, OffsetDateTime),
+    pub(super) sequence: u64,
+    pub(super) kept_until: Option<OffsetDateTime>,
+    pub(super) displaced: Option<OffsetDateTime>,
+    /// Larger for what was displaced later.
+    pub(super) displacement: u64,
+    pub(super) schedule: Option<(OffsetDateTime, Option<usize>)>,
+}
+
+impl Key {
+    fn is_valid(&self, at: OffsetDateTime) -> bool {
+        self.valid.0 <= at && at <= self.valid.1
+    }
+}
+
+/// The keys of one alias.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Expected {
+    pub(super) keys: BTreeMap<usize, Key>,
+    pub(super) retention: Duration,
+    pub(super) before_expiry: bool,
+    displacements: u64,
+}
+
+/// The wall clock, and the latest that was ever recorded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) wall: OffsetDateTime,
+    pub(super) latest: OffsetDateTime,
+}
+
+impl Expected {
+    pub(super) fn active(&self) -> Option<usize> {
+        let mut active = self.keys.iter().filter(|(_, key)| key.state == State::Active);
+        active.next().map(|(number, _)| *number)
+    }
+
+    fn state(&self, key: usize) -> Option<State> {
+        self.keys.get(&key).map(|key| key.state)
+    }
+
+    /// What comes of it; the key's validity is given because a model has no certificates.
+    pub(super) fn after(
+        &self,
+        step: &Step,
+        valid: (OffsetDateTime, OffsetDateTime),
+        now: Now,
+    ) -> Result<Self, No> {
+        let mut next = self.clone();
+        match *step {
+            Step::Import {
+                key,
+                from_source,
+                then,
+            } => next.import(key, from_source, then, valid, now)?,
+            Step::Activate(key, replaces) => next.activate(key, replaces, now)?,
+            Step::Schedule(key, at, replaces) => next.schedule(key, at, replaces, now)?,
+            Step::Unschedule(key) => match next.keys.get_mut(&key) {
+                Some(key) if key.state == State::Pending && key.schedule.is_some() => key.schedule = None,
+                _ => return Err(No),
+            },
+            Step::Rollback => {
+                let retired = next.keys.iter().filter(|(_, key)| key.state == State::Retired);
+                let last = retired.max_by_key(|(_, key)| key.displacement).ok_or(No)?;
+                let (key, valid) = (*last.0, last.1.is_valid(now.wall));
+                if !valid {
+                    return Err(No);
+                }
+                next.switch_to(key, now);
+            }
+            Step::Revoke(key, with) => next.revoke(key, with, now)?,
+            Step::Discard(key) => match next.state(key) {
+                Some(State::Pending) => next.put(key, State::Discarded),
+                Some(State::Discarded) => {}
+                _ => return Err(No),
+            },
+            Step::Purge(key, compromised) => next.purge(key, compromised, now)?,
+            Step::Tick => next.tick(now),
+        }
+        Ok(next)
+    }
+
+    fn import(
+        &mut self,
+        key: usize,
+        from_source: bool,
+        then: Then,
+        valid: (OffsetDateTime, OffsetDateTime),
+        now: Now,
+    ) -> Result<(), No> {
+        let discarded = self.state(key) == Some(State::Discarded);
+        if self.keys.contains_key(&key) && !discarded {
+            return Ok(());
+        }
+        if now.wall > valid.1 {
+            return Err(No);
+        }
+        if discarded && from_source {
+            return Ok(());
+        }
+        let last = self.keys.values().map(|key| key.sequence).max().unwrap_or(0);
+        let new = Key {
+            state: State::Pending,
+            valid,
+            sequence: last + 1,
+            kept_until: None,
+            displaced: None,
+            displacement: 0,
+            schedule: None,
+        };
+        let at_once = match then {
+            Then::StayPending => false,
+            Then::ActivateIfNone => self.active().is_none(),
+            Then::Activate => true,
+        };
+        let valid = new.is_valid(now.wall);
+        self.keys.insert(key, new);
+        if at_once && valid {
+            self.switch_to(key, now);
+        }
+        Ok(())
+    }
+
+    fn activate(&mut self, key: usize, replaces: Option<usize>, now: Now) -> Result<(), No> {
+        if self.state(key) == Some(State::Active) {
+            return Ok(());
+        }
+        let replaced = replaces.is_none() || replaces == self.active();
+        let valid = self.keys.get(&key).is_some_and(|key| key.is_valid(now.wall));
+        if !replaced || !valid || self.state(key) != Some(State::Pending) {
+            return Err(No);
+        }
+        self.switch_to(key, now);
+        Ok(())
+    }
+
+    fn schedule(
+        &mut self,
+        key: usize,
+        at: OffsetDateTime,
+        replaces: Option<usize>,
+        now: Now,
+    ) -> Result<(), No> {
+        if at <= now.wall {
+            return self.activate(key, replaces, now);
+        }
+        if self.state(key) != Some(State::Pending) {
+            return Err(No);
+        }
+        let unchanged = self.keys[&key].schedule == Some((at, replaces));
+        let replaced = replaces.is_none() || replaces == self.active();
+        if !unchanged && (!replaced || !self.is_newer(key) || !self.keys[&key].is_valid(at)) {
+            return Err(No);
+        }
+        self.keys.get_mut(&key).unwrap().schedule = Some((at, replaces));
+        Ok(())
+    }
+
+    fn revoke(&mut self, key: usize, with: With, now: Now) -> Result<(), No> {
+        match (self.state(key), with) {
+            (Some(State::Revoked), _) => {}
+            (Some(State::Retired), With::Nothing) => self.put(key, State::Revoked),
+            (Some(State::Pending), With::Nothing) => {
+                self.displace(key, now);
+                self.put(key, State::Revoked);
+            }
+            (Some(State::Active), With::Stop) => {
+                self.displace(key, now);
+                self.put(key, State::Revoked);
+            }
+            (Some(State::Active), With::Successor(successor)) => {
+                let can = matches!(self.state(successor), Some(State::Pending | State::Retired));
+                if !can || !self.keys[&successor].is_valid(now.wall) {
+                    return Err(No);
+                }
+                self.displace(key, now);
+                self.put(key, State::Revoked);
+                self.switch_to(successor, now);
+            }
+            _ => return Err(No),
+        }
+        Ok(())
+    }
+
+    fn purge(&mut self, key: usize, compromised: bool, now: Now) -> Result<(), No> {
+        let over = |model: &Self| model.keys[&key].kept_until.unwrap() <= now.latest;
+        match self.state(key) {
+            Some(State::Purged) => Ok(()),
+            Some(State::Retired) if over(self) => {
+                self.put(key, State::Purged);
+                Ok(())
+            }
+            Some(State::Revoked) if compromised || over(self) => {
+                self.put(key, State::Purged);
+                Ok(())
+            }
+            _ => Err(No),
+        }
+    }
+
+    fn tick(&mut self, now: Now) {
+        loop {
+            let due = self.keys.iter().filter_map(|(number, key)| {
+                let (at, replaces) = key.schedule.filter(|_| key.state == State::Pending)?;
+                (at <= now.wall).then_some((at, key.sequence, *number, replaces))
+            });
+            let Some((_, _, key, replaces)) = due.min_by_key(|due| (due.0, due.1)) else {
+                break;
+            };
+            let may = self.is_newer(key);
+            if !may || self.activate(key, replaces, now).is_err() {
+                self.keys.get_mut(&key).unwrap().schedule = None;
+            }
+        }
+        let Some(active) = self.active().filter(|_| self.before_expiry) else {
+            return;
+        };
+        let expiry = self.keys[&active].valid.1;
+        if now.latest < expiry - time::Duration::days(1) {
+            return;
+        }
+        let able = self.keys.iter().filter(|(number, key)| {
+            key.state == State::Pending
+                && key.is_valid(now.wall)
+                && key.valid.1 > expiry
+                && self.is_newer(**number)
+        });
+        if let Some((key, _)) = able.max_by_key(|(_, key)| key.sequence) {
+            let key = *key;
+            self.switch_to(key, now);
+        }
+    }
+
+    pub(super) fn keep_longer(&mut self) {
+        for key in self.keys.values_mut() {
+            if let (State::Retired | State::Revoked, Some(displaced)) = (key.state, key.displaced) {
+                key.kept_until = key.kept_until.max(Some(displaced + self.retention));
+            }
+        }
+    }
+
+    fn is_newer(&self, key: usize) -> bool {
+        self.active()
+            .is_none_or(|active| self.keys[&active].sequence < self.keys[&key].sequence)
+    }
+
+    fn switch_to(&mut self, key: usize, now: Now) {
+        if let Some(active) = self.active() {
+            self.displace(active, now);
+            self.put(active, State::Retired);
+        }
+        self.put(key, State::Active);
+    }
+
+    fn displace(&mut self, key: usize, now: Now) {
+        self.displacements += 1;
+        let key = self.keys.get_mut(&key).unwrap();
+        key.displaced = Some(now.wall);
+        key.displacement = self.displacements;
+        key.kept_until = key.kept_until.max(Some(now.latest + self.retention));
+    }
+
+    fn put(&mut self, key: usize, state: State) {
+        let key = self.keys.get_mut(&key).unwrap();
+        key.state = state;
+        key.schedule = None;
+    }
+}
