@@ -17,6 +17,7 @@ use access::Caller;
 use routes::Routes;
 
 mod access;
+mod audit;
 mod commands;
 mod document;
 mod guard;
@@ -28,6 +29,7 @@ mod routes;
 mod serve;
 mod token;
 pub mod view;
+mod withdrawal;
 
 pub use access::{Access, AccessError, AccessErrors, Actor, CredentialError, Shown};
 pub use serve::serve;
@@ -81,7 +83,12 @@ impl Admin {
             .permit(Role::Viewer, routes!(overview::alias))
             .permit(Role::Operator, routes!(commands::import))
             .permit(Role::Operator, routes!(commands::activate))
-            .permit(Role::Operator, routes!(commands::rollback));
+            .permit(Role::Operator, routes!(commands::rollback))
+            .permit(Role::Operator, routes!(withdrawal::revoke))
+            .permit(Role::Operator, routes!(withdrawal::discard))
+            .permit(Role::Operator, routes!(withdrawal::purge))
+            .permit(Role::Viewer, routes!(audit::records))
+            .permit(Role::Viewer, routes!(audit::verification));
         let routes = if metrics_open {
             routes.open(metrics)
         } else {

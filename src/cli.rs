@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod audit;
 pub mod canonicalize;
 pub mod check;
 pub mod demo;
@@ -19,6 +20,7 @@ pub mod profile_flags;
 pub mod receiver;
 pub mod serve;
 pub mod sign;
+pub mod state;
 pub mod verify;
 
 /// Signs outbound SOAP messages with WS-Security and exchanges the signing key with no downtime.
@@ -40,6 +42,8 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Keys(Box<keys::Args>),
+    Audit(audit::Args),
+    State(state::Args),
     Sign(Box<sign::Args>),
     Verify(verify::Args),
     Canonicalize(canonicalize::Args),
@@ -54,6 +58,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Keys(args) => keys::run(*args),
+        Command::Audit(args) => audit::run(args),
+        Command::State(args) => state::run(&args),
         Command::Sign(args) => sign::run(*args),
         Command::Verify(args) => verify::run(args),
         Command::Canonicalize(args) => canonicalize::run(args),

@@ -10,13 +10,13 @@ use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use tracing::Span;
 
-use super::Admin;
 use super::access::By;
 use super::json::OptionalJson;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::view::{
     ActivateRequest, AliasPath, AliasView, KeyPath, KeyView, PASSWORD_HEADER, PEM, PKCS12, ProblemView,
 };
+use super::{Admin, view};
 use crate::config::Activation;
 use crate::keys::source::{from_pem, from_pkcs12};
 use crate::keys::{AfterImport, CommandError, Fingerprint, Imported, KeyMaterial};
@@ -47,6 +47,7 @@ pub(super) struct ImportQuery {
         (status = 404, description = "No such alias", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 415, description = "Neither PKCS#12 nor PEM", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 422, description = "Not a key that may sign", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
     ),
 )]
 pub(super) async fn import(
@@ -79,16 +80,18 @@ pub(super) async fn import(
 
 /// Activates a key
 ///
-/// The switch: when this returns, every new message is signed with it. Of the active key it changes nothing.
+/// The switch: when this returns, every new message is signed with it. Of the active key it changes nothing. With `at`
+/// it is activated then, and with `cancel` no more.
 #[utoipa::path(post, path = "/api/v1/aliases/{alias}/keys/{fingerprint}/activate", tag = "keys",
     params(KeyPath),
     request_body = Option<ActivateRequest>,
     responses(
-        (status = 200, description = "The key is active", body = AliasView),
+        (status = 200, description = "The key is active, or will be", body = AliasView),
         (status = 400, description = "No fingerprint, or not this JSON", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 404, description = "No such alias or key", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 409, description = "The key's state, its validity or `replaces` does not allow it", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 415, description = "Not JSON", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
     ),
 )]
 pub(super) async fn activate(
@@ -98,12 +101,14 @@ pub(super) async fn activate(
     OptionalJson(request): OptionalJson<ActivateRequest>,
 ) -> Result<Json<AliasView>, Problem> {
     let fingerprint: Fingerprint = fingerprint.parse()?;
-    let replaces = request.replaces.map(|replaces| replaces.parse()).transpose()?;
+    let activation = request.parse()?;
     on_a_thread(move || {
-        admin
-            .keys
-            .by(author)
-            .activate(&alias, fingerprint, replaces, admin.clock.now())?;
+        let (operator, now) = (admin.keys.by(author), admin.clock.now());
+        match activation {
+            view::Activation::Now(replaces) => operator.activate(&alias, fingerprint, replaces, now),
+            view::Activation::Then(schedule) => operator.activate_at(&alias, fingerprint, schedule, now),
+            view::Activation::Never => operator.cancel(&alias, fingerprint, now),
+        }?;
         admin.alias(&alias).map(Json)
     })
     .await
@@ -116,6 +121,7 @@ pub(super) async fn activate(
     (status = 200, description = "The key is active again", body = AliasView),
     (status = 404, description = "No such alias", body = ProblemView, content_type = PROBLEM_JSON),
     (status = 409, description = "There is none, or it may not sign now", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
 ))]
 pub(super) async fn rollback(
     State(admin): State<Admin>,
@@ -131,7 +137,7 @@ pub(super) async fn rollback(
 
 /// Deriving keys from passwords and trial signatures take milliseconds to seconds. What is logged there says who asked,
 /// too.
-async fn on_a_thread<T: Send + 'static>(
+pub(super) async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let span = Span::current();

@@ -11,8 +11,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Admin;
-use super::view::ProblemView;
+use super::view::{ProblemView, RequestError};
 use crate::keys::source::SourceError;
+use crate::keys::store::StoreError;
 use crate::keys::{CommandError, KeyRefused, NotAFingerprint, Refusal};
 use crate::listener::Peer;
 
@@ -90,6 +91,20 @@ impl From<KeyRefused> for Problem {
 impl From<SourceError> for Problem {
     fn from(error: SourceError) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+    }
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
+/// Ours, or the disk's.
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
     }
 }
 

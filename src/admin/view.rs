@@ -1,10 +1,17 @@
 //! The documents of the admin API, as the listener writes them and the command line reads them.
 
+mod audit;
+mod request;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use audit::{AuditView, VerificationView};
+pub use request::{ActivateRequest, PurgeRequest, RevokeRequest};
+pub(super) use request::{Activation, RequestError};
+
 use crate::clock::rfc3339;
-use crate::keys::lifecycle::Entry;
+use crate::keys::lifecycle::{Entry, KeyState};
 
 /// A key to import, in PKCS#12.
 pub const PKCS12: &str = "application/x-pkcs12";
@@ -39,7 +46,8 @@ pub struct AliasView {
     pub alias: String,
     /// How its keys are renewed.
     pub strategy: String,
-    /// The active one, the pending ones in order of import, the retired ones, latest first.
+    /// The active one, the pending ones in order of import, the retired ones, displaced last first, the revoked and the
+    /// purged ones.
     pub keys: Vec<KeyView>,
     /// What is signed with it.
     pub routes: Vec<RouteView>,
@@ -51,12 +59,26 @@ pub struct KeyView {
     /// SHA-256 of the certificate in lower-case hex.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub fingerprint: String,
-    /// pending, active or retired.
+    /// pending, active, retired, revoked or purged.
     pub state: String,
-    /// Since when it is active or retired.
+    /// Since when it is; pending keys are since their import.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(format = DateTime)]
     pub since: Option<String>,
+    /// Of a retired or revoked key: it cannot be purged before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(format = DateTime)]
+    pub kept_until: Option<String>,
+    /// Of a revoked key: why it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// Of a pending key: it will be activated then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(format = DateTime)]
+    pub activate_at: Option<String>,
+    /// And only if this key is active then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub activate_replaces: Option<String>,
     /// When it was imported.
     #[schema(format = DateTime)]
     pub imported: String,
@@ -70,11 +92,14 @@ pub struct KeyView {
     pub key_type: String,
     /// Of the certificate.
     pub validity: ValidityView,
-    /// Since the proxy started.
+    /// Since it was imported, whatever restarts there were.
     pub use_counts: UseCountsView,
-    /// When it was last used; null: not since the proxy started.
+    /// When a message was last signed with it; null: never.
     #[schema(format = DateTime)]
     pub last_use: Option<String>,
+    /// When a message last referred to it, to be verified or decrypted; null: never.
+    #[schema(format = DateTime)]
+    pub last_lookup: Option<String>,
 }
 
 /// First and last instant.
@@ -93,6 +118,8 @@ pub struct ValidityView {
 pub struct UseCountsView {
     /// Messages signed.
     pub signed: u64,
+    /// Messages that referred to it, to be verified or decrypted.
+    pub looked_up: u64,
 }
 
 /// A route that signs with an alias.
@@ -102,16 +129,6 @@ pub struct RouteView {
     pub name: String,
     /// Where it leads.
     pub receiver: String,
-}
-
-/// Body of `activate`; optional.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ActivateRequest {
-    /// Only if this key is active now.
-    #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub replaces: Option<String>,
 }
 
 /// RFC 9457; of type `about:blank`, so the title is the status's.
@@ -128,10 +145,23 @@ pub struct ProblemView {
 impl KeyView {
     pub(super) fn of(entry: &Entry<'_>) -> Self {
         let (certificate, uses) = (entry.identity.certificate(), entry.identity.uses().counts());
+        let schedule = match &entry.state {
+            KeyState::Pending { schedule } => schedule.as_ref(),
+            _ => None,
+        };
         Self {
             fingerprint: certificate.fingerprint().to_string(),
             state: entry.state.name().to_owned(),
             since: entry.state.since().map(rfc3339),
+            kept_until: entry.state.kept_until().map(rfc3339),
+            reason: match &entry.state {
+                KeyState::Revoked { reason, .. } => Some(reason.to_string()),
+                _ => None,
+            },
+            activate_at: schedule.map(|schedule| rfc3339(schedule.at)),
+            activate_replaces: schedule
+                .and_then(|schedule| schedule.replaces.as_ref())
+                .map(ToString::to_string),
             imported: rfc3339(entry.arrival.at),
             subject: certificate.subject().to_owned(),
             issuer: certificate.issuer().to_owned(),
@@ -143,8 +173,10 @@ impl KeyView {
             },
             use_counts: UseCountsView {
                 signed: uses.signed.times,
+                looked_up: uses.looked_up.times,
             },
             last_use: uses.signed.last.map(rfc3339),
+            last_lookup: uses.looked_up.last.map(rfc3339),
         }
     }
 }

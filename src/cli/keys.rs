@@ -6,8 +6,8 @@ use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
 use super::{CliError, block_on, print};
-use crate::admin::view::ActivateRequest;
-use crate::keys::Fingerprint;
+use crate::admin::view::{ActivateRequest, PurgeRequest, RevokeRequest};
+use crate::keys::{Fingerprint, Reason};
 use client::{AdminClient, Answer, Connection};
 
 pub(super) mod client;
@@ -46,15 +46,57 @@ enum Command {
         alias: String,
         /// SHA-256 of the key's certificate, as `list` prints it
         fingerprint: Fingerprint,
-        /// Only if this key is the active one now
+        /// Only if this key is the active one then
         #[arg(long, value_name = "FINGERPRINT")]
         replaces: Option<Fingerprint>,
+        /// Not now but at this time, as 2030-01-31T22:00:00Z
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+        /// Not at the time that was set for it
+        #[arg(long, conflicts_with_all = ["replaces", "at"])]
+        cancel: bool,
     },
     /// Go back one step: sign with the key that was displaced last
     Rollback {
         /// The signing identity
         #[arg(value_parser = alias_name)]
         alias: String,
+    },
+    /// Trust a key no more: it only decrypts from now on
+    Revoke {
+        /// The signing identity
+        #[arg(value_parser = alias_name)]
+        alias: String,
+        /// SHA-256 of the key's certificate
+        fingerprint: Fingerprint,
+        /// Why, in a line; for log and audit
+        #[arg(long, value_name = "TEXT")]
+        reason: Reason,
+        /// Of the active key: sign with this one instead
+        #[arg(long, value_name = "FINGERPRINT")]
+        successor: Option<Fingerprint>,
+        /// Of the active key: sign with none; messages of its routes are refused with 503
+        #[arg(long, conflicts_with = "successor")]
+        stop: bool,
+    },
+    /// Drop a pending key
+    Discard {
+        /// The signing identity
+        #[arg(value_parser = alias_name)]
+        alias: String,
+        /// SHA-256 of the key's certificate
+        fingerprint: Fingerprint,
+    },
+    /// Destroy the private key of a retired or revoked key whose retention is over
+    Purge {
+        /// The signing identity
+        #[arg(value_parser = alias_name)]
+        alias: String,
+        /// SHA-256 of the key's certificate
+        fingerprint: Fingerprint,
+        /// Do not wait for the retention of this revoked key: others know its private key
+        #[arg(long)]
+        compromised: bool,
     },
 }
 
@@ -84,15 +126,48 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
                 alias,
                 fingerprint,
                 replaces,
+                at,
+                cancel,
             } => {
                 let path = format!("aliases/{alias}/keys/{fingerprint}/activate");
                 let replaces = replaces.map(|replaces| replaces.to_string());
-                let answer = client.post_json(&path, &ActivateRequest { replaces }).await?;
-                show(json, &answer, text::switched)
+                let request = ActivateRequest { replaces, at, cancel };
+                let answer = client.post_json(&path, &request).await?;
+                show(json, &answer, |alias| text::activated(alias, &fingerprint))
             }
             Command::Rollback { alias } => {
                 let answer = client.post(&format!("aliases/{alias}/rollback")).await?;
                 show(json, &answer, text::switched)
+            }
+            Command::Revoke {
+                alias,
+                fingerprint,
+                reason,
+                successor,
+                stop,
+            } => {
+                let path = format!("aliases/{alias}/keys/{fingerprint}/revoke");
+                let request = RevokeRequest {
+                    reason: reason.to_string(),
+                    successor: successor.map(|successor| successor.to_string()),
+                    stop,
+                };
+                let answer = client.post_json(&path, &request).await?;
+                show(json, &answer, |alias| text::withdrawn(alias, &fingerprint))
+            }
+            Command::Discard { alias, fingerprint } => {
+                let path = format!("aliases/{alias}/keys/{fingerprint}/discard");
+                let answer = client.post(&path).await?;
+                show(json, &answer, |alias| text::withdrawn(alias, &fingerprint))
+            }
+            Command::Purge {
+                alias,
+                fingerprint,
+                compromised,
+            } => {
+                let path = format!("aliases/{alias}/keys/{fingerprint}/purge");
+                let answer = client.post_json(&path, &PurgeRequest { compromised }).await?;
+                show(json, &answer, |alias| text::withdrawn(alias, &fingerprint))
             }
         }
     })?;

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, TransactionBehavior};
 use time::OffsetDateTime;
 
-pub use audit_table::AuditTrail;
+pub use audit_table::{AuditError, AuditTrail};
 pub use backup::{back_up, restore};
 pub use directory::StateDirectory;
 pub use error::StoreError;

@@ -49,10 +49,15 @@ async fn every_route_is_in_it_with_its_role_and_nothing_else() {
             "open GET /readyz",
             "operator POST /api/v1/aliases/{alias}/keys",
             "operator POST /api/v1/aliases/{alias}/keys/{fingerprint}/activate",
+            "operator POST /api/v1/aliases/{alias}/keys/{fingerprint}/discard",
+            "operator POST /api/v1/aliases/{alias}/keys/{fingerprint}/purge",
+            "operator POST /api/v1/aliases/{alias}/keys/{fingerprint}/revoke",
             "operator POST /api/v1/aliases/{alias}/rollback",
             "viewer GET /api/openapi.json",
             "viewer GET /api/v1/aliases",
             "viewer GET /api/v1/aliases/{alias}",
+            "viewer GET /api/v1/audit",
+            "viewer GET /api/v1/audit/verification",
             "viewer GET /metrics",
         ]
     );

@@ -274,9 +274,10 @@ fn each_mistake_of_an_alias_says_what_to_do() {
         (
             "[alias.o]\nactivate = \"never\"",
             2,
-            "use one of: manual, on-import",
+            "use one of: manual, on-import, before-expiry",
         ),
         ("[alias.\"a b\"]", 1, "use letters, digits"),
+        ("[alias.o]\nretention = \"89d\"", 2, "write 90d or more"),
         ("[alias.o]\nsource = {}", 2, "source is either"),
         (
             "[alias.o]\nsource = { certificate = \"a\" }",
@@ -430,11 +431,8 @@ fn a_configuration_without_a_route_is_refused() {
 fn what_is_only_coming_is_refused_by_name() {
     let sections = [
         "[public]\nlisten = \"127.0.0.1:1\"",
-        "[state]\nmaster_key_file = \"a\"",
         "[alias.o]\nstrategy = \"hold\"",
         "[alias.o]\nstrategy = \"receiver-led\"",
-        "[alias.o]\nactivate = \"before-expiry\"",
-        "[alias.o]\nretention = \"90d\"",
         "[alias.o]\nhold = { count = 1 }",
         "[alias.o]\nexpired = \"sign\"",
     ];

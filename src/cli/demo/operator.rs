@@ -38,9 +38,7 @@ impl Operator {
             .await?;
         let begun = Instant::now();
         let path = format!("aliases/{ALIAS}/keys/{}/activate", key.fingerprint);
-        self.client
-            .post_json(&path, &ActivateRequest { replaces: None })
-            .await?;
+        self.client.post_json(&path, &ActivateRequest::default()).await?;
         self.switched(&key.fingerprint, begun);
         Ok(())
     }

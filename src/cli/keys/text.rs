@@ -1,6 +1,7 @@
 //! The admin API's documents as people read them.
 
 use crate::admin::view::{AliasView, KeyView};
+use crate::keys::Fingerprint;
 
 pub(super) fn list(aliases: &[AliasView]) -> String {
     if aliases.is_empty() {
@@ -50,15 +51,29 @@ fn key(key: &KeyView) -> String {
         .as_ref()
         .map(|since| format!(" since {since}"))
         .unwrap_or_default();
+    let kept = key
+        .kept_until
+        .as_ref()
+        .map(|until| format!(", kept until {until}"));
+    let reason = key.reason.as_ref().map(|reason| format!(": {reason}"));
+    let activation = key
+        .activate_at
+        .as_ref()
+        .map(|at| format!(", will be activated at {at}"));
+    let remark: String = [reason, kept, activation].into_iter().flatten().collect();
+    let looked_up = match (&key.last_lookup, key.use_counts.looked_up) {
+        (Some(last), times) => format!("    asked for {times}, last {last}\n"),
+        (None, _) => String::new(),
+    };
     let last = key
         .last_use
         .as_ref()
         .map(|last| format!(", last {last}"))
         .unwrap_or_default();
     format!(
-        "\n  {fingerprint}\n    state     {state}{since}\n    subject   {subject}\n    issuer    {issuer}\n    \
+        "\n  {fingerprint}\n    state     {state}{since}{remark}\n    subject   {subject}\n    issuer    {issuer}\n    \
          serial    {serial}\n    type      {key_type}\n    valid     {not_before} to {not_after}\n    \
-         imported  {imported}\n    signed    {signed}{last}\n",
+         imported  {imported}\n    signed    {signed}{last}\n{looked_up}",
         fingerprint = key.fingerprint,
         state = key.state,
         subject = key.subject,
@@ -89,10 +104,34 @@ pub(super) fn imported(alias: &str, key: &KeyView, new: bool) -> String {
     format!("{alias} has the new key {fingerprint} ({subject}); it is {state}.\n{next}")
 }
 
+pub(super) fn activated(alias: &AliasView, key: &Fingerprint) -> String {
+    let pending = alias
+        .keys
+        .iter()
+        .find(|known| known.fingerprint == **key && known.state == "pending");
+    match pending.map(|key| &key.activate_at) {
+        Some(Some(at)) => format!("{}: {key} will be activated at {at}.\n", alias.alias),
+        Some(None) => format!("{}: {key} will not be activated by itself.\n", alias.alias),
+        None => switched(alias),
+    }
+}
+
+/// Revoked, discarded or purged, and what signs now.
+pub(super) fn withdrawn(alias: &AliasView, key: &Fingerprint) -> String {
+    let state = alias.keys.iter().find(|known| known.fingerprint == **key);
+    let state = state.map_or("discarded", |key| &key.state);
+    format!("{}: {key} is {state}.\n{}", alias.alias, switched(alias))
+}
+
 pub(super) fn switched(alias: &AliasView) -> String {
     let active = alias.keys.iter().find(|key| key.state == "active");
     active.map_or_else(
-        || format!("{} has no active key now.\n", alias.alias),
+        || {
+            format!(
+                "{} has no active key: messages of its routes are refused with 503.\n",
+                alias.alias
+            )
+        },
         |key| {
             let (alias, fingerprint, subject) = (&alias.alias, &key.fingerprint, &key.subject);
             format!("{alias}: every new message is signed with {fingerprint} ({subject}).\n")

@@ -1,0 +1,120 @@
+//! `countersign state`: what outlives a start, as files: backup, restore, another master key.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::{CliError, print};
+use crate::clock::Clock;
+use crate::config::{Config, StateConfig};
+use crate::keys::audit::Head;
+use crate::keys::store::{self, MasterKeyFile, StateDirectory};
+
+/// Back up, restore and re-encrypt what outlives a start
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration file, for its [state]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Copy the database into a new file, also while the proxy runs
+    ///
+    /// The copy holds private keys, sealed. The master key that opens them is not in it: keep that elsewhere.
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Put a backup into a state directory that has no database
+    ///
+    /// The proxy must not be running. The master key is the one that was in use when the backup was made.
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
+    /// Seal every private key under another master key
+    ///
+    /// The proxy must not be running. Without --to the new key is made, and takes the place of the old one beside the
+    /// database. Backups made before still need the old one.
+    Rekey {
+        /// Holds the new master key, where you keep it yourself; afterwards, name it as master_key_file
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+}
+
+/// Runs `countersign state`.
+///
+/// # Errors
+/// When the state directory, the master key or the file cannot be used; says what to do.
+pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let state = state_of(args.config.as_deref())?;
+    let directory = &state.directory;
+    match &args.command {
+        Command::Backup { file } => {
+            let head = store::back_up(directory, file).map_err(CliError::failed)?;
+            print(format!(
+                "{} is a backup of {}.\n{}It is worth nothing without the master key, which is not in it.\n",
+                file.display(),
+                directory.display(),
+                audit_ends(&head)
+            ))?;
+        }
+        Command::Restore { file } => {
+            let locked = StateDirectory::lock(directory).map_err(CliError::failed)?;
+            let head = store::restore(&locked, file, &master_key(&state)).map_err(CliError::failed)?;
+            print(format!(
+                "{} is restored from {}.\n{}",
+                directory.display(),
+                file.display(),
+                audit_ends(&head)
+            ))?;
+        }
+        Command::Rekey { to } => {
+            let locked = StateDirectory::lock(directory).map_err(CliError::failed)?;
+            let now = Clock::system().now();
+            store::rekey(locked, &master_key(&state), to.as_deref(), now).map_err(CliError::failed)?;
+            print(rekeyed(to.as_deref()))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Of the configuration file, or of the embedded default.
+pub(super) fn state_of(config: Option<&Path>) -> Result<StateConfig, CliError> {
+    let config = match config {
+        Some(file) => Config::load(file),
+        None => Config::embedded(),
+    };
+    config.map(|config| config.state).map_err(CliError::failed)
+}
+
+fn master_key(state: &StateConfig) -> MasterKeyFile {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    MasterKeyFile::locate(
+        state.master_key_file.as_deref(),
+        credentials.as_deref(),
+        &state.directory,
+    )
+}
+
+fn audit_ends(head: &Head) -> String {
+    format!("Its audit has {} records and ends with {head}.\n", head.records)
+}
+
+fn rekeyed(to: Option<&Path>) -> String {
+    let next = match to {
+        Some(file) => format!(
+            "Write master_key_file = \"{}\" into [state] before you start.",
+            file.display()
+        ),
+        None => "The old one is gone; keep it, if you have it, for backups made before.".to_owned(),
+    };
+    format!("Every private key is sealed under the new master key.\n{next}\n")
+}
