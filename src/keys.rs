@@ -26,7 +26,10 @@ mod name;
 mod operator;
 mod private_key;
 mod reason;
+mod reference;
 mod ring;
+
+mod shards;
 pub mod signer;
 pub mod source;
 pub mod store;
@@ -43,6 +46,7 @@ pub use material::{Certificate, KeyMaterial};
 pub use operator::{Imported, Operator};
 pub use private_key::{PrivateKey, UnsupportedKey};
 pub use reason::{NotAReason, Reason};
+pub use reference::{Found, Purpose, Reference};
 pub use ring::{KeyRing, NoUsableKey};
 pub use signer::{KeyType, SignatureAlgorithm, Signer, SignerError};
 pub use suitability::KeyRefused;
@@ -128,6 +132,17 @@ impl Keys {
     #[must_use]
     pub fn ring(&self) -> Arc<KeyRing> {
         self.0.ring.load_full()
+    }
+
+    /// Every key that answers to the reference, whatever its state. A message that refers to a key is counted as a use
+    /// of it: as long as there are such messages, it is still needed.
+    #[must_use]
+    pub fn look_up(&self, reference: &Reference, purpose: Purpose, now: OffsetDateTime) -> Vec<Found> {
+        let found = self.ring().find(reference);
+        if matches!(purpose, Purpose::Verify | Purpose::Decrypt) {
+            found.iter().for_each(|key| key.identity.uses().looked_up(now));
+        }
+        found
     }
 
     /// Whoever this is operates the keys, as far as the audit is concerned.

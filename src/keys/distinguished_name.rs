@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use openssl::bn::BigNum;
 
 /// A distinguished name: its RDNs, most specific first as in RFC 4514.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DistinguishedName(Vec<BTreeSet<(String, String)>>);
 
 impl DistinguishedName {
@@ -31,6 +31,11 @@ impl DistinguishedName {
             }
         }
         (!rdns.is_empty()).then_some(Self(rdns))
+    }
+
+    /// In the opposite order.
+    pub(super) fn reversed(&self) -> Self {
+        Self(self.0.iter().rev().cloned().collect())
     }
 
     /// The same name, in the standard's order or in the opposite one that some stacks write. Enough to

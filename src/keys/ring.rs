@@ -1,18 +1,28 @@
 //! One moment's keys of all aliases: an immutable snapshot. A message takes its key from one and
 //! keeps it to its end, whatever is switched meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::Signer;
 use super::lifecycle::Lifecycle;
 use super::material::NotValid;
+use super::reference::{Found, Reference};
+use super::shards::Shards;
+use super::{Certificate, Fingerprint, Signer};
 
-/// The keys of all aliases.
-#[derive(Clone, Default)]
-pub struct KeyRing(BTreeMap<Arc<str>, Arc<Lifecycle>>);
+/// The keys of all aliases. Cheap to clone, and so is a copy with one alias changed, however many there are.
+#[derive(Clone)]
+pub struct KeyRing {
+    /// In order.
+    names: Arc<[Arc<str>]>,
+    aliases: Shards<Arc<str>, Arc<Lifecycle>>,
+    index: Shards<Reference, Vec<Holder>>,
+}
+
+/// A key, by its names.
+type Holder = (Arc<str>, Fingerprint);
 
 /// Why an alias has no key that may sign.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,28 +46,96 @@ pub enum NoUsableKey {
 impl KeyRing {
     /// These aliases with their keys.
     pub(super) fn of(aliases: impl IntoIterator<Item = (String, Lifecycle)>) -> Self {
-        let aliases = aliases.into_iter();
-        Self(
-            aliases
-                .map(|(alias, keys)| (alias.into(), Arc::new(keys)))
-                .collect(),
-        )
+        let mut ring = Self {
+            names: Arc::default(),
+            aliases: Shards::new(),
+            index: Shards::new(),
+        };
+        let mut names = BTreeSet::new();
+        for (alias, keys) in aliases {
+            names.insert(Arc::from(alias.as_str()));
+            ring.put(&alias, keys);
+        }
+        ring.names = names.into_iter().collect();
+        ring
     }
 
     /// And these, without keys where they are new.
     pub(super) fn with_aliases<'a>(&self, aliases: impl Iterator<Item = &'a String>) -> Self {
         let mut ring = self.clone();
+        let mut names: BTreeSet<_> = self.names.iter().cloned().collect();
         for alias in aliases {
-            ring.0.entry(alias.as_str().into()).or_default();
+            if names.insert(alias.as_str().into()) {
+                ring.put(alias, Lifecycle::default());
+            }
         }
+        ring.names = names.into_iter().collect();
         ring
     }
 
     /// Another moment's ring.
     pub(super) fn with(&self, alias: &str, keys: Lifecycle) -> Self {
         let mut ring = self.clone();
-        ring.0.insert(alias.into(), Arc::new(keys));
+        ring.put(alias, keys);
         ring
+    }
+
+    /// Only what came and what went changes the index: a state is looked up in the keys.
+    fn put(&mut self, alias: &str, keys: Lifecycle) {
+        let name: Arc<str> = alias.into();
+        let before = self.aliases.get(&name).cloned().unwrap_or_default();
+        for entry in keys
+            .keys()
+            .filter(|entry| before.key(entry.fingerprint()).is_none())
+        {
+            self.enter(&name, entry.identity.certificate());
+        }
+        for entry in before
+            .keys()
+            .filter(|entry| keys.key(entry.fingerprint()).is_none())
+        {
+            self.strike(&name, entry.identity.certificate());
+        }
+        self.aliases.set(name, |_| Some(Arc::new(keys)));
+    }
+
+    fn enter(&mut self, alias: &Arc<str>, certificate: &Certificate) {
+        let holder = (alias.clone(), certificate.fingerprint().clone());
+        for reference in Reference::all(certificate) {
+            let others = |holders: Option<&Vec<Holder>>| holders.cloned().unwrap_or_default();
+            self.index.set(reference, |holders| {
+                Some([others(holders), vec![holder.clone()]].concat())
+            });
+        }
+    }
+
+    fn strike(&mut self, alias: &Arc<str>, certificate: &Certificate) {
+        for reference in Reference::all(certificate) {
+            self.index.set(reference, |holders| {
+                let mut left = holders.cloned().unwrap_or_default();
+                left.retain(|(holder, key)| holder != alias || key != certificate.fingerprint());
+                (!left.is_empty()).then_some(left)
+            });
+        }
+    }
+
+    /// Every key that answers to the reference, whatever its state.
+    #[must_use]
+    pub fn find(&self, reference: &Reference) -> Vec<Found> {
+        let holders = self.index.get(reference).or_else(|| {
+            let reversed = reference.reversed()?;
+            self.index.get(&reversed)
+        });
+        let found = holders.into_iter().flatten().filter_map(|(alias, fingerprint)| {
+            let entry = self.aliases.get(alias)?.key(fingerprint)?;
+            Some(Found {
+                alias: alias.clone(),
+                identity: Arc::clone(entry.identity),
+                arrival: entry.arrival,
+                state: entry.state,
+            })
+        });
+        found.collect()
     }
 
     /// The key that signs for the alias.
@@ -83,11 +161,150 @@ impl KeyRing {
     /// The keys of one alias.
     #[must_use]
     pub fn alias(&self, alias: &str) -> Option<&Lifecycle> {
-        self.0.get(alias).map(Arc::as_ref)
+        self.aliases.get(alias).map(Arc::as_ref)
     }
 
     /// Every alias with its keys, by name.
     pub fn aliases(&self) -> impl Iterator<Item = (&str, &Lifecycle)> {
-        self.0.iter().map(|(alias, keys)| (alias.as_ref(), keys.as_ref()))
+        let aliases = self.names.iter();
+        aliases.filter_map(|alias| Some((alias.as_ref(), self.aliases.get(alias)?.as_ref())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::Trigger;
+    use crate::keys::generate::{KeyAlgorithm, SelfSigned};
+    use crate::keys::lifecycle::{AfterImport, Command, Moment, Origin, Policy, Replacement};
+    use crate::keys::{DistinguishedName, Reference};
+
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn signer(name: &str) -> Arc<Signer> {
+        let material = SelfSigned::generate(KeyAlgorithm::P256, name, NOW, DAY * 365)
+            .and_then(SelfSigned::into_material)
+            .unwrap();
+        Arc::new(Signer::new(material, NOW).ok().unwrap())
+    }
+
+    fn apply(ring: &KeyRing, alias: &str, command: Command) -> KeyRing {
+        let keys = ring.alias(alias).unwrap();
+        let applied = keys.apply(command, &Policy::default(), Moment::new(NOW, NOW));
+        ring.with(alias, applied.unwrap().0)
+    }
+
+    fn import(ring: &KeyRing, alias: &str, signer: &Arc<Signer>) -> KeyRing {
+        let import = Command::Import {
+            signer: signer.clone(),
+            origin: Origin::Command,
+            then: AfterImport::StayPending,
+        };
+        apply(ring, alias, import)
+    }
+
+    fn ring() -> KeyRing {
+        let aliases = ["orders", "invoices"].map(|alias| (alias.to_owned(), Lifecycle::default()));
+        KeyRing::of(aliases)
+    }
+
+    fn found(ring: &KeyRing, reference: &Reference) -> Vec<(String, &'static str)> {
+        let found = ring.find(reference).into_iter();
+        found
+            .map(|key| (key.alias.to_string(), key.state.name()))
+            .collect()
+    }
+
+    #[test]
+    fn a_certificate_is_found_by_everything_it_is_known_by() {
+        let signer = signer("Müller, Söhne");
+        let ring = import(&ring(), "orders", &signer);
+        let certificate = signer.certificate();
+        let issuer = |name: &str| {
+            let name = DistinguishedName::parse(name).unwrap();
+            Reference::IssuerSerial(name, certificate.serial().to_owned())
+        };
+        for reference in [
+            Reference::certificate(certificate.der()),
+            Reference::Thumbprint(certificate.thumbprint()),
+            Reference::SubjectKeyIdentifier(certificate.subject_key_identifier().unwrap().to_vec()),
+            issuer("cn = \"müller,  söhne\""),
+        ] {
+            assert_eq!(found(&ring, &reference), [("orders".to_owned(), "pending")]);
+        }
+        assert_eq!(found(&ring, &issuer("CN=Müller")), []);
+        assert_eq!(found(&ring, &Reference::certificate(b"another one")), []);
+    }
+
+    #[test]
+    fn it_is_found_in_every_state_and_no_more_when_it_was_discarded() {
+        let (first, second, third) = (signer("One"), signer("Two"), signer("Three"));
+        let fingerprint = |signer: &Signer| signer.certificate().fingerprint().clone();
+        let state = |ring: &KeyRing, signer: &Signer| {
+            let found = found(ring, &Reference::Fingerprint(fingerprint(signer)));
+            found.first().map(|(_, state)| *state)
+        };
+        let activate = |signer: &Signer| Command::Activate {
+            fingerprint: fingerprint(signer),
+            replaces: None,
+            trigger: Trigger::Activate,
+        };
+        let mut ring = [&first, &second, &third]
+            .into_iter()
+            .fold(ring(), |ring, signer| import(&ring, "orders", signer));
+        ring = apply(&ring, "orders", activate(&first));
+        assert_eq!(state(&ring, &first), Some("active"));
+        ring = apply(&ring, "orders", activate(&second));
+        assert_eq!(state(&ring, &first), Some("retired"));
+        let revoke = Command::Revoke {
+            fingerprint: fingerprint(&second),
+            reason: "why not".parse().unwrap(),
+            replacement: Some(Replacement::Stop),
+        };
+        ring = apply(&ring, "orders", revoke);
+        assert_eq!(state(&ring, &second), Some("revoked"));
+        let purge = Command::Purge {
+            fingerprint: fingerprint(&second),
+            compromised: true,
+        };
+        ring = apply(&ring, "orders", purge);
+        assert_eq!(state(&ring, &second), Some("purged"));
+        let discard = Command::Discard {
+            fingerprint: fingerprint(&third),
+        };
+        ring = apply(&ring, "orders", discard);
+        assert_eq!(state(&ring, &third), None);
+    }
+
+    #[test]
+    fn one_certificate_of_two_aliases_is_found_twice_and_a_ring_of_before_is_as_it_was() {
+        let signer = signer("Both");
+        let reference = Reference::certificate(signer.certificate().der());
+        let one = import(&ring(), "orders", &signer);
+        let both = import(&one, "invoices", &signer);
+        assert_eq!(found(&one, &reference).len(), 1);
+        let mut aliases: Vec<_> = found(&both, &reference)
+            .into_iter()
+            .map(|(alias, _)| alias)
+            .collect();
+        aliases.sort();
+        assert_eq!(aliases, ["invoices", "orders"]);
+        let discard = Command::Discard {
+            fingerprint: signer.certificate().fingerprint().clone(),
+        };
+        let left = apply(&both, "orders", discard);
+        assert_eq!(found(&left, &reference), [("invoices".to_owned(), "pending")]);
+    }
+
+    #[test]
+    fn an_issuer_is_found_with_its_parts_in_either_order() {
+        let name = |text| DistinguishedName::parse(text).unwrap();
+        let reference = Reference::IssuerSerial(name("CN=a,O=b,C=c"), "1".to_owned());
+        let reversed = Reference::IssuerSerial(name("C=c,O=b,CN=a"), "1".to_owned());
+        assert_ne!(reference, reversed);
+        assert_eq!(reference.reversed(), Some(reversed));
     }
 }

@@ -20,6 +20,7 @@ mod canonicalization_vectors;
 mod certificates;
 mod command_line;
 mod configuration;
+mod crash;
 mod demo;
 mod demo_receiver;
 mod drain;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use http::{Request, StatusCode};
@@ -62,20 +62,10 @@ impl Place {
         self.run(command, sections).await
     }
 
-    async fn run(self, mut command: Command, sections: &str) -> Served {
+    async fn run(self, command: Command, sections: &str) -> Served {
         self.write("countersign.toml", format!("{COMMON}{sections}"));
         let path = self.directory.path();
-        // A pipe that nobody reads would make it wait.
-        let log = fs::File::create(path.join("log")).expect("a file");
-        let child = command
-            .args(["serve", "--config", "countersign.toml"])
-            .current_dir(path)
-            // An arena a thread would hide what is leaked, or look like it.
-            .env("MALLOC_ARENA_MAX", "1")
-            .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the program was built");
+        let child = spawn(command, path);
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut served = Served {
             child,
@@ -83,17 +73,40 @@ impl Place {
             proxy: anywhere,
             admin: anywhere,
         };
-        eventually("it listens", || served.listens_at("[admin]").is_some()).await;
-        served.proxy = served.listens_at("[proxy]").expect("bound first");
-        served.admin = served.listens_at("[admin]").expect("bound");
-        let token = served.file("state/admin-token");
-        let is_whole = || fs::read_to_string(&token).is_ok_and(|token| token.ends_with('\n'));
-        eventually("it has a token", is_whole).await;
+        served.await_ports().await;
         served
     }
 }
 
+fn spawn(mut command: Command, directory: &Path) -> Child {
+    // A pipe that nobody reads would make it wait.
+    let log = fs::File::create(directory.join("log")).expect("a file");
+    command
+        .args(["serve", "--config", "countersign.toml"])
+        .current_dir(directory)
+        // An arena a thread would hide what is leaked, or look like it.
+        .env("MALLOC_ARENA_MAX", "1")
+        .stdin(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("the program was built")
+}
+
 impl Served {
+    async fn await_ports(&mut self) {
+        eventually("it listens", || self.listens_at("[admin]").is_some()).await;
+        self.proxy = self.listens_at("[proxy]").expect("bound first");
+        self.admin = self.listens_at("[admin]").expect("bound");
+        let token = self.file("state/admin-token");
+        eventually("it has a token", || token.exists()).await;
+    }
+
+    /// Starts it once more, on other ports, after it has ended.
+    pub(crate) async fn start_again(&mut self) {
+        self.child = spawn(Command::new(PROGRAM), self.directory.path());
+        self.await_ports().await;
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
