@@ -102,9 +102,10 @@ impl KeyRing {
     fn enter(&mut self, alias: &Arc<str>, certificate: &Certificate) {
         let holder = (alias.clone(), certificate.fingerprint().clone());
         for reference in Reference::all(certificate) {
-            let others = |holders: Option<&Vec<Holder>>| holders.cloned().unwrap_or_default();
             self.index.set(reference, |holders| {
-                Some([others(holders), vec![holder.clone()]].concat())
+                let mut holders = holders.unwrap_or_default();
+                holders.push(holder.clone());
+                Some(holders)
             });
         }
     }
@@ -112,7 +113,7 @@ impl KeyRing {
     fn strike(&mut self, alias: &Arc<str>, certificate: &Certificate) {
         for reference in Reference::all(certificate) {
             self.index.set(reference, |holders| {
-                let mut left = holders.cloned().unwrap_or_default();
+                let mut left = holders.unwrap_or_default();
                 left.retain(|(holder, key)| holder != alias || key != certificate.fingerprint());
                 (!left.is_empty()).then_some(left)
             });

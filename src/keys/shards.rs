@@ -34,14 +34,14 @@ impl<K: Hash + Eq + Clone, V: Clone> Shards<K, V> {
 
     /// Puts what `change` makes of the entry, or of none; `None`: takes it out. Costs little more while no other map shares
     /// the part.
-    pub(super) fn set(&mut self, key: K, change: impl FnOnce(Option<&V>) -> Option<V>) {
+    pub(super) fn set(&mut self, key: K, change: impl FnOnce(Option<V>) -> Option<V>) {
         let index = self.shard(&key);
         if let Some(shard) = Arc::make_mut(&mut self.shards).get_mut(index) {
             let shard = Arc::make_mut(shard);
-            match change(shard.get(&key)) {
-                Some(value) => shard.insert(key, value),
-                None => shard.remove(&key),
-            };
+            let value = shard.remove(&key);
+            if let Some(value) = change(value) {
+                shard.insert(key, value);
+            }
         }
     }
 
