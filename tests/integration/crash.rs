@@ -1,7 +1,7 @@
 //! The process is killed at a random moment, under load, while keys are exchanged. After each start everything that
 //! was acknowledged is there, and what was under way happened as a whole or not at all.
 //!
-//! `COUNTERSIGN_CRASH_ROUNDS` says how often (20).
+//! 20 times in `make test`, 200 times in `make soak`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,12 +20,31 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 use crate::support::admin::{new_key, pem};
-use crate::support::random::{Random, number};
 use crate::support::receiver::Receiver;
 use crate::support::served::{Place, Served};
+use crate::support::soak::{Seed, soak};
 
 const ENVELOPE: &str =
     "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><a/></s:Body></s:Envelope>";
+
+/// One number after the other.
+struct Random {
+    seed: Seed,
+    drawn: u64,
+}
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.drawn += 1;
+        let numbers: Vec<_> = (0..bound).collect();
+        *self.seed.pick(&numbers, self.drawn)
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        self.drawn += 1;
+        self.seed.pick(from, self.drawn)
+    }
+}
 
 /// Keys and their states, in the order of the API.
 type States = Vec<(String, String)>;
@@ -46,7 +65,7 @@ impl Command {
     fn any(random: &mut Random, states: &States) -> Self {
         let mut some = |wanted: &str| {
             let keys: Vec<_> = states.iter().filter(|(_, state)| state == wanted).collect();
-            (!keys.is_empty()).then(|| keys[random.below(keys.len())].0.clone())
+            (!keys.is_empty()).then(|| random.pick(&keys).0.clone())
         };
         let (pending, active, retired, revoked) =
             (some("pending"), some("active"), some("retired"), some("revoked"));
@@ -218,8 +237,9 @@ async fn load(proxy: SocketAddr, running: Arc<AtomicBool>, answered: Arc<AtomicU
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_a_kill_at_any_moment_and_nothing_is_half_done() {
-    let rounds = number("COUNTERSIGN_CRASH_ROUNDS").unwrap_or(20);
-    let mut random = Random::seeded();
+    let rounds = soak(20, 200);
+    let seed = Seed::new();
+    let mut random = Random { seed, drawn: 0 };
     let receiver = Receiver::start().await;
     let route = format!(
         "[proxy]\nlisten = \"127.0.0.1:0\"\n[[route]]\nname = \"orders\"\npath = \"/orders\"\nreceiver = \"{}\"\nalias = \"orders\"\n",
@@ -232,13 +252,12 @@ async fn what_was_acknowledged_survives_a_kill_at_any_moment_and_nothing_is_half
         let mut operator = Operator::of(&served).await;
         let running = Arc::new(AtomicBool::new(true));
         let flow = tokio::spawn(load(served.proxy, running.clone(), answered.clone()));
-        let life = Duration::from_millis(u64::try_from(random.below(400)).expect("small"));
+        let life = Duration::from_millis(random.below(500));
         let kill = async {
             tokio::time::sleep(life).await;
             served.signal("KILL");
         };
-        let mut choices = Random::seeded_by(&mut random);
-        let (under_way, ()) = tokio::join!(operator.operate(&mut choices), kill);
+        let (under_way, ()) = tokio::join!(operator.operate(&mut random), kill);
         running.store(false, Ordering::Relaxed);
         flow.await.expect("every answer was a good one");
         served.ended().await;

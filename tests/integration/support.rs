@@ -12,7 +12,6 @@ pub(crate) mod insertion;
 pub(crate) mod judges;
 pub(crate) mod load;
 pub(crate) mod proxy;
-pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod receiver;
 pub(crate) mod served;
