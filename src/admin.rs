@@ -18,6 +18,7 @@ use routes::Routes;
 
 mod access;
 mod audit;
+mod certificates;
 mod commands;
 mod document;
 mod guard;
@@ -87,6 +88,8 @@ impl Admin {
             .permit(Role::Operator, routes!(withdrawal::revoke))
             .permit(Role::Operator, routes!(withdrawal::discard))
             .permit(Role::Operator, routes!(withdrawal::purge))
+            .permit(Role::Viewer, routes!(certificates::find))
+            .permit(Role::Viewer, routes!(certificates::of_alias))
             .permit(Role::Viewer, routes!(audit::records))
             .permit(Role::Viewer, routes!(audit::verification));
         let routes = if metrics_open {

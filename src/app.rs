@@ -25,7 +25,7 @@ use crate::files::Files;
 use crate::keys::Keys;
 use crate::keys::store::{MasterKeyFile, StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
-use crate::metrics::{KeyFact, Metrics};
+use crate::metrics::{KeyFact, Metrics, StoreFact};
 use crate::proxy::{self, Drained, Proxy};
 
 mod reload;
@@ -227,6 +227,8 @@ fn keys(state: &StateConfig, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Ke
     let keys = Keys::open(store, BTreeMap::new(), subscribers, clock.now())?;
     let shown = keys.clone();
     metrics.watch_keys(move || facts(&shown))?;
+    let shown = keys.clone();
+    metrics.watch_store(move || store_fact(&shown))?;
     Ok(keys)
 }
 
@@ -258,6 +260,17 @@ fn facts(keys: &Keys) -> Vec<KeyFact> {
         not_after: entry.identity.certificate().not_after(),
     })
     .collect()
+}
+
+fn store_fact(keys: &Keys) -> StoreFact {
+    let status = keys.store_status();
+    let head = status.audit_head();
+    StoreFact {
+        writable: status.is_writable(),
+        failures: status.failures(),
+        records: head.records,
+        head: head.to_string(),
+    }
 }
 
 /// The counts are the same in every configuration's proxy.

@@ -4,7 +4,11 @@
 //! from the configuration or from a closed vocabulary, never from a peer. Each application has a
 //! registry of its own.
 
+mod store;
+
 use std::time::Duration;
+
+pub use store::StoreFact;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
@@ -16,8 +20,9 @@ use prometheus::{
 use time::OffsetDateTime;
 
 use crate::event::Trigger;
-use crate::keys::Fingerprint;
+use crate::keys::{Fingerprint, Purpose};
 use crate::spelling::vocabulary;
+use store::StoreCollector;
 
 mod reload;
 
@@ -94,6 +99,7 @@ pub struct Metrics {
     messages_signed: IntCounterVec,
     sign_duration: HistogramVec,
     self_checks: IntCounterVec,
+    key_lookups: IntCounterVec,
     key_switches: IntCounterVec,
     key_switch_duration: Histogram,
     reloads: Reloads,
@@ -136,6 +142,11 @@ impl Metrics {
                 "countersign_self_checks_total",
                 "Signed messages that were due for a look by the second engine.",
                 &["route", "outcome"],
+            )?,
+            key_lookups: table.counters(
+                "countersign_key_lookups_total",
+                "Keys that were found by a reference, by what it was looked up for.",
+                &["alias", "purpose", "state"],
             )?,
             key_switches: table.counters(
                 "countersign_key_switches_total",
@@ -181,6 +192,13 @@ impl Metrics {
         self.self_checks.with_label_values(&[route, outcome.name()]).inc();
     }
 
+    /// A key was found by a reference.
+    pub fn key_looked_up(&self, alias: &str, purpose: Purpose, state: &str) {
+        self.key_lookups
+            .with_label_values(&[alias, purpose.name(), state])
+            .inc();
+    }
+
     /// An alias's active key changed; `trigger` says what asked for it.
     pub fn key_switched(&self, alias: &str, trigger: Trigger, took: Duration) {
         self.key_switches
@@ -213,6 +231,18 @@ impl Metrics {
         gauges
             .into_iter()
             .try_for_each(|gauge| self.registry.register(Box::new(gauge)))
+    }
+
+    /// From now on every scrape shows how the store is. Call it once.
+    ///
+    /// # Errors
+    /// When it was called before.
+    pub fn watch_store(
+        &self,
+        fact: impl Fn() -> StoreFact + Send + Sync + 'static,
+    ) -> Result<(), prometheus::Error> {
+        self.registry
+            .register(Box::new(StoreCollector::new(Box::new(fact))?))
     }
 
     /// From now on every scrape shows the keys that `facts` returns. Call it once.

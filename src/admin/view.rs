@@ -102,6 +102,19 @@ pub struct KeyView {
     pub last_lookup: Option<String>,
 }
 
+/// A certificate that was found, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CertificateView {
+    /// The signing identity.
+    pub alias: String,
+    /// The key.
+    pub key: KeyView,
+    /// In PEM.
+    pub certificate: String,
+    /// Further certificates of the path in PEM, signer's issuer first.
+    pub chain: Vec<String>,
+}
+
 /// First and last instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ValidityView {

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
 use super::{CliError, block_on, print};
-use crate::admin::view::{ActivateRequest, PurgeRequest, RevokeRequest};
+use crate::admin::view::{ActivateRequest, CertificateView, PurgeRequest, RevokeRequest};
 use crate::keys::{Fingerprint, Reason};
 use client::{AdminClient, Answer, Connection};
 
@@ -87,6 +87,17 @@ enum Command {
         /// SHA-256 of the key's certificate
         fingerprint: Fingerprint,
     },
+    /// Print a key's certificate in PEM; never the private key
+    Export {
+        /// The signing identity
+        #[arg(value_parser = alias_name)]
+        alias: String,
+        /// SHA-256 of the key's certificate
+        fingerprint: Fingerprint,
+        /// And the certificates that lead from there to a root
+        #[arg(long)]
+        chain: bool,
+    },
     /// Destroy the private key of a retired or revoked key whose retention is over
     Purge {
         /// The signing identity
@@ -159,6 +170,23 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
                 let path = format!("aliases/{alias}/keys/{fingerprint}/discard");
                 let answer = client.post(&path).await?;
                 show(json, &answer, |alias| text::withdrawn(alias, &fingerprint))
+            }
+            Command::Export {
+                alias,
+                fingerprint,
+                chain,
+            } => {
+                let answer = client
+                    .get(&format!("certificates?thumbprint={fingerprint}"))
+                    .await?;
+                let found: Vec<CertificateView> = answer.read()?;
+                let mut found = found.into_iter().filter(|certificate| certificate.alias == alias);
+                let certificate = found.next().ok_or_else(|| {
+                    let sentence =
+                        format!("there is no key {fingerprint} under {alias}; see `countersign keys list`");
+                    CliError::Failed(sentence)
+                })?;
+                print(text::exported(&certificate, chain))
             }
             Command::Purge {
                 alias,

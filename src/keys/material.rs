@@ -17,6 +17,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::fingerprint::Fingerprint;
 use super::name::rfc4514;
 use super::private_key::PrivateKey;
+use super::public_numbers::PublicNumbers;
 use crate::clock::rfc3339;
 
 /// What a source gives: a private key, its certificate, and what leads from there to a root.
@@ -182,6 +183,12 @@ impl Certificate {
     /// For OpenSSL to verify with. Reading it once matters: OpenSSL 3 takes long to decode a key.
     pub(crate) fn public_key(&self) -> &PKey<Public> {
         &self.0.public_key
+    }
+
+    /// Its public key, in numbers.
+    #[must_use]
+    pub fn public_numbers(&self) -> Option<PublicNumbers> {
+        PublicNumbers::of(self.public_key())
     }
 
     /// For OpenSSL to find a path with.

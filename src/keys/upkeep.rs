@@ -137,3 +137,123 @@ impl Upkeep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::keys::generate::{KeyAlgorithm, SelfSigned};
+    use crate::keys::lifecycle::{Policy, Schedule};
+    use crate::keys::{AfterImport, Refusal, store};
+
+    const BEGIN: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    struct Bench {
+        upkeep: Upkeep,
+        /// Hours.
+        now: Arc<AtomicI64>,
+        _directory: TempDir,
+    }
+
+    impl Bench {
+        /// The alias `orders`, with a key that expires after ten days, and one that expires later.
+        fn new() -> (Self, [Fingerprint; 2]) {
+            let directory = tempfile::tempdir().unwrap();
+            let policy = Policy {
+                before_expiry: true,
+                ..Policy::default()
+            };
+            let policies = BTreeMap::from([("orders".to_owned(), policy)]);
+            let store = store::tests::open(directory.path());
+            let keys = Keys::open(store, policies, Vec::new(), BEGIN).unwrap();
+            let now = Arc::new(AtomicI64::new(0));
+            let shown = now.clone();
+            let clock = Clock::from_fn(move || BEGIN + time::Duration::hours(shown.load(Ordering::Relaxed)));
+            let bench = Self {
+                upkeep: Upkeep::new(keys, clock),
+                now,
+                _directory: directory,
+            };
+            let names = [10, 400].map(|days| bench.import(days));
+            (bench, names)
+        }
+
+        fn import(&self, days: u32) -> Fingerprint {
+            let material = SelfSigned::generate(KeyAlgorithm::P256, "Test", BEGIN, DAY * days)
+                .and_then(SelfSigned::into_material)
+                .unwrap();
+            let operator = self.upkeep.keys.by(Author::cli());
+            let imported = operator.import("orders", material, AfterImport::ActivateIfNone, BEGIN);
+            imported.unwrap().fingerprint
+        }
+
+        fn at(&mut self, day: i64) -> Fingerprint {
+            self.now.store(day * 24, Ordering::Relaxed);
+            self.upkeep.activate_what_is_due();
+            let ring = self.upkeep.keys.ring();
+            let active = ring.alias("orders").unwrap().active().unwrap();
+            active.fingerprint().clone()
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumps_by_a_day_either_way_undoes_nothing_and_shortens_nothing() {
+        let (mut bench, [first, second]) = Bench::new();
+        assert_eq!(bench.at(8), first);
+        assert_eq!(bench.at(9), second, "a day before the first one expires");
+        assert_eq!(bench.at(8), second);
+        assert!(bench.upkeep.clock_was_behind, "and somebody is told");
+        let keys = bench.upkeep.keys.clone();
+        let purge = |day: u32| {
+            let operator = keys.by(Author::cli());
+            operator.purge("orders", first.clone(), false, BEGIN + DAY * day)
+        };
+        let early = purge(98);
+        assert!(
+            matches!(early, Err(CommandError::Refused(Refusal::Kept { until, .. })) if until == BEGIN + DAY * 99)
+        );
+        purge(99).unwrap();
+        assert_eq!(bench.at(100), second);
+        assert!(!bench.upkeep.clock_was_behind, "it has caught up");
+    }
+
+    #[test]
+    fn a_key_is_activated_by_the_timer_when_its_time_has_come_and_the_audit_says_so() {
+        let (mut bench, [first, second]) = Bench::new();
+        let schedule = Schedule {
+            at: BEGIN + DAY * 2,
+            replaces: Some(first.clone()),
+        };
+        let operator = bench.upkeep.keys.by(Author::cli());
+        operator
+            .activate_at("orders", second.clone(), schedule, BEGIN)
+            .unwrap();
+        assert_eq!(bench.at(1), first);
+        assert_eq!(bench.at(2), second);
+        let records = bench.upkeep.keys.audit_trail().read(0, 100).unwrap();
+        let by_timer = records.iter().filter(|record| record.author == Author::timer());
+        assert_eq!(by_timer.count(), 2, "activated and retired");
+    }
+
+    #[test]
+    fn an_activation_that_fails_is_tried_again_later_and_not_at_every_look() {
+        let (mut bench, [first, second]) = Bench::new();
+        let fault =
+            "CREATE TEMP TRIGGER fault BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'fault'); END";
+        let store = |statement: &str, keys: &Keys| {
+            keys.writer().connection().execute_batch(statement).unwrap();
+        };
+        store(fault, &bench.upkeep.keys);
+        assert_eq!(bench.at(9), first);
+        assert_eq!(bench.at(9), first);
+        assert_eq!(bench.upkeep.keys.store_status().failures(), 1);
+        store("DROP TRIGGER fault", &bench.upkeep.keys);
+        bench.upkeep.postponed.clear();
+        assert_eq!(bench.at(9), second);
+    }
+}

@@ -58,6 +58,8 @@ async fn every_route_is_in_it_with_its_role_and_nothing_else() {
             "viewer GET /api/v1/aliases/{alias}",
             "viewer GET /api/v1/audit",
             "viewer GET /api/v1/audit/verification",
+            "viewer GET /api/v1/certificates",
+            "viewer GET /certificates/{alias}",
             "viewer GET /metrics",
         ]
     );
@@ -119,7 +121,7 @@ async fn errors_are_described_as_problem_documents() {
     );
     for (path, method, operation) in operations(&document) {
         for (status, response) in operation["responses"].as_object().unwrap() {
-            let plain = status.starts_with('2') || path == "/readyz";
+            let plain = status.starts_with(['2', '3']) || path == "/readyz";
             let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
             assert_eq!(
                 schema == "#/components/schemas/ProblemView",

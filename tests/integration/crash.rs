@@ -153,10 +153,9 @@ struct Operator {
 
 impl Operator {
     async fn of(served: &Served) -> Self {
-        let token = std::fs::read_to_string(served.file("state/admin-token")).expect("it was made");
         let mut operator = Self {
             address: served.admin,
-            token: token.trim().to_owned(),
+            token: served.token(),
             states: Vec::new(),
             acknowledged: 0,
         };

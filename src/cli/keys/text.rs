@@ -1,6 +1,6 @@
 //! The admin API's documents as people read them.
 
-use crate::admin::view::{AliasView, KeyView};
+use crate::admin::view::{AliasView, CertificateView, KeyView};
 use crate::keys::Fingerprint;
 
 pub(super) fn list(aliases: &[AliasView]) -> String {
@@ -121,6 +121,14 @@ pub(super) fn withdrawn(alias: &AliasView, key: &Fingerprint) -> String {
     let state = alias.keys.iter().find(|known| known.fingerprint == **key);
     let state = state.map_or("discarded", |key| &key.state);
     format!("{}: {key} is {state}.\n{}", alias.alias, switched(alias))
+}
+
+pub(super) fn exported(certificate: &CertificateView, chain: bool) -> String {
+    let issuers = certificate.chain.iter().filter(|_| chain);
+    std::iter::once(&certificate.certificate)
+        .chain(issuers)
+        .map(String::as_str)
+        .collect()
 }
 
 pub(super) fn switched(alias: &AliasView) -> String {

@@ -18,6 +18,8 @@ use super::{eventually, within};
 pub(crate) struct Served {
     child: Child,
     directory: TempDir,
+    /// Its state directory.
+    state: PathBuf,
     pub(crate) proxy: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -52,17 +54,24 @@ impl Place {
 
     /// Starts it with further sections.
     pub(crate) async fn serve(self, sections: &str) -> Served {
-        self.run(Command::new(PROGRAM), sections).await
+        let state = self.directory.path().join("state");
+        self.run(Command::new(PROGRAM), sections, &state).await
     }
 
     /// The same where it may open so many files.
     pub(crate) async fn serve_with_files(self, limit: usize, sections: &str) -> Served {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\""), PROGRAM]);
-        self.run(command, sections).await
+        let state = self.directory.path().join("state");
+        self.run(command, sections, &state).await
     }
 
-    async fn run(self, command: Command, sections: &str) -> Served {
+    /// The same with sections that name this state directory.
+    pub(crate) async fn serve_with_state(self, sections: &str, state: &Path) -> Served {
+        self.run(Command::new(PROGRAM), sections, state).await
+    }
+
+    async fn run(self, command: Command, sections: &str, state: &Path) -> Served {
         self.write("countersign.toml", format!("{COMMON}{sections}"));
         let path = self.directory.path();
         let child = spawn(command, path);
@@ -70,6 +79,7 @@ impl Place {
         let mut served = Served {
             child,
             directory: self.directory,
+            state: state.to_owned(),
             proxy: anywhere,
             admin: anywhere,
         };
@@ -97,7 +107,7 @@ impl Served {
         eventually("it listens", || self.listens_at("[admin]").is_some()).await;
         self.proxy = self.listens_at("[proxy]").expect("bound first");
         self.admin = self.listens_at("[admin]").expect("bound");
-        let token = self.file("state/admin-token");
+        let token = self.state.join("admin-token");
         eventually("it has a token", || token.exists()).await;
     }
 
@@ -135,11 +145,17 @@ impl Served {
         line.split_once("address=")?.1.trim().parse().ok()
     }
 
+    /// The operator's.
+    pub(crate) fn token(&self) -> String {
+        let token = fs::read_to_string(self.state.join("admin-token")).expect("it was made");
+        token.trim().to_owned()
+    }
+
     /// The metrics as text.
     pub(crate) async fn metrics(&self) -> String {
-        let token = fs::read_to_string(self.file("state/admin-token")).expect("it was made");
+        let token = self.token();
         let request = Request::get(format!("http://{}/metrics", self.admin))
-            .header("authorization", format!("Bearer {}", token.trim()));
+            .header("authorization", format!("Bearer {token}"));
         let client = Client::builder(TokioExecutor::new()).build_http();
         within(async {
             let request = request.body(Empty::<bytes::Bytes>::new()).expect("a request");
