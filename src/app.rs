@@ -224,7 +224,7 @@ fn keys(state: &StateConfig, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Ke
         &state.directory,
     );
     let store = Store::open(StateDirectory::lock(&state.directory)?, &master_key)?;
-    let keys = Keys::open(store, BTreeMap::new(), subscribers, clock.now())?;
+    let keys = Keys::open(store, &BTreeMap::new(), subscribers, clock.now())?;
     let shown = keys.clone();
     metrics.watch_keys(move || facts(&shown))?;
     let shown = keys.clone();

@@ -96,7 +96,7 @@ impl Keys {
     /// When the store holds what we did not put there.
     pub fn open(
         store: Store,
-        policies: BTreeMap<String, Policy>,
+        policies: &BTreeMap<String, Policy>,
         subscribers: Vec<Subscriber>,
         now: OffsetDateTime,
     ) -> Result<Self, StoreError> {
@@ -114,7 +114,7 @@ impl Keys {
     /// The configuration has these aliases now. Others keep their keys, to verify and decrypt with.
     ///
     /// Where a longer retention cannot be stored now, that is logged, and what was stored before goes on to hold.
-    pub fn configure(&self, policies: BTreeMap<String, Policy>, now: OffsetDateTime) {
+    pub fn configure(&self, policies: &BTreeMap<String, Policy>, now: OffsetDateTime) {
         {
             let _writer = self.writer();
             self.0
@@ -257,7 +257,7 @@ mod tests {
     fn keys(subscribers: Vec<Subscriber>) -> Bench {
         let directory = tempfile::tempdir().unwrap();
         let policies = BTreeMap::from([("orders".to_owned(), Policy::default())]);
-        let keys = Keys::open(store::tests::open(directory.path()), policies, subscribers, NOW).unwrap();
+        let keys = Keys::open(store::tests::open(directory.path()), &policies, subscribers, NOW).unwrap();
         Bench {
             keys,
             _directory: directory,

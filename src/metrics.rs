@@ -112,9 +112,7 @@ impl Metrics {
     /// When two metrics have one name, or the system has no `/proc`.
     pub fn new() -> Result<Self, prometheus::Error> {
         let table = Table(Registry::new());
-        let build = table.gauges("countersign_build_info", "The running version.", &["version"])?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        table.0.register(Box::new(ProcessCollector::for_self()))?;
+        table.describe_process()?;
         Ok(Self {
             requests: table.counters(
                 "countersign_requests_total",
@@ -364,6 +362,12 @@ impl KeyGauges {
 struct Table(Registry);
 
 impl Table {
+    fn describe_process(&self) -> Result<(), prometheus::Error> {
+        let build = self.gauges("countersign_build_info", "The running version.", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        self.0.register(Box::new(ProcessCollector::for_self()))
+    }
+
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
         self.registered(IntCounterVec::new(Opts::new(name, help), labels)?)
     }

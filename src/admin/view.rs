@@ -11,7 +11,7 @@ pub use request::{ActivateRequest, PurgeRequest, RevokeRequest};
 pub(super) use request::{Activation, RequestError};
 
 use crate::clock::rfc3339;
-use crate::keys::lifecycle::{Entry, KeyState};
+use crate::keys::lifecycle::Entry;
 
 /// A key to import, in PKCS#12.
 pub const PKCS12: &str = "application/x-pkcs12";
@@ -158,19 +158,13 @@ pub struct ProblemView {
 impl KeyView {
     pub(super) fn of(entry: &Entry<'_>) -> Self {
         let (certificate, uses) = (entry.identity.certificate(), entry.identity.uses().counts());
-        let schedule = match &entry.state {
-            KeyState::Pending { schedule } => schedule.as_ref(),
-            _ => None,
-        };
+        let schedule = entry.state.schedule();
         Self {
             fingerprint: certificate.fingerprint().to_string(),
             state: entry.state.name().to_owned(),
             since: entry.state.since().map(rfc3339),
             kept_until: entry.state.kept_until().map(rfc3339),
-            reason: match &entry.state {
-                KeyState::Revoked { reason, .. } => Some(reason.to_string()),
-                _ => None,
-            },
+            reason: entry.state.reason().map(ToString::to_string),
             activate_at: schedule.map(|schedule| rfc3339(schedule.at)),
             activate_replaces: schedule
                 .and_then(|schedule| schedule.replaces.as_ref())

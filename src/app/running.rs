@@ -115,7 +115,7 @@ impl Checked {
     ) -> Running {
         let policies = self.config.aliases.iter();
         let policies = policies.map(|(alias, settings)| (alias.clone(), settings.policy()));
-        keys.configure(policies.collect(), clock.now());
+        keys.configure(&policies.collect(), clock.now());
         for (alias, material) in self.keys {
             import(keys, &self.config, &alias, material, clock);
         }

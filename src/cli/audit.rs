@@ -54,7 +54,7 @@ enum Command {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let source = match args.state {
         Some(directory) => Source::Directory(AuditTrail::of(&directory)),
-        None => Source::Proxy(AdminClient::new(&args.connection)?),
+        None => Source::Proxy(AdminClient::new(&args.connection)?.into()),
     };
     match args.command {
         Command::Show { after, json } => show(&source, after, json),
@@ -65,7 +65,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 
 enum Source {
     Directory(AuditTrail),
-    Proxy(AdminClient),
+    Proxy(Box<AdminClient>),
 }
 
 /// Records of one reading.

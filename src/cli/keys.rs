@@ -6,13 +6,15 @@ use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
 use super::{CliError, block_on, print};
-use crate::admin::view::{ActivateRequest, CertificateView, PurgeRequest, RevokeRequest};
-use crate::keys::{Fingerprint, Reason};
+use crate::admin::view::{ActivateRequest, CertificateView};
+use crate::keys::Fingerprint;
 use client::{AdminClient, Answer, Connection};
+use withdrawal::Withdrawal;
 
 pub(super) mod client;
 mod import;
 mod text;
+mod withdrawal;
 
 /// Operate the keys of a running proxy
 #[derive(Debug, clap::Args)]
@@ -62,31 +64,6 @@ enum Command {
         #[arg(value_parser = alias_name)]
         alias: String,
     },
-    /// Trust a key no more: it only decrypts from now on
-    Revoke {
-        /// The signing identity
-        #[arg(value_parser = alias_name)]
-        alias: String,
-        /// SHA-256 of the key's certificate
-        fingerprint: Fingerprint,
-        /// Why, in a line; for log and audit
-        #[arg(long, value_name = "TEXT")]
-        reason: Reason,
-        /// Of the active key: sign with this one instead
-        #[arg(long, value_name = "FINGERPRINT")]
-        successor: Option<Fingerprint>,
-        /// Of the active key: sign with none; messages of its routes are refused with 503
-        #[arg(long, conflicts_with = "successor")]
-        stop: bool,
-    },
-    /// Drop a pending key
-    Discard {
-        /// The signing identity
-        #[arg(value_parser = alias_name)]
-        alias: String,
-        /// SHA-256 of the key's certificate
-        fingerprint: Fingerprint,
-    },
     /// Print a key's certificate in PEM; never the private key
     Export {
         /// The signing identity
@@ -98,17 +75,8 @@ enum Command {
         #[arg(long)]
         chain: bool,
     },
-    /// Destroy the private key of a retired or revoked key whose retention is over
-    Purge {
-        /// The signing identity
-        #[arg(value_parser = alias_name)]
-        alias: String,
-        /// SHA-256 of the key's certificate
-        fingerprint: Fingerprint,
-        /// Do not wait for the retention of this revoked key: others know its private key
-        #[arg(long)]
-        compromised: bool,
-    },
+    #[command(flatten)]
+    Withdraw(Withdrawal),
 }
 
 /// Runs `countersign keys`.
@@ -150,56 +118,36 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
                 let answer = client.post(&format!("aliases/{alias}/rollback")).await?;
                 show(json, &answer, text::switched)
             }
-            Command::Revoke {
-                alias,
-                fingerprint,
-                reason,
-                successor,
-                stop,
-            } => {
-                let path = format!("aliases/{alias}/keys/{fingerprint}/revoke");
-                let request = RevokeRequest {
-                    reason: reason.to_string(),
-                    successor: successor.map(|successor| successor.to_string()),
-                    stop,
-                };
-                let answer = client.post_json(&path, &request).await?;
-                show(json, &answer, |alias| text::withdrawn(alias, &fingerprint))
-            }
-            Command::Discard { alias, fingerprint } => {
-                let path = format!("aliases/{alias}/keys/{fingerprint}/discard");
-                let answer = client.post(&path).await?;
-                show(json, &answer, |alias| text::withdrawn(alias, &fingerprint))
-            }
             Command::Export {
                 alias,
                 fingerprint,
                 chain,
-            } => {
-                let answer = client
-                    .get(&format!("certificates?thumbprint={fingerprint}"))
-                    .await?;
-                let found: Vec<CertificateView> = answer.read()?;
-                let mut found = found.into_iter().filter(|certificate| certificate.alias == alias);
-                let certificate = found.next().ok_or_else(|| {
-                    let sentence =
-                        format!("there is no key {fingerprint} under {alias}; see `countersign keys list`");
-                    CliError::Failed(sentence)
-                })?;
-                print(text::exported(&certificate, chain))
-            }
-            Command::Purge {
-                alias,
-                fingerprint,
-                compromised,
-            } => {
-                let path = format!("aliases/{alias}/keys/{fingerprint}/purge");
-                let answer = client.post_json(&path, &PurgeRequest { compromised }).await?;
-                show(json, &answer, |alias| text::withdrawn(alias, &fingerprint))
+            } => export(&client, &alias, &fingerprint, chain).await,
+            Command::Withdraw(withdrawal) => {
+                let answer = withdrawal.send(&client).await?;
+                show(json, &answer, |alias| text::withdrawn(alias, withdrawal.key()))
             }
         }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn export(
+    client: &AdminClient,
+    alias: &str,
+    fingerprint: &Fingerprint,
+    chain: bool,
+) -> Result<(), CliError> {
+    let answer = client
+        .get(&format!("certificates?thumbprint={fingerprint}"))
+        .await?;
+    let found: Vec<CertificateView> = answer.read()?;
+    let certificate = found.iter().find(|certificate| certificate.alias == alias);
+    let certificate = certificate.ok_or_else(|| {
+        let sentence = format!("there is no key {fingerprint} under {alias}; see `countersign keys list`");
+        CliError::Failed(sentence)
+    })?;
+    print(text::exported(certificate, chain))
 }
 
 /// As the configuration has them; so they need no escaping in a path.

@@ -67,7 +67,7 @@ impl Store {
         let exists = schema::exists(&file)?;
         let key = master_key.load_or_create(exists)?;
         let (connection, id) = schema::open_or_create(&file, &key)?;
-        let sealer = master_key.unlock(key, &id, &connection, &file)?;
+        let sealer = master_key.unlock(&key, &id, &connection, &file)?;
         let (chain, latest) = audit_table::end(&connection).failed(&file)?;
         let status = Arc::new(StoreStatus::new(chain.head(), latest));
         Ok(Self {

@@ -170,7 +170,7 @@ mod tests {
             };
             let policies = BTreeMap::from([("orders".to_owned(), policy)]);
             let store = store::tests::open(directory.path());
-            let keys = Keys::open(store, policies, Vec::new(), BEGIN).unwrap();
+            let keys = Keys::open(store, &policies, Vec::new(), BEGIN).unwrap();
             let now = Arc::new(AtomicI64::new(0));
             let shown = now.clone();
             let clock = Clock::from_fn(move || BEGIN + time::Duration::hours(shown.load(Ordering::Relaxed)));

@@ -18,12 +18,10 @@ pub(in crate::keys) enum Half {
 /// A state that no sequence of commands leads to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::keys) enum Inconsistent {
-    #[error("key {fingerprint} is {state}, but its private half is {}", if *.there { "still there" } else { "missing" })]
-    Half {
-        fingerprint: Fingerprint,
-        state: &'static str,
-        there: bool,
-    },
+    #[error("key {0} is {1}, but its private half is missing")]
+    Missing(Fingerprint, &'static str),
+    #[error("key {0} is {1}, but its private half is still there")]
+    StillThere(Fingerprint, &'static str),
     #[error("there are two active keys")]
     TwoActive,
 }
@@ -36,13 +34,22 @@ impl Lifecycle {
         arrival: Arrival,
         state: KeyState,
     ) -> Result<(), Inconsistent> {
-        match (half, state) {
-            (Half::Private(signer), KeyState::Pending { schedule }) => {
-                let key = Key { signer, arrival };
-                self.pending.push(Pending { key, schedule });
-            }
-            (Half::Private(signer), KeyState::Active { since, kept_until }) => {
-                let key = Key { signer, arrival };
+        match half {
+            Half::Private(signer) => self.remember_private(signer, arrival, state),
+            Half::Public(identity) => self.remember_public(identity, arrival, &state),
+        }
+    }
+
+    fn remember_private(
+        &mut self,
+        signer: Arc<Signer>,
+        arrival: Arrival,
+        state: KeyState,
+    ) -> Result<(), Inconsistent> {
+        let key = Key { signer, arrival };
+        match state {
+            KeyState::Pending { schedule } => self.pending.push(Pending { key, schedule }),
+            KeyState::Active { since, kept_until } => {
                 let active = Active {
                     key,
                     since,
@@ -52,15 +59,11 @@ impl Lifecycle {
                     return Err(Inconsistent::TwoActive);
                 }
             }
-            (
-                Half::Private(signer),
-                KeyState::Retired {
-                    since,
-                    displacement,
-                    kept_until,
-                },
-            ) => {
-                let key = Key { signer, arrival };
+            KeyState::Retired {
+                since,
+                displacement,
+                kept_until,
+            } => {
                 self.retired.push(Retired {
                     key,
                     since,
@@ -69,48 +72,53 @@ impl Lifecycle {
                 });
                 self.retired.sort_by_key(|retired| retired.displacement);
             }
-            (
-                Half::Private(signer),
-                KeyState::Revoked {
-                    since,
-                    displaced,
-                    reason,
-                    kept_until,
-                },
-            ) => self.revoked.push(Revoked {
-                key: DecryptionKey::of(signer),
+            KeyState::Revoked {
+                since,
+                displaced,
+                reason,
+                kept_until,
+            } => self.revoked.push(Revoked {
+                key: DecryptionKey::of(key.signer),
                 arrival,
                 since,
                 displaced,
                 reason,
                 kept_until,
             }),
-            (Half::Public(identity), KeyState::Purged { since }) => self.purged.push(Purged {
-                identity,
-                arrival,
-                since,
-            }),
-            (Half::Public(identity), KeyState::Discarded { since }) => self.discarded.push(Discarded {
-                identity,
-                arrival,
-                since,
-            }),
-            (half, state) => return Err(half.misplaced(&state)),
+            KeyState::Purged { .. } | KeyState::Discarded { .. } => {
+                return Err(Inconsistent::StillThere(key.fingerprint().clone(), state.name()));
+            }
         }
         Ok(())
     }
-}
 
-impl Half {
-    fn misplaced(&self, state: &KeyState) -> Inconsistent {
-        let (fingerprint, there) = match self {
-            Self::Private(signer) => (signer.certificate().fingerprint(), true),
-            Self::Public(identity) => (identity.fingerprint(), false),
-        };
-        Inconsistent::Half {
-            fingerprint: fingerprint.clone(),
-            state: state.name(),
-            there,
+    fn remember_public(
+        &mut self,
+        identity: Arc<Identity>,
+        arrival: Arrival,
+        state: &KeyState,
+    ) -> Result<(), Inconsistent> {
+        match state {
+            &KeyState::Purged { since } => self.purged.push(Purged {
+                identity,
+                arrival,
+                since,
+            }),
+            &KeyState::Discarded { since } => self.discarded.push(Discarded {
+                identity,
+                arrival,
+                since,
+            }),
+            KeyState::Pending { .. }
+            | KeyState::Active { .. }
+            | KeyState::Retired { .. }
+            | KeyState::Revoked { .. } => {
+                return Err(Inconsistent::Missing(
+                    identity.fingerprint().clone(),
+                    state.name(),
+                ));
+            }
         }
+        Ok(())
     }
 }

@@ -155,6 +155,24 @@ impl KeyState {
         }
     }
 
+    /// When a pending key is going to be activated.
+    #[must_use]
+    pub const fn schedule(&self) -> Option<&Schedule> {
+        let Self::Pending { schedule } = self else {
+            return None;
+        };
+        schedule.as_ref()
+    }
+
+    /// Why a revoked key was.
+    #[must_use]
+    pub const fn reason(&self) -> Option<&Reason> {
+        let Self::Revoked { reason, .. } = self else {
+            return None;
+        };
+        Some(reason)
+    }
+
     /// A key that is kept for those who refer to it is not purged before.
     #[must_use]
     pub const fn kept_until(&self) -> Option<OffsetDateTime> {

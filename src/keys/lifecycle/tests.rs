@@ -91,7 +91,7 @@ impl Life {
     }
 
     fn kept_until(&self, number: usize) -> Option<OffsetDateTime> {
-        self.state.key(&fingerprint(number)).unwrap().state.kept_until()
+        self.state.key(&fingerprint(number))?.state.kept_until()
     }
 }
 

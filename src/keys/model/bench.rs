@@ -17,7 +17,9 @@ use crate::keys::audit::Author;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
 use crate::keys::lifecycle::{Policy, Replacement, Schedule};
 use crate::keys::store::tests::open;
-use crate::keys::{AfterImport, Certificate, CommandError, Fingerprint, KeyMaterial, Keys, PrivateKey};
+use crate::keys::{
+    AfterImport, Certificate, CommandError, Fingerprint, KeyMaterial, Keys, PrivateKey, Reason,
+};
 
 pub(super) const ALIASES: [&str; 2] = ["orders", "invoices"];
 
@@ -100,7 +102,7 @@ impl Bench {
         let heard = self.witness.clone();
         let subscriber: Subscriber = Box::new(move |occurrence| heard.lock().unwrap().hear(occurrence));
         let store = open(self.directory.path());
-        self.keys = Some(Keys::open(store, self.policies(), vec![subscriber], self.now).unwrap());
+        self.keys = Some(Keys::open(store, &self.policies(), vec![subscriber], self.now).unwrap());
     }
 
     fn keys(&self) -> &Keys {
@@ -155,7 +157,7 @@ impl Bench {
                 self.latest = self.latest.max(self.now);
             }
         }
-        self.keys().configure(self.policies(), self.now);
+        self.keys().configure(&self.policies(), self.now);
     }
 
     pub(super) fn keys_of(&self, alias: usize) -> Vec<usize> {
@@ -186,9 +188,10 @@ impl Bench {
 
     /// Does it to both, and finds the same answer; with a fault, what would have been done is not.
     pub(super) fn take(&mut self, alias: usize, step: &Step, fault: Option<Fault>) {
-        let valid = match step {
-            Step::Import { key, .. } => self.validity(*key),
-            _ => (self.now, self.now),
+        let valid = if let Step::Import { key, .. } = step {
+            self.validity(*key)
+        } else {
+            (self.now, self.now)
         };
         let now = Now {
             wall: self.now,
@@ -270,7 +273,7 @@ impl Bench {
                     With::Stop => Some(Replacement::Stop),
                     With::Successor(successor) => Some(Replacement::Successor(key(successor))),
                 };
-                operator.revoke(name, key(one), "why not".parse().unwrap(), replacement, now)
+                operator.revoke(name, key(one), why_not(), replacement, now)
             }
             Step::Discard(one) => operator.discard(name, key(one), now),
             Step::Purge(one, compromised) => operator.purge(name, key(one), compromised, now),
@@ -309,6 +312,10 @@ impl Bench {
             chain: Vec::new(),
         }
     }
+}
+
+fn why_not() -> Reason {
+    "why not".parse().unwrap()
 }
 
 /// In memory, where there is such a directory: a run writes thousands of transactions, and nobody pulls a plug.

@@ -114,10 +114,7 @@ impl Witness {
     }
 
     fn hold_to_promise(&mut self, key: Key, state: &KeyState) {
-        let kept = match state {
-            KeyState::Active { kept_until, .. } => *kept_until,
-            _ => state.kept_until(),
-        };
+        let kept = kept_until(state);
         let promised = self.promised.get(&key).copied();
         if matches!(
             state,
@@ -138,11 +135,9 @@ impl Witness {
         let ring = keys.ring();
         let remembered = ring.aliases().flat_map(|(alias, keys)| {
             keys.remembered().map(move |entry| {
-                let milliseconds = |time: OffsetDateTime| (time.unix_timestamp_nanos() / 1_000_000) as i64;
-                let kept = match entry.state {
-                    KeyState::Active { kept_until, .. } => kept_until,
-                    _ => entry.state.kept_until(),
-                };
+                let milliseconds =
+                    |time: OffsetDateTime| i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap();
+                let kept = kept_until(&entry.state);
                 (
                     (alias.to_owned(), entry.fingerprint().to_string()),
                     (
@@ -205,6 +200,14 @@ impl Witness {
         let hex: String = self.head.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(head.to_string(), hex);
     }
+}
+
+/// Also of an active key that was retired before.
+fn kept_until(state: &KeyState) -> Option<OffsetDateTime> {
+    if let KeyState::Active { kept_until, .. } = state {
+        return *kept_until;
+    }
+    state.kept_until()
 }
 
 fn compare_state(entry: &Entry<'_>, key: &super::expected::Key, fingerprint: &dyn Fn(usize) -> Fingerprint) {

@@ -85,7 +85,7 @@ fn verified(file: &Path) -> Result<Head, StoreError> {
 fn check_opens(file: &Path, master_key: &MasterKeyFile) -> Result<(), StoreError> {
     let connection = schema::open_read_only(file)?;
     let id = schema::meta(&connection, "id", file)?;
-    let sealer = master_key.unlock(master_key.load_or_create(true)?, &id, &connection, file)?;
+    let sealer = master_key.unlock(&master_key.load_or_create(true)?, &id, &connection, file)?;
     key_table::load(&connection, &sealer, file).map(drop)
 }
 

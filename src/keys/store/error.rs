@@ -120,16 +120,13 @@ impl<T> Failed<T> for rusqlite::Result<T> {
     }
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "whatever else SQLite says, it did not write"
-)]
 fn describe(error: &rusqlite::Error, file: PathBuf) -> StoreError {
     let problem = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full { file },
         Some(ErrorCode::NotADatabase) => StoreError::Foreign { file, problem },
         Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { file, problem },
+        // Whatever else SQLite says, it did not write.
         _ => StoreError::NotWritable { file, problem },
     }
 }

@@ -164,14 +164,14 @@ impl MasterKeyFile {
     /// What opens the database. A change of our own key that was cut off is finished, or forgotten, here.
     pub(super) fn unlock(
         &self,
-        key: MasterKey,
+        key: &MasterKey,
         id: &[u8],
         connection: &Connection,
         file: &Path,
     ) -> Result<Sealer, StoreError> {
         let check = schema::check_value(connection, file)?;
         let opens = |sealer: &Sealer| sealer.open(&Place::check(), &check).is_ok();
-        let sealer = Sealer::new(&key, id)?;
+        let sealer = Sealer::new(key, id)?;
         let next = self.next();
         if opens(&sealer) {
             let _ = fs::remove_file(next); // of a change that had not come to pass

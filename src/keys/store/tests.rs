@@ -40,7 +40,7 @@ fn directory() -> TempDir {
 
 fn keys(directory: &Path) -> Keys {
     let policies = BTreeMap::from([(ALIAS.to_owned(), Policy::default())]);
-    Keys::open(open(directory), policies, Vec::new(), NOW).unwrap()
+    Keys::open(open(directory), &policies, Vec::new(), NOW).unwrap()
 }
 
 /// Key pairs that are valid for a year; made once, for some take long.

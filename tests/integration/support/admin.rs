@@ -76,7 +76,7 @@ impl TestAdmin {
         );
         let policies = config.aliases.iter();
         let policies = policies.map(|(alias, settings)| (alias.clone(), settings.policy()));
-        let keys = Keys::open(store.expect("a store"), policies.collect(), Vec::new(), now()).expect("keys");
+        let keys = Keys::open(store.expect("a store"), &policies.collect(), Vec::new(), now()).expect("keys");
         let ready = Arc::new(AtomicBool::new(false));
         let shown = ready.clone();
         let tls = config.admin.tls.as_ref().map(server_config_asking);
