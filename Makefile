@@ -45,7 +45,8 @@ fuzz:
 soak:
 	@scripts/setup test
 	COUNTERSIGN_SOAK=1 cargo test --release --locked --test integration -- \
-	  --nocapture --test-threads=1 faults:: reload_under_load:: overload::
+	  --nocapture --test-threads=1 crash:: faults:: reload_under_load:: overload::
+	COUNTERSIGN_SOAK=1 cargo test --release --locked --lib -- --nocapture keys::model
 
 bench:
 	@scripts/setup build

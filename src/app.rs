@@ -23,7 +23,7 @@ use crate::config::{Config, StateConfig};
 use crate::event::{self, Event, Occurrence};
 use crate::files::Files;
 use crate::keys::Keys;
-use crate::keys::store::{MasterKeyFile, StateDirectory, Store, StoreError};
+use crate::keys::store::{StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
 use crate::metrics::{KeyFact, Metrics, StoreFact};
 use crate::proxy::{self, Drained, Proxy};
@@ -217,13 +217,7 @@ fn keys(state: &StateConfig, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Ke
         Box::new(event::log) as event::Subscriber,
         Box::new(move |occurrence: &Occurrence| count(&counted, occurrence)),
     ];
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-    let master_key = MasterKeyFile::locate(
-        state.master_key_file.as_deref(),
-        credentials.as_deref(),
-        &state.directory,
-    );
-    let store = Store::open(StateDirectory::lock(&state.directory)?, &master_key)?;
+    let store = Store::open(StateDirectory::lock(&state.directory)?, &state.master_key())?;
     let keys = Keys::open(store, &BTreeMap::new(), subscribers, clock.now())?;
     let shown = keys.clone();
     metrics.watch_keys(move || facts(&shown))?;

@@ -9,7 +9,7 @@ use super::{CliError, print};
 use crate::clock::Clock;
 use crate::config::{Config, StateConfig};
 use crate::keys::audit::Head;
-use crate::keys::store::{self, MasterKeyFile, StateDirectory};
+use crate::keys::store::{self, StateDirectory};
 
 /// Back up, restore and re-encrypt what outlives a start
 #[derive(Debug, clap::Args)]
@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         }
         Command::Restore { file } => {
             let locked = StateDirectory::lock(directory).map_err(CliError::failed)?;
-            let head = store::restore(&locked, file, &master_key(&state)).map_err(CliError::failed)?;
+            let head = store::restore(&locked, file, &state.master_key()).map_err(CliError::failed)?;
             print(format!(
                 "{} is restored from {}.\n{}",
                 directory.display(),
@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         Command::Rekey { to } => {
             let locked = StateDirectory::lock(directory).map_err(CliError::failed)?;
             let now = Clock::system().now();
-            store::rekey(locked, &master_key(&state), to.as_deref(), now).map_err(CliError::failed)?;
+            store::rekey(locked, &state.master_key(), to.as_deref(), now).map_err(CliError::failed)?;
             print(rekeyed(to.as_deref()))?;
         }
     }
@@ -93,15 +93,6 @@ pub(super) fn state_of(config: Option<&Path>) -> Result<StateConfig, CliError> {
         None => Config::embedded(),
     };
     config.map(|config| config.state).map_err(CliError::failed)
-}
-
-fn master_key(state: &StateConfig) -> MasterKeyFile {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-    MasterKeyFile::locate(
-        state.master_key_file.as_deref(),
-        credentials.as_deref(),
-        &state.directory,
-    )
 }
 
 fn audit_ends(head: &Head) -> String {

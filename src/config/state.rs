@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::table::Table;
 use super::{defaults, value};
+use crate::keys::store::MasterKeyFile;
 
 /// Where everything is that outlives a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,17 @@ pub struct StateConfig {
 }
 
 impl StateConfig {
+    /// Where the master key is; `$CREDENTIALS_DIRECTORY` is systemd's.
+    #[must_use]
+    pub fn master_key(&self) -> MasterKeyFile {
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+        MasterKeyFile::locate(
+            self.master_key_file.as_deref(),
+            credentials.as_deref(),
+            &self.directory,
+        )
+    }
+
     pub(super) fn from_table(table: &mut Table<'_>) -> Self {
         Self {
             directory: table

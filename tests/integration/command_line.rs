@@ -222,6 +222,7 @@ fn check_prints_each_route_and_what_may_surprise() {
         "profile erp: signs the Body, the Timestamp",
         "by ecdsa-sha256, digests by sha256",
         "by issuer and serial number",
+        "warning: the master key lies beside the database",
         "warning: alias orders: its key expires on",
         "warning: route orders: some receivers compare the issuer's name as text",
         "note: WSDL",

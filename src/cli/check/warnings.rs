@@ -8,7 +8,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::Signers;
-use crate::config::{AccessConfig, Config, Credential, Role, RouteConfig};
+use crate::config::{AccessConfig, Config, Credential, Role, RouteConfig, StateConfig};
 use crate::keys::source::Source;
 use crate::keys::{SignatureAlgorithm, Signer};
 use crate::wss::Profile;
@@ -20,6 +20,7 @@ const EXPIRY_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Every warning, in the order of the configuration.
 pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec<String> {
     let mut warnings = of_listeners(config);
+    warnings.extend(of_state(&config.state));
     for (name, alias) in &config.aliases {
         let key = signers
             .get(name)
@@ -45,6 +46,14 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
     }
     warnings
 }
+
+fn of_state(state: &StateConfig) -> Option<String> {
+    let beside = state.master_key().is_beside_the_database();
+    beside.then(|| MASTER_KEY_BESIDE.to_owned())
+}
+
+const MASTER_KEY_BESIDE: &str = "the master key lies beside the database that it opens, so whoever reads the state directory \
+    has every private key: it protects copies of the database alone; name a file elsewhere as [state] master_key_file";
 
 fn of_listeners(config: &Config) -> Vec<String> {
     let (proxy, admin) = (&config.proxy, &config.admin);
