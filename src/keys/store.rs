@@ -149,6 +149,11 @@ impl Store {
 
     fn finish(&self, written: rusqlite::Result<()>) -> Result<(), StoreError> {
         let written = written.failed(&self.file);
+        match &written {
+            Ok(()) if !self.status.is_writable() => tracing::info!("the store can be written to again"),
+            Err(problem) => tracing::error!(%problem, "the store was not written to"),
+            Ok(()) => {}
+        }
         self.status.written(written.is_ok());
         written
     }

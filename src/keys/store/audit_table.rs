@@ -96,6 +96,7 @@ impl AuditTrail {
     /// When the chain is broken, or does not hold the head that was kept.
     pub fn verify(&self, kept: Option<KeptHead>) -> Result<Head, AuditError> {
         let connection = self.open()?;
+        schema::check(&connection, &self.file)?;
         let broken = |broken| AuditError::Broken {
             file: self.file.clone(),
             broken,
@@ -112,7 +113,7 @@ impl AuditTrail {
 
     fn open(&self) -> Result<Connection, StoreError> {
         let connection = schema::open_read_only(&self.file)?;
-        schema::check(&connection, &self.file)?;
+        schema::check_version(&connection, &self.file)?;
         Ok(connection)
     }
 

@@ -172,17 +172,21 @@ impl MasterKeyFile {
         let check = schema::check_value(connection, file)?;
         let opens = |sealer: &Sealer| sealer.open(&Place::check(), &check).is_ok();
         let sealer = Sealer::new(key, id)?;
-        let next = self.next();
-        if opens(&sealer) {
-            let _ = fs::remove_file(next); // of a change that had not come to pass
-            return Ok(sealer);
-        }
-        if self.kind == Kind::Own && next.exists() {
-            let sealer = Sealer::new(&MasterKey::read(&next)?, id)?;
-            if opens(&sealer) {
-                self.replace()?;
+        let next = Some(self.next()).filter(|next| self.kind == Kind::Own && next.exists());
+        match next {
+            Some(next) if opens(&sealer) => {
+                let _ = fs::remove_file(next); // of a change that had not come to pass
                 return Ok(sealer);
             }
+            Some(next) => {
+                let sealer = Sealer::new(&MasterKey::read(&next)?, id)?;
+                if opens(&sealer) {
+                    self.replace()?;
+                    return Ok(sealer);
+                }
+            }
+            None if opens(&sealer) => return Ok(sealer),
+            None => {}
         }
         Err(StoreError::WrongMasterKey {
             key: self.path.clone(),

@@ -67,8 +67,23 @@ pub(super) fn open_read_only(file: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// The database is ours, of a version that we know, and whole.
+/// The database is ours, of a version that we know, and whole. Reads all of it.
 pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    check_version(connection, file)?;
+    let found: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .failed(file)?;
+    if found != "ok" {
+        return Err(StoreError::Damaged {
+            file: file.to_owned(),
+            problem: found,
+        });
+    }
+    Ok(())
+}
+
+/// The database is ours, of a version that we know.
+pub(super) fn check_version(connection: &Connection, file: &Path) -> Result<(), StoreError> {
     let application = pragma(connection, "application_id").failed(file)?;
     let version = pragma(connection, "user_version").failed(file)?;
     if application != APPLICATION && !is_empty(connection).failed(file)? {
@@ -83,15 +98,6 @@ pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreErr
             file: file.to_owned(),
             found: version,
             known,
-        });
-    }
-    let found: String = connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .failed(file)?;
-    if found != "ok" {
-        return Err(StoreError::Damaged {
-            file: file.to_owned(),
-            problem: found,
         });
     }
     Ok(())

@@ -210,10 +210,13 @@ fn a_master_key_that_others_keep_is_replaced_by_the_one_they_name() {
         NOW,
     )
     .unwrap();
+    let others = directory.path().join("given.next");
+    fs::write(&others, "somebody else's").unwrap();
     let given = MasterKeyFile::locate(Some(&given), None, directory.path());
     let store = Store::open(StateDirectory::lock(directory.path()).unwrap(), &given).unwrap();
     assert_eq!(store.load().unwrap().len(), 1);
     drop(store);
+    assert!(others.exists(), "beside a key that others keep nothing is ours");
     let unnamed = rekey(StateDirectory::lock(directory.path()).unwrap(), &given, None, NOW);
     let unnamed = unnamed.unwrap_err().to_string();
     assert!(
