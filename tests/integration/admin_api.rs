@@ -104,7 +104,7 @@ async fn an_alias_shows_its_routes_and_all_facts_of_its_keys() {
     assert_eq!(key["issuer"], "CN=Test");
     assert_eq!(key["serial"], certificate.serial());
     assert_eq!(key["key_type"], "P-256");
-    assert_eq!(key["use_counts"], json!({ "signed": 1 }));
+    assert_eq!(key["use_counts"], json!({ "signed": 1, "looked_up": 0 }));
     for time in [
         &key["last_use"],
         &key["since"],
@@ -364,7 +364,9 @@ async fn every_refusal_is_a_problem_document_whatever_the_client_accepts() {
         .await
         .problem(400);
     assert!(
-        unknown.contains("unknown field `replace`, expected `replaces` at line 1 column 10"),
+        unknown.contains(
+            "unknown field `replace`, expected one of `replaces`, `at`, `cancel` at line 1 column 10"
+        ),
         "{unknown}"
     );
 }

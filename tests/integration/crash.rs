@@ -20,6 +20,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 use crate::support::admin::{new_key, pem};
+use crate::support::eventually;
 use crate::support::receiver::Receiver;
 use crate::support::served::{Place, Served};
 use crate::support::soak::{Seed, soak};
@@ -149,6 +150,8 @@ struct Operator {
     token: String,
     states: States,
     acknowledged: u64,
+    /// For whoever waits for the right moment.
+    given: Arc<AtomicU64>,
 }
 
 impl Operator {
@@ -158,6 +161,7 @@ impl Operator {
             token: served.token(),
             states: Vec::new(),
             acknowledged: 0,
+            given: Arc::default(),
         };
         operator.look().await.expect("it answers after its start");
         operator
@@ -196,6 +200,7 @@ impl Operator {
         loop {
             let command = Command::any(random, &self.states);
             let (path, media_type, body) = command.request();
+            self.given.fetch_add(1, Ordering::Relaxed);
             let Some((status, answer)) = self.ask(Method::POST, &path, media_type, body).await else {
                 return Some(command);
             };
@@ -251,9 +256,14 @@ async fn what_was_acknowledged_survives_a_kill_at_any_moment_and_nothing_is_half
         let mut operator = Operator::of(&served).await;
         let running = Arc::new(AtomicBool::new(true));
         let flow = tokio::spawn(load(served.proxy, running.clone(), answered.clone()));
-        let life = Duration::from_millis(random.below(500));
+        let (commands, later) = (1 + random.below(8), Duration::from_millis(random.below(40)));
+        let given = operator.given.clone();
         let kill = async {
-            tokio::time::sleep(life).await;
+            eventually("enough is under way", || {
+                given.load(Ordering::Relaxed) >= commands
+            })
+            .await;
+            tokio::time::sleep(later).await;
             served.signal("KILL");
         };
         let (under_way, ()) = tokio::join!(operator.operate(&mut random), kill);

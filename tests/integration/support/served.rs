@@ -108,7 +108,8 @@ impl Served {
         self.proxy = self.listens_at("[proxy]").expect("bound first");
         self.admin = self.listens_at("[admin]").expect("bound");
         let token = self.state.join("admin-token");
-        eventually("it has a token", || token.exists()).await;
+        let whole = || fs::read_to_string(&token).is_ok_and(|token| token.ends_with('\n'));
+        eventually("it has a token", whole).await;
     }
 
     /// Starts it once more, on other ports, after it has ended.
