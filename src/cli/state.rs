@@ -14,7 +14,7 @@ use crate::keys::store::{self, StateDirectory};
 /// Back up, restore and re-encrypt what outlives a start
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration file, for its [state]
+    /// The configuration file, for its `[state]`
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
