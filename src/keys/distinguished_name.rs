@@ -5,12 +5,31 @@
 //! white space. The other direction, a certificate's name as text, is `name`'s.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use openssl::bn::BigNum;
 
-/// A distinguished name: its RDNs, most specific first as in RFC 4514.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DistinguishedName(Vec<BTreeSet<(String, String)>>);
+/// A distinguished name. It is shown as it was written, and equal to what means the same.
+#[derive(Debug, Clone)]
+pub struct DistinguishedName {
+    written: String,
+    /// Most specific first, as in RFC 4514.
+    rdns: Vec<BTreeSet<(String, String)>>,
+}
+
+impl PartialEq for DistinguishedName {
+    fn eq(&self, other: &Self) -> bool {
+        self.rdns == other.rdns
+    }
+}
+
+impl Eq for DistinguishedName {}
+
+impl fmt::Display for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
 
 impl DistinguishedName {
     /// Reads RFC 4514 and its elder forms: `;` for `,`, quoted values, spaces, `OID.1.2`.
@@ -30,13 +49,16 @@ impl DistinguishedName {
                 return None;
             }
         }
-        (!rdns.is_empty()).then_some(Self(rdns))
+        (!rdns.is_empty()).then(|| Self {
+            written: text.to_owned(),
+            rdns,
+        })
     }
 
     /// The same name, in the standard's order or in the opposite one that some stacks write. Enough to
     /// select a certificate; where a name grants something, only equality will do.
     pub fn means(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len() && (self == other || self.0.iter().eq(other.0.iter().rev()))
+        self.rdns.len() == other.rdns.len() && (self == other || self.rdns.iter().eq(other.rdns.iter().rev()))
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
 
 fn of_listeners(config: &Config) -> Vec<String> {
     let (proxy, admin) = (&config.proxy, &config.admin);
-    let open = !proxy.listen.ip().is_loopback();
+    let open = proxy.is_open(&config.routes);
     let plaintext = !admin.listen.ip().is_loopback();
     collect([
         (
