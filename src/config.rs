@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::wss::Profile;
 
 mod alias;
+mod clients;
 mod defaults;
 mod document;
 mod embedded;
@@ -21,15 +22,18 @@ mod profile;
 mod route;
 mod table;
 mod tls;
+mod url;
 mod value;
 
 pub use alias::{Activation, AliasConfig};
+pub use clients::Client;
 pub use embedded::{FirstStartError, make_demo_keys};
 pub use error::{ConfigError, ConfigErrors};
 pub use listeners::{AdminConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use route::{FaultStatus, RouteConfig, SelfCheck, Timeouts};
 pub use tls::{ListenerTls, ReceiverTls, TlsIdentity};
+pub use url::Url;
 pub use value::lifetime;
 
 use document::Document;
@@ -88,7 +92,6 @@ impl Config {
                 .optional("directory", value::path)
                 .unwrap_or_else(|| state.relative(defaults::STATE_DIRECTORY))
         });
-        let proxy = root.section("proxy", ProxyConfig::from_table);
         let admin = root.section("admin", |admin| AdminConfig::from_table(admin, &state));
         let log = root.section("log", LogConfig::from_table);
         let mut profiles = root.named("profile", profile::from_table);
@@ -96,6 +99,7 @@ impl Config {
             .entry(defaults::PROFILE.to_owned())
             .or_insert_with(|| Some(Profile::default()));
         let routes = route::all(root, aliases, &profiles);
+        let proxy = root.section("proxy", |proxy| ProxyConfig::from_table(proxy, routes.as_deref()));
         Some(Self {
             proxy,
             admin,
