@@ -171,5 +171,7 @@ pub(crate) fn posted(
 }
 
 async fn tcp(proxy: SocketAddr) -> TcpStream {
-    TcpStream::connect(proxy).await.expect("the proxy listens")
+    let stream = TcpStream::connect(proxy).await.expect("the proxy listens");
+    stream.set_nodelay(true).expect("a TCP stream");
+    stream
 }

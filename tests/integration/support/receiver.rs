@@ -88,6 +88,7 @@ impl Receiver {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::Relaxed);
+                stream.set_nodelay(true).expect("a TCP stream");
                 let (answer, recorded) = (answer.clone(), recorded.clone());
                 let service = service_fn(move |request| served(request, answer.clone(), recorded.clone()));
                 tokio::spawn(connection(stream, tls.clone(), service));
