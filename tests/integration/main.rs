@@ -18,6 +18,7 @@ mod clients;
 mod command_line;
 mod configuration;
 mod content_codings;
+mod curl;
 mod demo;
 mod demo_receiver;
 mod engines_agree;
