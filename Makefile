@@ -10,7 +10,7 @@ help:
 	@echo 'make run      builds, starts receiver and proxy, sends a message, stays up until Ctrl-C'
 	@echo 'make test     all tests'
 	@echo 'make check    format, lints, documentation, dependencies, advisories, a short fuzz'
-	@echo 'make interop  what we sign against WSS4J and CXF (needs Maven)'
+	@echo 'make interop  WSS4J and CXF judge what we sign (needs Maven); zeep and soap call through us (Python, npm)'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
 

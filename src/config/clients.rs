@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::table::Table;
 use super::value::{self, Value};
 use crate::keys::DistinguishedName;
 
@@ -18,8 +19,24 @@ pub enum Client {
     Network(IpNet),
 }
 
+/// Those of a route; empty where nobody is named. `None` if one was wrong, which must not read as that.
+pub(super) fn all(route: &mut Table<'_>) -> Option<Vec<Client>> {
+    if !route.has("clients") {
+        return Some(Vec::new());
+    }
+    let clients = route.list("clients", Client::read)?;
+    if clients.is_empty() {
+        route.report_at(
+            "clients",
+            "nobody could use the route; name somebody, or remove it",
+        );
+        return None;
+    }
+    Some(clients)
+}
+
 impl Client {
-    pub(super) fn read(value: &Value<'_>) -> Result<Self, String> {
+    fn read(value: &Value<'_>) -> Result<Self, String> {
         let text = value::text(value)?;
         if text.contains('=') {
             let name = DistinguishedName::parse(text);

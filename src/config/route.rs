@@ -9,7 +9,7 @@ use http::Uri;
 use super::table::{Table, nearest};
 use super::tls::ReceiverTls;
 use super::value::Value;
-use super::{AliasConfig, Client, Url, defaults, value};
+use super::{AliasConfig, Client, Url, clients, defaults, value};
 use crate::spelling::vocabulary;
 use crate::wss::Profile;
 
@@ -100,13 +100,7 @@ pub(super) fn all(
         if !table.has("path") && !table.has("url") {
             table.report(NO_ADDRESS.to_owned());
         }
-        let clients = table.list("clients", Client::read);
-        if clients.as_ref().is_some_and(Vec::is_empty) {
-            table.report_at(
-                "clients",
-                "nobody could use the route; name somebody, or remove it",
-            );
-        }
+        let clients = clients::all(table);
         let receiver = table.required("receiver", "\"https://erp.example.com/orders\"", receiver);
         let alias = table.required("alias", "\"orders\"", |value| one_of(value, "alias", aliases));
         let profile_name = table
@@ -130,7 +124,7 @@ pub(super) fn all(
             name: name?,
             path,
             url,
-            clients: clients.unwrap_or_default(),
+            clients: clients?,
             receiver: receiver?,
             alias: alias?,
             profile_name,

@@ -251,8 +251,7 @@ fn check_says_in_words_who_may_use_a_route_and_by_which_addresses() {
     for words in [
         "posted to https://0.0.0.0:8443/orders or to http://erp.example.com/orders with https://0.0.0.0:8443 as HTTP \
          proxy, sent on to",
-        "for whoever has the certificate CN=flow, O=Example, or for whoever comes from 10.0.0.0/8, if the client is one \
-         that has a certificate of orders.pem\n",
+        "for clients with a certificate of orders.pem that are CN=flow, O=Example or come from 10.0.0.0/8\n",
     ] {
         assert!(
             run.text().contains(words),

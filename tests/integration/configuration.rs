@@ -202,6 +202,12 @@ fn beyond_loopback_somebody_must_be_named_or_the_port_be_open_in_so_many_words()
             3,
             "nobody is asked for a certificate",
         ),
+        (
+            "",
+            "clients = [\"erp\"]",
+            11,
+            "neither a network nor a certificate's subject",
+        ),
     ] {
         let errors = mistakes(&beyond(lines, clients));
         assert!(

@@ -2,7 +2,7 @@
 
 use humantime::format_duration;
 
-use crate::config::{Client, Config, FaultStatus, ListenerTls, RouteConfig};
+use crate::config::{Client, Config, FaultStatus, RouteConfig};
 use crate::keys::Signer;
 use crate::wss::Profile;
 use crate::wss::profile::{
@@ -55,26 +55,18 @@ fn posted(route: &RouteConfig, config: &Config) -> String {
 }
 
 fn clients(route: &RouteConfig, config: &Config) -> String {
-    let certified = match &config.proxy.tls {
-        Some(ListenerTls {
-            client_ca: Some(ca), ..
-        }) => format!(" that has a certificate of {}", ca.display()),
-        _ => String::new(),
-    };
-    if route.clients.is_empty() {
-        return format!("for everybody{certified}");
-    }
+    let authority = config.proxy.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+    let certified = authority.map(|ca| format!(" with a certificate of {}", ca.display()));
     let named = route.clients.iter().map(|client| match client {
-        Client::Subject(name) => format!("whoever has the certificate {name}"),
-        Client::Network(network) => format!("whoever comes from {network}"),
+        Client::Subject(name) => format!("are {name}"),
+        Client::Network(network) => format!("come from {network}"),
     });
-    let named = named.collect::<Vec<_>>().join(", or for ");
-    let also = if certified.is_empty() {
-        certified
-    } else {
-        format!(", if the client is one{certified}")
-    };
-    format!("for {named}{also}")
+    let named = named.collect::<Vec<_>>().join(" or ");
+    match (certified, named.as_str()) {
+        (None, "") => "for everybody".to_owned(),
+        (Some(certified), "") => format!("for clients{certified}"),
+        (certified, named) => format!("for clients{} that {named}", certified.unwrap_or_default()),
+    }
 }
 
 fn key(alias: &str, signer: Option<&Signer>) -> String {
