@@ -4,6 +4,7 @@
 //! name is parsed and compared by RFC 5280, section 7.1: without regard to case and to the amount of
 //! white space. The other direction, a certificate's name as text, is `name`'s.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -24,6 +25,18 @@ impl PartialEq for DistinguishedName {
 }
 
 impl Eq for DistinguishedName {}
+
+impl PartialOrd for DistinguishedName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for DistinguishedName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rdns.cmp(&other.rdns)
+    }
+}
 
 impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Exchange;
@@ -116,6 +117,7 @@ impl Reading {
                 let fed = reader.feed(piece);
                 exchange.soap_version_read(reader.soap_version());
                 fed?;
+                consume_budget().await; // a chunk may inflate to many pieces, and others want their turn
             }
         }
         decoding.finish()?;
