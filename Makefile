@@ -1,6 +1,6 @@
 # What runs in CI is what you run. Every target does all its set-up.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz bench interop
+.PHONY: help run test check fuzz bench interop soak
 
 # rustup's place, for a shell that has not read its profile yet
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -10,9 +10,11 @@ help:
 	@echo 'make run      builds, starts receiver and proxy, sends a message, stays up until Ctrl-C'
 	@echo 'make test     all tests'
 	@echo 'make check    format, lints, documentation, dependencies, advisories, a short fuzz'
-	@echo 'make interop  WSS4J and CXF judge what we sign (needs Maven); zeep and soap call through us (Python, npm)'
+	@echo 'make interop  the admin API against its document; WSS4J and CXF judge what we sign (Maven); zeep and soap call'
+	@echo '              through us (Python, npm)'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
+	@echo 'make soak     faults, reloads and overload at length, on an optimised build'
 
 run:
 	@scripts/setup run
@@ -40,10 +42,17 @@ fuzz:
 	@scripts/setup check
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} scripts/fuzz
 
+# At most one at a time: what is measured should not be the others.
+soak:
+	@scripts/setup test
+	COUNTERSIGN_SOAK=1 cargo test --release --locked --test integration -- \
+	  --nocapture --test-threads=1 faults:: reload_under_load:: overload::
+
 bench:
 	@scripts/setup build
 	cargo bench --locked
 
 interop:
-	@scripts/setup build
+	@scripts/setup interop
+	@scripts/openapi
 	@scripts/interop

@@ -1,30 +1,37 @@
 //! The admin listener: reads snapshots of the keys, sends commands to them, decides nothing.
 //!
-//! Whoever has the operator's token may do everything here; the peer's address grants nothing.
+//! `Admin::router` has the table of who may do what. Whoever asks has to show who it is; the peer's
+//! address grants nothing.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use rustls::ServerConfig;
+use utoipa_axum::routes;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
+use access::Caller;
+use routes::Routes;
 
+mod access;
 mod commands;
+mod document;
+mod guard;
+mod json;
 mod monitor;
 mod overview;
 mod problem;
+mod routes;
+mod serve;
 mod token;
 pub mod view;
 
+pub use access::{Access, AccessError, AccessErrors, Actor, CredentialError, Shown};
+pub use serve::serve;
 pub use token::{Token, TokenError};
-
-/// Bytes of a request; a keystore with its chain is a few thousand.
-const MAX_BODY: usize = 1024 * 1024;
 
 /// What the listener shows and operates.
 #[derive(Clone)]
@@ -37,40 +44,49 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// Dates what is done here.
     pub clock: Clock,
-    /// The operator's.
-    pub token: Token,
+    /// Who may ask.
+    pub access: Access,
+    /// `None`: plain HTTP.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Whether messages are taken now.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
+/// What connections to the listener are served by. Cheap to clone.
+#[derive(Clone)]
+pub struct Serving {
+    tls: Option<Arc<ServerConfig>>,
+    router: Router,
+}
+
 impl Admin {
-    /// The table of routes.
-    pub fn router(self) -> Router {
-        let mut open = Router::new()
-            .route("/healthz", get(monitor::healthz))
-            .route("/readyz", get(monitor::readyz));
-        let mut operator = Router::new()
-            .route("/api/v1/aliases", get(overview::aliases))
-            .route("/api/v1/aliases/{alias}", get(overview::alias))
-            .route("/api/v1/aliases/{alias}/keys", post(commands::import))
-            .route(
-                "/api/v1/aliases/{alias}/keys/{fingerprint}/activate",
-                post(commands::activate),
-            )
-            .route("/api/v1/aliases/{alias}/rollback", post(commands::rollback));
-        let metrics = get(monitor::metrics);
-        if self.config.admin.metrics_open {
-            open = open.route("/metrics", metrics);
-        } else {
-            operator = operator.route("/metrics", metrics);
+    /// Ready to serve.
+    #[must_use]
+    pub fn serving(self) -> Serving {
+        Serving {
+            tls: self.tls.clone(),
+            router: self.router(),
         }
-        let operator = operator
-            .fallback(problem::no_such_resource)
-            .layer(DefaultBodyLimit::max(MAX_BODY))
-            .layer(from_fn(problem::document))
-            .layer(from_fn_with_state(self.clone(), token::demand));
-        open.merge(operator)
-            .method_not_allowed_fallback(problem::method_not_allowed)
-            .with_state(self)
+    }
+
+    /// Who may do what: each handler with the role that it needs.
+    fn router(self) -> Router {
+        let metrics = routes!(monitor::metrics);
+        let metrics_open = self.config.admin.metrics_open;
+        let routes = Routes::of(self)
+            .open(routes!(monitor::healthz))
+            .open(routes!(monitor::readyz))
+            .permit(Role::Viewer, routes!(document::openapi))
+            .permit(Role::Viewer, routes!(overview::aliases))
+            .permit(Role::Viewer, routes!(overview::alias))
+            .permit(Role::Operator, routes!(commands::import))
+            .permit(Role::Operator, routes!(commands::activate))
+            .permit(Role::Operator, routes!(commands::rollback));
+        let routes = if metrics_open {
+            routes.open(metrics)
+        } else {
+            routes.permit(Role::Viewer, metrics)
+        };
+        routes.finish()
     }
 }

@@ -1,29 +1,38 @@
 //! Wiring: every part is built once, here, and ends here. Sockets are bound first, so that a port
 //! that is taken is told before any key is read; nothing is accepted before everything stands.
+//!
+//! What a configuration makes is `Running`, behind one atomic pointer: a reload builds the next one whole, and only
+//! then exchanges it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::admin::{Admin, Token, TokenError};
+use crate::admin;
 use crate::clock::Clock;
-use crate::config::{Activation, Config};
+use crate::config::Config;
 use crate::event::{self, Event, Occurrence};
-use crate::keys::source::LoadError;
-use crate::keys::{AfterImport, Keys};
+use crate::files::Files;
+use crate::keys::Keys;
 use crate::metrics::{KeyFact, Metrics};
 use crate::proxy::{self, Drained, Proxy};
-use crate::tls::TlsError;
 
-/// How long exchanges under way may take to end when we stop; below the 30 s after which orchestrators kill.
-const DRAIN: Duration = Duration::from_secs(25);
+mod reload;
+mod running;
+
+pub use reload::{Hangup, Origin, ReloadError};
+pub use running::{Unusable, UnusableParts};
+
+use running::{Checked, Running};
 
 /// A running countersign. Several may run in one process.
 pub struct App {
@@ -35,19 +44,24 @@ pub struct App {
     pub keys: Keys,
     /// Its metrics.
     pub metrics: Arc<Metrics>,
-    ready: Arc<AtomicBool>,
-    stop: oneshot::Sender<()>,
+    core: Arc<Core>,
+    stop: oneshot::Sender<Duration>,
     proxy: JoinHandle<Drained>,
-    admin: AbortOnDrop,
+    stop_admin: oneshot::Sender<()>,
+    admin: JoinHandle<()>,
 }
 
-/// A task that ends with what it serves.
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// What outlives a configuration, and the configuration in force.
+struct Core {
+    running: ArcSwap<Running>,
+    keys: Keys,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    ready: Arc<AtomicBool>,
+    /// Those that the configuration read last names, in force or not.
+    files: Mutex<Files>,
+    /// One reload at a time.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 /// Why it did not start.
@@ -63,20 +77,9 @@ pub enum StartError {
         /// Why not.
         problem: io::Error,
     },
-    /// The key of an alias cannot be read.
-    #[error("alias {alias}: {problem}")]
-    Source {
-        /// The alias.
-        alias: String,
-        /// Why not.
-        problem: LoadError,
-    },
-    /// There is no operator's token.
+    /// What the configuration names cannot be used.
     #[error(transparent)]
-    Token(#[from] TokenError),
-    /// Certificates of a listener or towards a receiver cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+    Unusable(#[from] UnusableParts),
     /// There can be no metrics.
     #[error("metrics cannot be kept: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -86,75 +89,94 @@ impl App {
     /// Starts everything that the configuration asks for.
     ///
     /// # Errors
-    /// When a port is taken, or a file cannot be used. A key that may not sign (any more) is no error: its alias
-    /// answers that it has none.
+    /// When a port is taken, or with every file that cannot be used. A key that may not sign (any more) is no error: its
+    /// alias answers that it has none.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let (proxy_listener, proxy_address) = listen("[proxy]", config.proxy.listen).await?;
         let (admin_listener, admin_address) = listen("[admin]", config.admin.listen).await?;
 
         let metrics = Arc::new(Metrics::new()?);
-        let keys = keys(&config, &clock, &metrics)?;
-        let proxy = Proxy::new(&config, keys.clone(), clock.clone(), metrics.clone())?;
-        let ready = Arc::new(AtomicBool::new(true));
-        let told = ready.clone();
-        let admin = Admin {
-            keys: keys.clone(),
-            token: Token::load_or_create(&config.admin.token_file)?,
-            config: Arc::new(config),
-            metrics: metrics.clone(),
-            clock,
-            ready: Arc::new(move || told.load(Ordering::Relaxed)),
-        };
+        let keys = keys(&metrics)?;
+        let named: BTreeSet<_> = config.files().map(ToOwned::to_owned).collect();
+        let mut files = Files::default();
+        files.add(named.clone());
+        let proxy = Proxy::new(keys.clone(), clock.clone(), metrics.clone());
+        let checked = Checked::check(config, &proxy)?;
+        files.keep_only(&named);
+        let core = Core::new(checked, keys.clone(), metrics.clone(), clock, files);
+        watch_load(&metrics, &core)?;
 
         let (stop, stopped) = oneshot::channel();
-        let stopped = async move { drop(stopped.await) };
-        let proxy = tokio::spawn(proxy::serve(proxy_listener, Arc::new(proxy), stopped, DRAIN));
-        let admin = AbortOnDrop(tokio::spawn(serve_admin(admin_listener, admin)));
+        let served = core.clone();
+        let current = move || served.running.load().proxy.clone();
+        let proxy = tokio::spawn(proxy::serve(proxy_listener, current, stopped));
+        let (stop_admin, stopped) = until_dropped();
+        let served = core.clone();
+        let current = move || served.running.load().admin.clone();
+        let admin = tokio::spawn(admin::serve(admin_listener, current, stopped));
         Ok(Self {
             proxy_address,
             admin_address,
             keys,
             metrics,
-            ready,
+            core,
             stop,
             proxy,
+            stop_admin,
             admin,
         })
     }
 
     /// Accepts no more, and waits for what is under way, within bounds. The admin listener ends last.
     pub async fn shutdown(self) -> Drained {
-        tracing::info!("stopping; exchanges under way may end");
-        self.ready.store(false, Ordering::Relaxed);
-        drop(self.stop);
+        self.core.ready.store(false, Ordering::Relaxed);
+        let patience = self.core.running.load().config.proxy.drain;
+        tracing::info!(patience = ?patience, "stopping; exchanges under way may end");
+        // Who is gone has stopped already.
+        let _ = self.stop.send(patience);
         let drained = self.proxy.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the proxy had stopped before");
             Drained::default()
         });
-        match drained.cut {
-            0 => tracing::info!("stopped; nothing was cut"),
-            cut => tracing::warn!(
-                connections = cut,
-                "stopped; connections were cut before they were over"
-            ),
+        let Drained { ended, cut } = drained;
+        if cut == 0 {
+            tracing::info!(ended, "stopped; nothing was cut");
+        } else {
+            tracing::warn!(ended, cut, "stopped; exchanges were cut before they were over");
         }
-        drop(self.admin);
+        drop(self.stop_admin);
+        if let Err(error) = self.admin.await {
+            tracing::error!(%error, "the admin listener had stopped before");
+        }
         drained
     }
 }
 
-/// From now on, SIGTERM and SIGINT end the process no more; the future resolves with the first of them.
-///
-/// # Errors
-/// When signals cannot be listened for.
-pub fn termination() -> io::Result<impl Future<Output = ()>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
+/// From now on, SIGTERM and SIGINT end the process no more; they are counted here.
+pub struct Termination {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Termination {
+    /// Listens.
+    ///
+    /// # Errors
+    /// When signals cannot be listened for.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next one.
+    pub async fn asked(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }
 
 async fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -169,34 +191,20 @@ async fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListen
     Ok((listener, address))
 }
 
-async fn serve_admin(listener: TcpListener, admin: Admin) {
-    if let Err(error) = axum::serve(listener, admin.router()).await {
-        tracing::error!(%error, "the admin listener has ended");
-    }
+/// The future resolves when the sender is dropped, with the application if not before.
+fn until_dropped() -> (oneshot::Sender<()>, impl Future<Output = ()>) {
+    let (stop, stopped) = oneshot::channel();
+    (stop, async move { drop(stopped.await) })
 }
 
-/// The keys of all aliases, as their sources bring them now.
-fn keys(config: &Config, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Keys, StartError> {
+/// No keys yet; log and metrics are told of all that come.
+fn keys(metrics: &Arc<Metrics>) -> Result<Keys, prometheus::Error> {
     let counted = metrics.clone();
     let subscribers = vec![
         Box::new(event::log) as event::Subscriber,
         Box::new(move |occurrence: &Occurrence| count(&counted, occurrence)),
     ];
-    let keys = Keys::new(config.aliases.keys().cloned(), subscribers);
-    for (alias, settings) in &config.aliases {
-        let Some(source) = &settings.source else { continue };
-        let material = source.load().map_err(|problem| StartError::Source {
-            alias: alias.clone(),
-            problem,
-        })?;
-        let then = match settings.activate {
-            Activation::Manual => AfterImport::ActivateIfNone,
-            Activation::OnImport => AfterImport::Activate,
-        };
-        if let Err(problem) = keys.import(alias, material, then, clock.now()) {
-            tracing::warn!(%alias, %problem, "the alias's source brings no key that may sign");
-        }
-    }
+    let keys = Keys::new([], subscribers);
     let shown = keys.clone();
     metrics.watch_keys(move || facts(&shown))?;
     Ok(keys)
@@ -223,4 +231,18 @@ fn facts(keys: &Keys) -> Vec<KeyFact> {
         not_after: key.signer.certificate().not_after(),
     })
     .collect()
+}
+
+/// The counts are the same in every configuration's proxy.
+fn watch_load(metrics: &Metrics, core: &Arc<Core>) -> Result<(), prometheus::Error> {
+    // Weakly: the metrics belong to the core.
+    let (requests, bytes) = (Arc::downgrade(core), Arc::downgrade(core));
+    let of = |core: &std::sync::Weak<Core>, taken: fn(&Proxy) -> usize| {
+        core.upgrade()
+            .map_or(0.0, |core| taken(&core.running.load().proxy) as f64)
+    };
+    metrics.watch_load(
+        move || of(&requests, Proxy::requests_under_way),
+        move || of(&bytes, Proxy::bytes_buffered),
+    )
 }

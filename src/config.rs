@@ -7,8 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::keys::source::Source;
 use crate::wss::Profile;
 
+mod access;
 mod alias;
 mod clients;
 mod defaults;
@@ -25,6 +27,7 @@ mod tls;
 mod url;
 mod value;
 
+pub use access::{AccessConfig, Aliases, Credential, OPERATOR, Role};
 pub use alias::{Activation, AliasConfig};
 pub use clients::Client;
 pub use embedded::{FirstStartError, make_demo_keys};
@@ -42,6 +45,8 @@ use table::Table;
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Where it was read from.
+    pub file: PathBuf,
     /// Where integration flows send to.
     pub proxy: ProxyConfig,
     /// API, metrics, health.
@@ -76,7 +81,7 @@ impl Config {
         let mut aliases = BTreeMap::new();
         Document::read(text, file, |root| {
             aliases = root.named("alias", AliasConfig::from_table);
-            Self::from_table(root, &aliases)
+            Self::from_table(root, file, &aliases)
         })
         .map_err(|mistakes| {
             let right = aliases
@@ -86,13 +91,31 @@ impl Config {
         })
     }
 
-    fn from_table(root: &mut Table<'_>, aliases: &BTreeMap<String, Option<AliasConfig>>) -> Option<Self> {
+    /// Everything that it is made of: itself, tokens, certificates, keys, and what belongs to them.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let routes = self.routes.iter().flat_map(|route| route.receiver_tls.files());
+        let listeners = self.proxy.tls.iter().chain(&self.admin.tls);
+        let sources = self.aliases.values().filter_map(|alias| alias.source.as_ref());
+        let tokens = self.admin.access.iter().filter_map(AccessConfig::token_file);
+        [self.file.as_path(), &self.admin.token_file]
+            .into_iter()
+            .chain(tokens)
+            .chain(listeners.flat_map(ListenerTls::files))
+            .chain(routes)
+            .chain(sources.flat_map(Source::files))
+    }
+
+    fn from_table(
+        root: &mut Table<'_>,
+        file: &Path,
+        aliases: &BTreeMap<String, Option<AliasConfig>>,
+    ) -> Option<Self> {
         let state = root.section("state", |state| {
             state
                 .optional("directory", value::path)
                 .unwrap_or_else(|| state.relative(defaults::STATE_DIRECTORY))
         });
-        let admin = root.section("admin", |admin| AdminConfig::from_table(admin, &state));
+        let admin = root.section("admin", |admin| AdminConfig::from_table(admin, &state, aliases));
         let log = root.section("log", LogConfig::from_table);
         let mut profiles = root.named("profile", profile::from_table);
         profiles
@@ -101,8 +124,9 @@ impl Config {
         let routes = route::all(root, aliases, &profiles);
         let proxy = root.section("proxy", |proxy| ProxyConfig::from_table(proxy, routes.as_deref()));
         Some(Self {
+            file: file.to_owned(),
             proxy,
-            admin,
+            admin: admin?,
             state,
             log,
             aliases: complete(aliases.clone())?,

@@ -76,6 +76,13 @@ impl Keys {
         self.0.ring.load_full()
     }
 
+    /// Makes room for aliases; those that are there keep their keys.
+    pub fn add_aliases(&self, aliases: impl IntoIterator<Item = String>) {
+        let _writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.ring().with_aliases(aliases);
+        self.0.ring.store(Arc::new(ring));
+    }
+
     /// Takes a key in. One that is known, in any state, changes nothing.
     ///
     /// # Errors

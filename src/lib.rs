@@ -16,10 +16,12 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod event;
+pub mod files;
 pub mod keys;
 pub mod listener;
 pub mod logging;
 pub mod metrics;
+pub mod open_files;
 #[doc(hidden)]
 pub mod oracle;
 pub mod proxy;

@@ -24,17 +24,17 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+mod impatient;
 mod linger;
 mod opening;
 mod peer;
 
 pub use peer::Peer;
 
+use impatient::Impatient;
 use linger::Lingering;
 use opening::Opening;
 
-/// A request's head comes within this time, and what a connection begins with.
-const HEAD_TIME: Duration = Duration::from_secs(30);
 /// A TLS handshake is over within this time.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
@@ -51,11 +51,21 @@ const MAX_OWN_RESETS: usize = 128;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIME: Duration = Duration::from_secs(20);
 
+/// How connections are served that are accepted from now on.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// `None`: they are not encrypted.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// A request's head comes within this time, and what a connection begins with; and for so long a client may take
+    /// nothing of its answer.
+    pub client_timeout: Duration,
+}
+
 /// Serves one connection to its end, which `watcher` may ask for. Each request carries its [`Peer`] as an extension.
 pub async fn serve<S, B>(
     stream: TcpStream,
     address: SocketAddr,
-    tls: Option<Arc<ServerConfig>>,
+    settings: Settings,
     service: S,
     watcher: Watcher,
 ) where
@@ -66,16 +76,29 @@ pub async fn serve<S, B>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small packets of a connection may be late");
     }
+    let Settings { tls, client_timeout } = settings;
+    let protocols = protocols(client_timeout);
     let ended = match tls {
-        None => http(stream, protocols(), Peer::new(address), service, watcher).await,
-        Some(tls) => match handshake(stream, tls).await {
+        None => {
+            let stream = Impatient::new(stream, client_timeout);
+            http(
+                stream,
+                protocols,
+                client_timeout,
+                Peer::new(address),
+                service,
+                watcher,
+            )
+            .await
+        }
+        Some(tls) => match handshake(stream, client_timeout, tls).await {
             Ok(Some(stream)) => {
                 let peer = Peer::verified(address, stream.get_ref().1.peer_certificates());
                 let protocols = match stream.get_ref().1.alpn_protocol() {
-                    Some(b"h2") => protocols().http2_only(),
-                    _ => protocols().http1_only(),
+                    Some(b"h2") => protocols.http2_only(),
+                    _ => protocols.http1_only(),
                 };
-                http(stream, protocols, peer, service, watcher).await
+                http(stream, protocols, client_timeout, peer, service, watcher).await
             }
             Ok(None) => Ok(()),
             Err(error) => Err(error.into()),
@@ -89,12 +112,12 @@ pub async fn serve<S, B>(
 type Protocols = auto::Builder<TokioExecutor>;
 
 /// HTTP/1.1, or HTTP/2 where a connection begins with its preface, within bounds.
-fn protocols() -> Protocols {
+fn protocols(client_timeout: Duration) -> Protocols {
     let mut protocols = Protocols::new(TokioExecutor::new());
     protocols
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(client_timeout)
         .preserve_header_case(true);
     protocols
         .http2()
@@ -111,6 +134,7 @@ fn protocols() -> Protocols {
 async fn http<S, B>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     protocols: Protocols,
+    client_timeout: Duration,
     peer: Peer,
     service: S,
     watcher: Watcher,
@@ -124,7 +148,7 @@ where
         request.extensions_mut().insert(peer.clone());
         service.call(request)
     });
-    let stream = TokioIo::new(Opening::new(Lingering::new(stream), HEAD_TIME));
+    let stream = TokioIo::new(Opening::new(Lingering::new(stream), client_timeout));
     let connection = protocols.serve_connection(stream, service).into_owned();
     watcher.watch(connection).await
 }
@@ -132,8 +156,9 @@ where
 /// `None` for a client that spoke plain HTTP and was told so.
 async fn handshake(
     mut stream: TcpStream,
+    client_timeout: Duration,
     tls: Arc<ServerConfig>,
-) -> io::Result<Option<TlsStream<TcpStream>>> {
+) -> io::Result<Option<TlsStream<Impatient<TcpStream>>>> {
     let shaking = async {
         let mut first = [0];
         stream.peek(&mut first).await?;
@@ -143,6 +168,7 @@ async fn handshake(
             Lingering::new(stream).shutdown().await?;
             return Ok(None);
         }
+        let stream = Impatient::new(stream, client_timeout);
         TlsAcceptor::from(tls).accept(stream).await.map(Some)
     };
     timeout(HANDSHAKE_TIME, shaking).await.unwrap_or_else(|_| {
@@ -152,6 +178,9 @@ async fn handshake(
         ))
     })
 }
+
+/// How the answer begins that plain HTTP gets from a port of TLS.
+pub const SPEAKS_TLS: &[u8] = b"this port speaks TLS";
 
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     Content-Type: text/plain; charset=utf-8\r\n\

@@ -2,14 +2,18 @@
 //! carries a message's content or a secret.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::OnceLock;
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, Registry, reload};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
+
+/// How much is logged, once logging has started: for the whole process, as logging is.
+static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Starts logging for the whole process; once.
 ///
@@ -27,14 +31,28 @@ pub fn start(config: LogConfig) -> Result<(), TryInitError> {
             .with_writer(stderr)
             .boxed(),
     };
-    // The level is about us; libraries speak up when something is wrong.
-    let level = level(config.level);
-    let targets = Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target("countersign", level);
+    let (targets, handle) = reload::Layer::new(targets(config.level));
     tracing_subscriber::registry()
         .with(lines.with_filter(targets))
-        .try_init()
+        .try_init()?;
+    LEVEL.get_or_init(|| handle);
+    Ok(())
+}
+
+/// From now on this much is logged. Without logging, nothing to do.
+pub fn set_level(level: LogLevel) {
+    let Some(handle) = LEVEL.get() else { return };
+    if let Err(error) = handle.reload(targets(level)) {
+        tracing::error!(%error, "the log level stays as it is");
+    }
+}
+
+/// The level is about us; libraries speak up when something is wrong.
+fn targets(config: LogLevel) -> Targets {
+    let level = level(config);
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("countersign", level)
 }
 
 const fn level(level: LogLevel) -> LevelFilter {

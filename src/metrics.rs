@@ -1,4 +1,4 @@
-//! What operators watch: every name, unit and label set, in one table.
+//! What operators watch: every name, unit and label set, in one place.
 //!
 //! Other parts tell what happened, in the past tense; nobody else knows a metric's name. A label's value comes
 //! from the configuration or from a closed vocabulary, never from a peer. Each application has a
@@ -10,14 +10,20 @@ use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    PullingGauge, Registry, TextEncoder,
 };
 use time::OffsetDateTime;
 
 use crate::event::Trigger;
 use crate::keys::Fingerprint;
 use crate::spelling::vocabulary;
+
+mod reload;
+
+pub use reload::ReloadOutcome;
+
+use reload::Reloads;
 
 /// Seconds; from a small message on the same host to a receiver at its time-out.
 const REQUEST_BUCKETS: &[f64] = &[
@@ -90,6 +96,7 @@ pub struct Metrics {
     self_checks: IntCounterVec,
     key_switches: IntCounterVec,
     key_switch_duration: Histogram,
+    reloads: Reloads,
 }
 
 impl Metrics {
@@ -140,6 +147,7 @@ impl Metrics {
                 "From the command to the first instant at which every new message takes the new key.",
                 SWITCH_BUCKETS,
             )?,
+            reloads: Reloads::new(&table)?,
             registry: table.0,
         })
     }
@@ -181,6 +189,32 @@ impl Metrics {
         self.key_switch_duration.observe(took.as_secs_f64());
     }
 
+    /// From now on every scrape shows what messages take: requests under way, bytes buffered. Call it once.
+    ///
+    /// # Errors
+    /// When it was called before.
+    pub fn watch_load(
+        &self,
+        requests: impl Fn() -> f64 + Send + Sync + 'static,
+        bytes: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> Result<(), prometheus::Error> {
+        let gauges = [
+            PullingGauge::new(
+                "countersign_requests_under_way",
+                "Requests not yet answered to their end; at most max_requests.",
+                Box::new(requests),
+            )?,
+            PullingGauge::new(
+                "countersign_buffered_bytes",
+                "Bytes of messages that have not left; at most max_buffered.",
+                Box::new(bytes),
+            )?,
+        ];
+        gauges
+            .into_iter()
+            .try_for_each(|gauge| self.registry.register(Box::new(gauge)))
+    }
+
     /// From now on every scrape shows the keys that `facts` returns. Call it once.
     ///
     /// # Errors
@@ -198,8 +232,24 @@ impl Metrics {
     /// # Errors
     /// When a part of it cannot be written as text.
     pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+        self.render_where(|_, _| true)
+    }
+
+    /// The same without the series of which a label, by name and value, is not to be seen.
+    ///
+    /// # Errors
+    /// When a part of it cannot be written as text.
+    pub fn render_where(&self, seen: impl Fn(&str, &str) -> bool) -> Result<Vec<u8>, prometheus::Error> {
+        let mut families = self.registry.gather();
+        for family in &mut families {
+            family.mut_metric().retain(|metric| {
+                let mut labels = metric.get_label().iter();
+                labels.all(|label| seen(label.name(), label.value()))
+            });
+        }
+        families.retain(|family| !family.get_metric().is_empty());
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        TextEncoder::new().encode(&families, &mut text)?;
         Ok(text)
     }
 }

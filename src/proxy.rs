@@ -7,18 +7,20 @@ use std::sync::Arc;
 
 use http::{Request, Response, request};
 use hyper::body::Incoming;
-use rustls::ServerConfig;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::listener;
 use crate::metrics::{Metrics, Phase};
+use crate::open_files;
 use crate::tls::{TlsError, server_config};
 
 mod accept;
 mod exchange;
 mod forward;
 mod headers;
+mod load;
 mod media_type;
 mod read;
 mod reply;
@@ -28,46 +30,99 @@ mod sign;
 pub use accept::{Drained, serve};
 
 use exchange::Exchange;
+use load::Limit;
 use read::{Reading, RequestBody};
 use reply::{Refusal, ReplyBody, UnverifiedResponse};
 use route::{Routes, Task};
 use sign::Signing;
 
-/// All that messages need on their way; one for each configuration.
+/// All that messages need on their way; one for each configuration, and immutable. A message keeps the one it came to.
 pub struct Proxy {
+    /// For connections that are accepted from now on.
+    connections: listener::Settings,
     routes: Routes,
+    requests: Limit,
     reading: Reading,
-    signing: Signing,
+    signing: Arc<Signing>,
     metrics: Arc<Metrics>,
-    /// For connections that are accepted from now on; `None`: they are not encrypted.
-    tls: Option<Arc<ServerConfig>>,
+}
+
+/// Certificates that the listener or a route names, and that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct UnusableTls {
+    place: String,
+    problem: TlsError,
 }
 
 impl Proxy {
-    /// For the configuration's listener and routes. Reads the certificates that they name.
+    /// Before any configuration: it knows no route.
+    #[must_use]
+    pub fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        Self {
+            connections: listener::Settings::default(),
+            routes: Routes::none(),
+            requests: Limit::new(0),
+            reading: Reading::nothing(),
+            signing: Arc::new(Signing::new(keys, clock, metrics.clone())),
+            metrics,
+        }
+    }
+
+    /// The configuration's. Reads the certificates that it names. What is taken of the limits counts on, and connections
+    /// to receivers whose settings are the same are kept.
     ///
     /// # Errors
-    /// When one of these cannot be used.
-    pub fn new(config: &Config, keys: Keys, clock: Clock, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
-        let tls = config.proxy.tls.as_ref().map(server_config).transpose()?;
+    /// With everything that cannot be used.
+    pub fn successor(&self, config: &Config) -> Result<Self, Vec<UnusableTls>> {
+        let tls = config.proxy.tls.as_ref().map(server_config).transpose();
+        let (tls, routes) = match (tls, self.routes.successor(config)) {
+            (Ok(tls), Ok(routes)) => (tls, routes),
+            (tls, routes) => {
+                let listener = tls.err().map(|problem| UnusableTls {
+                    place: "[proxy] tls".to_owned(),
+                    problem,
+                });
+                return Err(listener
+                    .into_iter()
+                    .chain(routes.err().into_iter().flatten())
+                    .collect());
+            }
+        };
         Ok(Self {
-            routes: Routes::new(config)?,
-            reading: Reading::new(config.proxy.max_message, config.proxy.max_buffered),
-            signing: Signing::new(keys, clock, metrics.clone()),
-            metrics,
-            tls: tls.map(Arc::new),
+            connections: listener::Settings {
+                tls: tls.map(Arc::new),
+                client_timeout: config.proxy.client_timeout,
+            },
+            routes,
+            requests: self.requests.with_most(most_requests(config.proxy.max_requests)),
+            reading: self.reading.successor(&config.proxy),
+            signing: self.signing.clone(),
+            metrics: self.metrics.clone(),
         })
+    }
+
+    /// Requests that are not answered to their end.
+    #[must_use]
+    pub fn requests_under_way(&self) -> usize {
+        self.requests.taken()
+    }
+
+    /// Bytes of messages that have not left.
+    #[must_use]
+    pub fn bytes_buffered(&self) -> usize {
+        self.reading.bytes_buffered()
     }
 
     /// Answers one request, by its receiver's answer or by a fault.
     async fn answer(&self, request: Request<Incoming>) -> Response<ReplyBody> {
         let (head, body) = request.into_parts();
         let mut exchange = Exchange::begun(&head, self.metrics.clone());
-        let mut body = RequestBody::new(&head, body);
+        let mut body = RequestBody::new(&head, body, self.connections.client_timeout);
         match self.carry(head, &mut body, &mut exchange).await {
             Ok(response) => reply::pass_on(response, exchange),
             Err(refusal) => {
-                let reusable = body.drain().await;
+                let reusable = body.drain(refusal.is_urgent()).await;
                 reply::refuse(&refusal, exchange, reusable)
             }
         }
@@ -82,6 +137,7 @@ impl Proxy {
     ) -> Result<UnverifiedResponse, Refusal> {
         let route = self.routes.find(&head)?;
         exchange.routed(&route);
+        exchange.admitted(self.requests.take(1)?);
         if route.task(&head)? == Task::Describe {
             return Ok(route.receiver.describe(head, exchange.deadline()).await?);
         }
@@ -97,4 +153,17 @@ impl Proxy {
         exchange.passed(Phase::Receiver);
         Ok(response)
     }
+}
+
+/// Each may need a connection to its receiver, and so a file.
+fn most_requests(wanted: usize) -> usize {
+    let possible = open_files::connections();
+    if possible < wanted {
+        tracing::warn!(
+            max_requests = wanted,
+            possible,
+            "the limit of open files allows fewer requests at a time; raise it"
+        );
+    }
+    wanted.min(possible)
 }

@@ -15,7 +15,7 @@ mod client;
 mod server;
 
 pub use client::client_config;
-pub use server::server_config;
+pub use server::{server_config, server_config_asking};
 
 /// Why TLS cannot be spoken, whatever the other side does.
 #[derive(Debug, thiserror::Error)]

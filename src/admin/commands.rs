@@ -8,25 +8,49 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
+use tracing::Span;
 
 use super::Admin;
-use super::problem::Problem;
-use super::view::{ActivateRequest, AliasView, KeyView, PASSWORD_HEADER, PEM, PKCS12};
+use super::json::OptionalJson;
+use super::problem::{PROBLEM_JSON, Problem};
+use super::view::{
+    ActivateRequest, AliasPath, AliasView, KeyPath, KeyView, PASSWORD_HEADER, PEM, PKCS12, ProblemView,
+};
 use crate::config::Activation;
 use crate::keys::source::{from_pem, from_pkcs12};
 use crate::keys::{AfterImport, CommandError, Fingerprint, Imported, KeyMaterial};
 
-/// `?entry=NAME`: the key to take of a PKCS#12 file with several.
-#[derive(Deserialize)]
+/// `?entry=NAME`.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ImportQuery {
+    /// The key to take of a PKCS#12 file with several.
+    #[param(required = false)]
     entry: Option<String>,
 }
 
-/// 201 for a new key, 200 for one that was known.
+/// Imports a key
+///
+/// It is pending, unless the configuration says that this alias activates what it imports. A key that is known, in
+/// any state, changes nothing.
+#[utoipa::path(post, path = "/api/v1/aliases/{alias}/keys", tag = "keys",
+    params(AliasPath, ImportQuery, ("Pkcs12-Password" = Option<String>, Header, description = "Opens the key, in either form; UTF-8")),
+    request_body(
+        content((Vec<u8> = PKCS12), (String = PEM)),
+        description = "Private key, certificate and chain",
+    ),
+    responses(
+        (status = 201, description = "A new key", body = KeyView),
+        (status = 200, description = "A key that was known; nothing was changed", body = KeyView),
+        (status = 404, description = "No such alias", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 415, description = "Neither PKCS#12 nor PEM", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 422, description = "Not a key that may sign", body = ProblemView, content_type = PROBLEM_JSON),
+    ),
+)]
 pub(super) async fn import(
     State(admin): State<Admin>,
-    Path(alias): Path<String>,
+    Path(AliasPath { alias }): Path<AliasPath>,
     Query(ImportQuery { entry }): Query<ImportQuery>,
     headers: HeaderMap,
     body: Bytes,
@@ -47,13 +71,27 @@ pub(super) async fn import(
     .await
 }
 
+/// Activates a key
+///
+/// The switch: when this returns, every new message is signed with it. Of the active key it changes nothing.
+#[utoipa::path(post, path = "/api/v1/aliases/{alias}/keys/{fingerprint}/activate", tag = "keys",
+    params(KeyPath),
+    request_body = Option<ActivateRequest>,
+    responses(
+        (status = 200, description = "The key is active", body = AliasView),
+        (status = 400, description = "No fingerprint, or not this JSON", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 404, description = "No such alias or key", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 409, description = "The key's state, its validity or `replaces` does not allow it", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 415, description = "Not JSON", body = ProblemView, content_type = PROBLEM_JSON),
+    ),
+)]
 pub(super) async fn activate(
     State(admin): State<Admin>,
-    Path((alias, fingerprint)): Path<(String, String)>,
-    body: Bytes,
+    Path(KeyPath { alias, fingerprint }): Path<KeyPath>,
+    OptionalJson(request): OptionalJson<ActivateRequest>,
 ) -> Result<Json<AliasView>, Problem> {
     let fingerprint: Fingerprint = fingerprint.parse()?;
-    let replaces = replaces(&body)?;
+    let replaces = request.replaces.map(|replaces| replaces.parse()).transpose()?;
     on_a_thread(move || {
         admin
             .keys
@@ -63,9 +101,17 @@ pub(super) async fn activate(
     .await
 }
 
+/// Goes one step back
+///
+/// When this returns, every new message is signed with the key that was displaced last.
+#[utoipa::path(post, path = "/api/v1/aliases/{alias}/rollback", tag = "keys", params(AliasPath), responses(
+    (status = 200, description = "The key is active again", body = AliasView),
+    (status = 404, description = "No such alias", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 409, description = "There is none, or it may not sign now", body = ProblemView, content_type = PROBLEM_JSON),
+))]
 pub(super) async fn rollback(
     State(admin): State<Admin>,
-    Path(alias): Path<String>,
+    Path(AliasPath { alias }): Path<AliasPath>,
 ) -> Result<Json<AliasView>, Problem> {
     on_a_thread(move || {
         admin.keys.rollback(&alias, admin.clock.now())?;
@@ -74,11 +120,13 @@ pub(super) async fn rollback(
     .await
 }
 
-/// Deriving keys from passwords and trial signatures take milliseconds to seconds.
+/// Deriving keys from passwords and trial signatures take milliseconds to seconds. What is logged there says who asked,
+/// too.
 async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    spawn_blocking(work)
+    let span = Span::current();
+    spawn_blocking(move || span.in_scope(work))
         .await
         .map_err(|error| Problem::internal(&error))?
 }
@@ -102,18 +150,6 @@ fn read(headers: &HeaderMap, body: &[u8], entry: Option<&str>) -> Result<KeyMate
             format!("send the key as {PKCS12} or {PEM}"),
         )),
     }
-}
-
-/// An empty body replaces whatever is active.
-fn replaces(body: &[u8]) -> Result<Option<Fingerprint>, Problem> {
-    if body.is_empty() {
-        return Ok(None);
-    }
-    let request: ActivateRequest = serde_json::from_slice(body).map_err(|error| {
-        let sentence = format!("the body is not {{\"replaces\": fingerprint}}: {error}");
-        Problem::new(StatusCode::BAD_REQUEST, sentence)
-    })?;
-    Ok(request.replaces.map(|replaces| replaces.parse()).transpose()?)
 }
 
 impl Admin {

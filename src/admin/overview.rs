@@ -3,27 +3,35 @@
 use axum::Json;
 use axum::extract::{Path, State};
 
-use super::Admin;
-use super::problem::Problem;
-use super::view::{AliasView, KeyView, RouteView};
+use super::problem::{PROBLEM_JSON, Problem};
+use super::view::{AliasPath, AliasView, KeyView, ProblemView, RouteView};
+use super::{Admin, Caller};
 use crate::keys::lifecycle::Lifecycle;
 use crate::keys::{CommandError, Fingerprint, Refusal};
 
 /// The one strategy there is; the configuration refuses others.
 const STRATEGY: &str = "pre-publish";
 
-pub(super) async fn aliases(State(admin): State<Admin>) -> Json<Vec<AliasView>> {
+/// All aliases
+///
+/// With their keys and the routes that sign with them, by name.
+#[utoipa::path(get, path = "/api/v1/aliases", tag = "aliases", responses(
+    (status = 200, description = "Every alias that the caller may see", body = Vec<AliasView>),
+))]
+pub(super) async fn aliases(State(admin): State<Admin>, caller: Caller) -> Json<Vec<AliasView>> {
     let ring = admin.keys.ring();
-    Json(
-        ring.aliases()
-            .map(|(alias, keys)| admin.describe(alias, keys))
-            .collect(),
-    )
+    let seen = ring.aliases().filter(|(alias, _)| caller.sees(alias));
+    Json(seen.map(|(alias, keys)| admin.describe(alias, keys)).collect())
 }
 
+/// One alias
+#[utoipa::path(get, path = "/api/v1/aliases/{alias}", tag = "aliases", params(AliasPath), responses(
+    (status = 200, description = "Its keys and the routes that sign with it", body = AliasView),
+    (status = 404, description = "No such alias", body = ProblemView, content_type = PROBLEM_JSON),
+))]
 pub(super) async fn alias(
     State(admin): State<Admin>,
-    Path(alias): Path<String>,
+    Path(AliasPath { alias }): Path<AliasPath>,
 ) -> Result<Json<AliasView>, Problem> {
     admin.alias(&alias).map(Json)
 }
@@ -43,6 +51,14 @@ impl Admin {
         let key = ring.alias(alias).and_then(|keys| keys.key(fingerprint));
         key.map(|(key, state)| KeyView::of(key, state))
             .ok_or_else(|| CommandError::from(Refusal::UnknownKey(fingerprint.clone())).into())
+    }
+
+    /// The alias that a route signs with.
+    pub(super) fn alias_of(&self, route: &str) -> Option<&str> {
+        let mut routes = self.config.routes.iter();
+        routes
+            .find(|known| known.name == route)
+            .map(|route| route.alias.as_str())
     }
 
     fn describe(&self, alias: &str, keys: &Lifecycle) -> AliasView {

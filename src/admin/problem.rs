@@ -4,17 +4,20 @@ use std::fmt;
 
 use axum::Json;
 use axum::body::to_bytes;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::Admin;
 use super::view::ProblemView;
 use crate::keys::source::SourceError;
 use crate::keys::{CommandError, KeyRefused, NotAFingerprint, Refusal};
+use crate::listener::Peer;
 
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// RFC 9457, section 3.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a request was not served: a status, and a sentence for the operator.
 #[derive(Debug)]
@@ -41,6 +44,12 @@ impl Problem {
     }
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let document = ProblemView {
@@ -50,7 +59,7 @@ impl IntoResponse for Problem {
         };
         let mut response = (self.status, Json(document)).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -95,8 +104,16 @@ impl From<NotAFingerprint> for Problem {
     }
 }
 
-pub(super) async fn no_such_resource(uri: Uri) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, format!("there is no {}", uri.path()))
+/// Tells only those who may ask anything.
+pub(super) async fn no_such_resource(State(admin): State<Admin>, request: Request) -> Problem {
+    let peer = request.extensions().get::<Peer>();
+    match admin.access.caller(request.headers(), peer) {
+        Ok(_) => {
+            let path = request.uri().path();
+            Problem::new(StatusCode::NOT_FOUND, format!("there is no {path}"))
+        }
+        Err(unknown) => unknown,
+    }
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
@@ -113,7 +130,8 @@ pub(super) async fn document(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
     let error = status.is_client_error() || status.is_server_error();
-    if !error || response.headers().get(CONTENT_TYPE) == Some(&PROBLEM_JSON) {
+    let media_type = response.headers().get(CONTENT_TYPE);
+    if !error || media_type.is_some_and(|own| own == PROBLEM_JSON) {
         return response;
     }
     let text = to_bytes(response.into_body(), LONGEST).await.unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The operator's bearer token: made on first start, kept in a file that only its owner reads.
-//! In memory there is only its hash.
+//! Bearer tokens: each in a file that only its owner reads. The operator's is made on first start.
+//! In memory there is only a hash.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -8,18 +8,12 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{self, Digest, SHA256};
 use aws_lc_rs::rand;
-use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::Next;
-use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
-
-use super::Admin;
-use super::problem::Problem;
 
 /// A bearer token's SHA-256. That is enough for 256 random bits; a password would need more.
 #[derive(Clone)]
@@ -28,6 +22,9 @@ pub struct Token(Digest);
 /// The token file is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
+    /// Not there, and not one that we make.
+    #[error("there is no token file {file}: make it with `openssl rand -base64 32 >{file}`, readable by the proxy alone", file = .0.display())]
+    Missing(PathBuf),
     /// Not readable, or not writable on first start.
     #[error("the token file {} cannot be read or made: {error}", file.display())]
     Io {
@@ -38,7 +35,7 @@ pub enum TokenError {
         error: io::Error,
     },
     /// Too short to be a secret.
-    #[error("the token in {} has less than {LEAST_LENGTH} characters: delete the file, and a new one is made", .0.display())]
+    #[error("the token in {} has less than {LEAST_LENGTH} characters: make a new one with `openssl rand -base64 32`", .0.display())]
     TooShort(PathBuf),
 }
 
@@ -51,35 +48,51 @@ impl Token {
     /// # Errors
     /// When the file is of no use.
     pub fn load_or_create(file: &Path) -> Result<Self, TokenError> {
-        let mut token = load(file);
-        if token
-            .as_ref()
-            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-        {
-            token = create(file);
+        match Self::load(file) {
+            Err(TokenError::Missing(_)) => Self::of(file, create(file)),
+            loaded => loaded,
         }
-        let token = token.map_err(|error| TokenError::Io {
-            file: file.to_owned(),
-            error,
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When the file is of no use.
+    pub fn load(file: &Path) -> Result<Self, TokenError> {
+        Self::of(file, read(file))
+    }
+
+    fn of(file: &Path, token: io::Result<Zeroizing<String>>) -> Result<Self, TokenError> {
+        let token = token.map_err(|error| {
+            let file = file.to_owned();
+            if error.kind() == io::ErrorKind::NotFound {
+                TokenError::Missing(file)
+            } else {
+                TokenError::Io { file, error }
+            }
         })?;
         let token = token.trim();
         if token.len() < LEAST_LENGTH {
             return Err(TokenError::TooShort(file.to_owned()));
         }
-        Ok(Self(digest::digest(&SHA256, token.as_bytes())))
+        Ok(Self::presented(token.as_bytes()))
+    }
+
+    /// What somebody sent.
+    pub(super) fn presented(token: &[u8]) -> Self {
+        Self(digest::digest(&SHA256, token))
     }
 
     /// Hashes are compared, in constant time: the time tells nothing about the token.
-    fn is(&self, presented: &[u8]) -> bool {
-        let presented = digest::digest(&SHA256, presented);
-        self.0.as_ref().ct_eq(presented.as_ref()).into()
+    pub(super) fn is(&self, other: &Self) -> Choice {
+        self.0.as_ref().ct_eq(other.0.as_ref())
     }
 }
 
-fn load(file: &Path) -> io::Result<Zeroizing<String>> {
+fn read(file: &Path) -> io::Result<Zeroizing<String>> {
     let token = fs::read_to_string(file).map(Zeroizing::new)?;
     if fs::metadata(file)?.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(file = %file.display(), "others may read the admin token: chmod 600");
+        tracing::warn!(file = %file.display(), "others may read this token: chmod 600");
     }
     Ok(token)
 }
@@ -98,27 +111,8 @@ fn create(file: &Path) -> io::Result<Zeroizing<String>> {
     Ok(token)
 }
 
-/// Lets only the operator through.
-pub(super) async fn demand(
-    State(admin): State<Admin>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    match bearer(request.headers()) {
-        Some(token) if admin.token.is(token) => Ok(next.run(request).await),
-        Some(_) => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "this token is not the one in the proxy's token file",
-        )),
-        None => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "send `Authorization: Bearer` with the token that is in the proxy's token file",
-        )),
-    }
-}
-
 /// RFC 6750, section 2.1; the scheme's name in any case (RFC 9110, section 11.1).
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let (scheme, token) = headers
         .get(AUTHORIZATION)?
         .as_bytes()

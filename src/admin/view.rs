@@ -1,6 +1,7 @@
 //! The documents of the admin API, as the listener writes them and the command line reads them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::clock::rfc3339;
 use crate::keys::lifecycle::{Key, KeyState};
@@ -12,8 +13,27 @@ pub const PEM: &str = "application/x-pem-file";
 /// Opens the key that is imported, in either form.
 pub const PASSWORD_HEADER: &str = "pkcs12-password";
 
+/// Names an alias.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct AliasPath {
+    /// The signing identity.
+    pub(super) alias: String,
+}
+
+/// Names a key.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct KeyPath {
+    /// The signing identity.
+    pub(super) alias: String,
+    /// SHA-256 of the certificate in hex.
+    #[param(pattern = "^[0-9A-Fa-f]{64}$")]
+    pub(super) fingerprint: String,
+}
+
 /// An alias, its keys and what uses it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AliasView {
     /// Its name.
     pub alias: String,
@@ -26,16 +46,19 @@ pub struct AliasView {
 }
 
 /// A key. Times are RFC 3339.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyView {
     /// SHA-256 of the certificate in lower-case hex.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     pub fingerprint: String,
     /// pending, active or retired.
     pub state: String,
     /// Since when it is active or retired.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(format = DateTime)]
     pub since: Option<String>,
     /// When it was imported.
+    #[schema(format = DateTime)]
     pub imported: String,
     /// Of the certificate, RFC 4514.
     pub subject: String,
@@ -50,27 +73,30 @@ pub struct KeyView {
     /// Since the proxy started.
     pub use_counts: UseCountsView,
     /// When it was last used; null: not since the proxy started.
+    #[schema(format = DateTime)]
     pub last_use: Option<String>,
 }
 
 /// First and last instant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ValidityView {
     /// First.
+    #[schema(format = DateTime)]
     pub not_before: String,
     /// Last.
+    #[schema(format = DateTime)]
     pub not_after: String,
 }
 
 /// What a key was used for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UseCountsView {
     /// Messages signed.
     pub signed: u64,
 }
 
 /// A route that signs with an alias.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RouteView {
     /// Its name.
     pub name: String,
@@ -79,16 +105,17 @@ pub struct RouteView {
 }
 
 /// Body of `activate`; optional.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActivateRequest {
     /// Only if this key is active now.
+    #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replaces: Option<String>,
 }
 
 /// RFC 9457; of type `about:blank`, so the title is the status's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemView {
     /// The status in words.
     pub title: String,

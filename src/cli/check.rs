@@ -12,10 +12,11 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::{CliError, print};
+use crate::admin::{Access, AccessErrors};
 use crate::clock::Clock;
 use crate::config::{AliasConfig, Config, ConfigError, ConfigErrors, RouteConfig};
 use crate::keys::Signer;
-use crate::tls::{client_config, server_config};
+use crate::tls::{client_config, server_config, server_config_asking};
 use crate::wss::Protection;
 use crate::wss::profile::Part;
 use crate::xml::Limits;
@@ -93,6 +94,20 @@ impl Findings {
             && let Err(sentence) = server_config(tls)
         {
             self.add(tls.line, format!("proxy.tls: {sentence}"));
+        }
+        if let Some(tls) = &config.admin.tls
+            && let Err(sentence) = server_config_asking(tls)
+        {
+            self.add(tls.line, format!("admin.tls: {sentence}"));
+        }
+        if let Err(AccessErrors(errors)) = Access::check(&config.admin) {
+            for error in errors {
+                self.mistakes.push(ConfigError {
+                    file: self.file.clone(),
+                    line: error.line,
+                    sentence: error.to_string(),
+                });
+            }
         }
     }
 

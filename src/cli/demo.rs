@@ -11,9 +11,9 @@ use clap::value_parser;
 use http::Uri;
 use tokio::time::Instant;
 
-use super::keys::client::AdminClient;
+use super::keys::client::{AdminClient, Connection};
 use super::{CliError, block_on, print};
-use crate::app::{App, termination};
+use crate::app::{App, Termination};
 use crate::clock::Clock;
 use ledger::Tally;
 use load::Load;
@@ -62,10 +62,10 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let scene = Scene::set(args.swaps + 1, clock.now())?;
     block_on(async {
         // The receiver's process and the directory go with us, also then.
-        let asked_to_stop = termination().map_err(CliError::failed)?;
+        let mut termination = Termination::listen().map_err(CliError::failed)?;
         tokio::select! {
             done = perform(args, &scene, clock) => done,
-            () = asked_to_stop => Err(CliError::Failed("stopped before the end".to_owned())),
+            () = termination.asked() => Err(CliError::Failed("stopped before the end".to_owned())),
         }
     })
 }
@@ -78,7 +78,7 @@ async fn perform(args: &Args, scene: &Scene, clock: Clock) -> Result<ExitCode, C
     let admin: Uri = format!("http://{}", app.admin_address)
         .parse()
         .map_err(CliError::failed)?;
-    let mut operator = Operator::new(AdminClient::new(&admin, &scene.token())?);
+    let mut operator = Operator::new(AdminClient::new(&Connection::plain(admin, scene.token()))?);
     let [first, others @ ..] = scene.keys.as_slice() else {
         return Err(CliError::Usage("no key was made".to_owned()));
     };

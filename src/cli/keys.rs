@@ -1,16 +1,14 @@
 //! `countersign keys`: operates the keys of a running proxy through its admin API.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use http::Uri;
 use serde::de::DeserializeOwned;
 
 use super::{CliError, block_on, print};
 use crate::admin::view::ActivateRequest;
 use crate::keys::Fingerprint;
-use client::{AdminClient, Answer};
+use client::{AdminClient, Answer, Connection};
 
 pub(super) mod client;
 mod import;
@@ -19,18 +17,8 @@ mod text;
 /// Operate the keys of a running proxy
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where its admin listener is
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        default_value = "http://127.0.0.1:9090"
-    )]
-    admin: Uri,
-
-    /// Holds the operator's token
-    #[arg(long, global = true, value_name = "FILE", default_value = "state/admin-token")]
-    token_file: PathBuf,
+    #[command(flatten)]
+    connection: Connection,
 
     /// Print what the admin API answers
     #[arg(long, global = true)]
@@ -75,7 +63,7 @@ enum Command {
 /// # Errors
 /// When the proxy cannot be reached, or refuses; says what to do.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let client = AdminClient::new(&args.admin, &args.token_file)?;
+    let client = AdminClient::new(&args.connection)?;
     let json = args.json;
     block_on(async {
         match args.command {

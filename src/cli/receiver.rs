@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::verify::{sha1, trust};
 use super::{CliError, block_on, print};
-use crate::app::termination;
+use crate::app::Termination;
 use crate::clock::Clock;
 use crate::receiver::{Options, Receiver};
 
@@ -49,12 +49,12 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     options.strict_one_key = args.strict_one_key;
     options.message_id = args.message_id;
     block_on(async {
-        let terminated = termination().map_err(CliError::failed)?;
+        let mut termination = Termination::listen().map_err(CliError::failed)?;
         let receiver = Receiver::bind(args.listen, trust, options).await;
         let receiver = receiver
             .map_err(|error| CliError::Failed(format!("cannot listen on {}: {error}", args.listen)))?;
         print(format!("listening on http://{}\n", receiver.address()))?;
-        terminated.await;
+        termination.asked().await;
         let counts = receiver.shut_down().await.map_err(CliError::failed)?;
         let counts = serde_json::to_string(&counts).map_err(CliError::failed)?;
         print(format!("{counts}\n"))?;

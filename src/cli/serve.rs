@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::{CliError, block_on};
-use crate::app::{App, termination};
+use crate::app::{App, Hangup, Origin, Termination};
 use crate::clock::Clock;
 use crate::config::{Config, make_demo_keys};
-use crate::logging;
+use crate::{logging, open_files};
 
 /// Run the proxy and its admin listener
 ///
@@ -16,7 +17,9 @@ use crate::logging;
 /// `countersign receiver --listen 127.0.0.1:8081 --trust state/demo-trust.pem`. Its keys are made on first
 /// start: state/demo.pem signs, state/demo-next.pem is there for a first swap.
 ///
-/// SIGTERM and Ctrl-C stop it: it accepts no more and lets exchanges under way end.
+/// A changed configuration, certificate, key or token file is taken up by itself within seconds, and at once with SIGHUP; a
+/// wrong one changes nothing, and the log says why. SIGTERM and Ctrl-C stop it: it accepts no more and lets exchanges
+/// under way end; a second one ends it at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -35,23 +38,38 @@ const EXAMPLES: &str = "Examples:
 /// When it cannot start; with every mistake of the configuration.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let clock = Clock::system();
-    let config = match &args.config {
-        Some(file) => Config::load(file).map_err(CliError::failed)?,
-        None => embedded(&clock)?,
-    };
+    let origin = origin(args.config.clone());
+    let config = origin().map_err(CliError::failed)?;
+    if args.config.is_none() {
+        make_demo_keys(&config.state, clock.now()).map_err(CliError::failed)?;
+    }
     logging::start(config.log).map_err(CliError::failed)?;
-    block_on(async {
-        // First, so that no message is under way that a signal would cut off.
-        let asked_to_stop = termination().map_err(CliError::failed)?;
-        let app = App::start(config, clock).await.map_err(CliError::failed)?;
-        asked_to_stop.await;
-        app.shutdown().await;
-        Ok(ExitCode::SUCCESS)
-    })
+    if let Err(error) = open_files::raise() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    block_on(serve(config, origin, clock))
 }
 
-fn embedded(clock: &Clock) -> Result<Config, CliError> {
-    let config = Config::embedded().map_err(CliError::failed)?;
-    make_demo_keys(&config.state, clock.now()).map_err(CliError::failed)?;
-    Ok(config)
+async fn serve(config: Config, origin: Origin, clock: Clock) -> Result<ExitCode, CliError> {
+    // First, so that no message is under way that a signal would cut off.
+    let mut termination = Termination::listen().map_err(CliError::failed)?;
+    let hangup = Hangup::listen().map_err(CliError::failed)?;
+    let app = App::start(config, clock).await.map_err(CliError::failed)?;
+    tokio::select! {
+        () = termination.asked() => {}
+        () = app.follow(&origin, hangup) => {}
+    }
+    tokio::select! {
+        _drained = app.shutdown() => Ok(ExitCode::SUCCESS),
+        () = termination.asked() => Err(CliError::Failed(STOPPED_AT_ONCE.to_owned())),
+    }
+}
+
+const STOPPED_AT_ONCE: &str = "stopped at once, as asked a second time; exchanges under way were cut";
+
+fn origin(file: Option<PathBuf>) -> Origin {
+    match file {
+        Some(file) => Arc::new(move || Config::load(&file)),
+        None => Arc::new(Config::embedded),
+    }
 }

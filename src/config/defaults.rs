@@ -12,6 +12,13 @@ pub(super) const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// Bytes of all messages together; over it 503.
 pub(super) const MAX_BUFFERED: usize = 512 * 1024 * 1024;
 
+/// Requests under way; a thousand a second to receivers that take four.
+pub(super) const MAX_REQUESTS: usize = 4096;
+/// A flow sends the next bytes, or takes those of its answer, within this time.
+pub(super) const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Exchanges under way end within this time when we stop; orchestrators kill after 30 s.
+pub(super) const DRAIN: Duration = Duration::from_secs(25);
+
 pub(super) const STATE_DIRECTORY: &str = "state";
 /// Within the state directory.
 pub(super) const ADMIN_TOKEN_FILE: &str = "admin-token";

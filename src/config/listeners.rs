@@ -1,12 +1,15 @@
 //! `[proxy]` and `[admin]`: who may reach what.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::access::{self, AccessConfig};
 use super::table::Table;
 use super::tls::ListenerTls;
 use super::value::Value;
-use super::{Client, RouteConfig, defaults, value};
+use super::{AliasConfig, Client, RouteConfig, defaults, value};
 
 /// Where integration flows send to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,12 @@ pub struct ProxyConfig {
     pub max_message: usize,
     /// Bytes of all messages together.
     pub max_buffered: usize,
+    /// Requests under way.
+    pub max_requests: usize,
+    /// How long a flow may take for a head, and let us wait for the next bytes of a body or to take those of an answer.
+    pub client_timeout: Duration,
+    /// How long exchanges under way may take to end when we stop.
+    pub drain: Duration,
     /// Listening beyond loopback was asked for in so many words.
     pub open: bool,
 }
@@ -37,6 +46,15 @@ impl ProxyConfig {
             max_buffered: table
                 .optional("max_buffered", value::size)
                 .unwrap_or(defaults::MAX_BUFFERED),
+            max_requests: table
+                .optional("max_requests", value::count)
+                .unwrap_or(defaults::MAX_REQUESTS),
+            client_timeout: table
+                .optional("client_timeout", value::duration)
+                .unwrap_or(defaults::CLIENT_TIMEOUT),
+            drain: table
+                .optional("drain", value::duration)
+                .unwrap_or(defaults::DRAIN),
             open: table.optional("open", value::boolean).unwrap_or(false),
         };
         // Of routes that are wrong nothing is said that may be wrong, too.
@@ -85,35 +103,55 @@ const NO_SUBJECTS: &str = "a route's clients name a certificate's subject, and n
 pub struct AdminConfig {
     /// Port 0: the system picks one, and it is logged.
     pub listen: SocketAddr,
+    /// `None`: it speaks plain HTTP.
+    pub tls: Option<ListenerTls>,
     /// The operator's bearer token; made on first start, mode 0600.
     pub token_file: PathBuf,
     /// Listening beyond loopback without TLS was asked for in so many words.
     pub plaintext: bool,
     /// `/metrics` needs no token.
     pub metrics_open: bool,
+    /// Further ones who may reach it, in the order of the file.
+    pub access: Vec<AccessConfig>,
 }
 
 impl AdminConfig {
-    pub(super) fn from_table(table: &mut Table<'_>, state: &Path) -> Self {
-        let admin = Self {
-            listen: table
-                .optional("listen", value::address)
-                .unwrap_or(defaults::ADMIN_LISTEN),
-            token_file: table
-                .optional("token_file", value::path)
-                .unwrap_or_else(|| state.join(defaults::ADMIN_TOKEN_FILE)),
-            plaintext: table.optional("plaintext", value::boolean).unwrap_or(false),
-            metrics_open: table.optional("metrics", metrics).unwrap_or(false),
-        };
-        if !admin.listen.ip().is_loopback() && !admin.plaintext {
+    /// `None` if an entry of `access` was wrong.
+    pub(super) fn from_table(
+        table: &mut Table<'_>,
+        state: &Path,
+        aliases: &BTreeMap<String, Option<AliasConfig>>,
+    ) -> Option<Self> {
+        let tls = table.optional_section("tls", ListenerTls::from_table);
+        // Of a `tls` that is wrong that has been said already.
+        let certificates = tls
+            .as_ref()
+            .map_or_else(|| table.has("tls"), |tls| tls.client_ca.is_some());
+        let access = access::all(table, certificates, aliases);
+        let listen = table
+            .optional("listen", value::address)
+            .unwrap_or(defaults::ADMIN_LISTEN);
+        let plaintext = table.optional("plaintext", value::boolean).unwrap_or(false);
+        if !listen.ip().is_loopback() && !table.has("tls") && !plaintext {
             table.report_at("listen", PLAINTEXT_ADMIN);
         }
-        admin
+        let (token_file, metrics) = (
+            table.optional("token_file", value::path),
+            table.optional("metrics", metrics),
+        );
+        Some(Self {
+            listen,
+            tls,
+            token_file: token_file.unwrap_or_else(|| state.join(defaults::ADMIN_TOKEN_FILE)),
+            plaintext,
+            metrics_open: metrics.unwrap_or(false),
+            access: access?,
+        })
     }
 }
 
 const PLAINTEXT_ADMIN: &str = "tokens would cross the network unencrypted; \
-    listen on 127.0.0.1, or write plaintext = true if that is meant";
+    listen on 127.0.0.1, set tls, or write plaintext = true if that is meant";
 
 fn metrics(value: &Value<'_>) -> Result<bool, String> {
     match value::text(value)? {

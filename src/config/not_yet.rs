@@ -4,8 +4,6 @@
 /// A key that is not read yet: its table (`*` for a name that users give) and itself.
 const SETTINGS: &[(&str, &str)] = &[
     ("", "public"),
-    ("admin", "tls"),
-    ("admin", "access"),
     ("state", "master_key_file"),
     ("alias.*", "retention"),
     ("alias.*", "hold"),

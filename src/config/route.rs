@@ -1,7 +1,6 @@
 //! `[[route]]`: one integration flow to one receiver.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use http::Uri;
@@ -196,13 +195,21 @@ fn receiver(value: &Value<'_>) -> Result<Uri, String> {
 }
 
 /// Refuses a value that an earlier route has.
-fn unique<T>(value: &Value<'_>, own: T, seen: &mut BTreeMap<T, usize>) -> Result<T, String>
-where
-    T: Clone + Ord + fmt::Display,
-{
+fn unique<T: Ord + Clone>(value: &Value<'_>, own: T, seen: &mut BTreeMap<T, usize>) -> Result<T, String> {
+    unique_of("route", value, own, seen)
+}
+
+/// Refuses a value that an earlier thing of the kind has.
+pub(super) fn unique_of<T: Ord + Clone>(
+    kind: &str,
+    value: &Value<'_>,
+    own: T,
+    seen: &mut BTreeMap<T, usize>,
+) -> Result<T, String> {
     match seen.get(&own) {
         Some(line) => Err(format!(
-            "\"{own}\" is taken by the route of line {line}; each route needs its own"
+            "{:?} is taken by the {kind} of line {line}; each {kind} needs its own",
+            value::text(value)?
         )),
         None => {
             seen.insert(own.clone(), value.line());
@@ -213,7 +220,11 @@ where
 
 /// A name that another section defines. One that is defined wrongly counts: its mistake has been
 /// reported already.
-fn one_of<T>(value: &Value<'_>, kind: &str, defined: &BTreeMap<String, T>) -> Result<String, String> {
+pub(super) fn one_of<T>(
+    value: &Value<'_>,
+    kind: &str,
+    defined: &BTreeMap<String, T>,
+) -> Result<String, String> {
     let name = value::text(value)?;
     if defined.contains_key(name) {
         return Ok(name.to_owned());

@@ -1,6 +1,6 @@
 //! `tls` of a listener and `receiver_tls` of a route: which PEM files, not yet what is in them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::table::Table;
 use super::value;
@@ -19,7 +19,8 @@ pub struct TlsIdentity {
 pub struct ListenerTls {
     /// Who we are.
     pub identity: TlsIdentity,
-    /// PEM file of the authorities one of which every client needs a certificate of; `None`: clients need none.
+    /// PEM file of the authorities one of which every client of the proxy needs a certificate of, and those of the admin
+    /// listener may have one of; `None`: clients are not asked.
     pub client_ca: Option<PathBuf>,
     /// The line to name when a file cannot be used.
     pub line: usize,
@@ -34,7 +35,18 @@ pub struct ReceiverTls {
     pub client: Option<TlsIdentity>,
 }
 
+impl TlsIdentity {
+    fn files(&self) -> [&Path; 2] {
+        [&self.certificate, &self.private_key]
+    }
+}
+
 impl ListenerTls {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.identity.files().into_iter().chain(self.client_ca.as_deref())
+    }
+
     pub(super) fn from_table(table: &mut Table<'_>) -> Option<Self> {
         let certificate = table.required("certificate", "\"proxy.crt\"", value::path);
         let private_key = table.required("private_key", "\"proxy.key\"", value::path);
@@ -51,6 +63,12 @@ impl ListenerTls {
 }
 
 impl ReceiverTls {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let client = self.client.iter().flat_map(TlsIdentity::files);
+        self.ca.as_deref().into_iter().chain(client)
+    }
+
     pub(super) fn from_table(table: &mut Table<'_>) -> Self {
         let ca = table.optional("ca", value::path);
         let certificate = table.optional("certificate", value::path);

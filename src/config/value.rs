@@ -145,6 +145,22 @@ pub(super) fn share(value: &Value<'_>) -> Result<f64, String> {
     })
 }
 
+/// A whole number; none at all is never what is meant.
+pub(super) fn count(value: &Value<'_>) -> Result<usize, String> {
+    let number = match value.get() {
+        DeValue::Integer(number) => number.as_str().parse().ok(),
+        DeValue::String(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => return Err(value.instead_of("a whole number")),
+    };
+    number
+        .filter(|count| *count > 0)
+        .ok_or_else(|| "it is not a whole number from 1 on".to_owned())
+}
+
 /// Bytes; none at all is never what is meant.
 pub(super) fn size(value: &Value<'_>) -> Result<usize, String> {
     let text = text(value)?;

@@ -51,6 +51,13 @@ impl KeyRing {
         ring
     }
 
+    /// With further aliases, without keys.
+    pub(super) fn with_aliases(&self, aliases: impl IntoIterator<Item = String>) -> Self {
+        let mut ring = Self::of(aliases);
+        ring.0.extend(self.0.clone());
+        ring
+    }
+
     /// The key that signs for the alias.
     ///
     /// # Errors

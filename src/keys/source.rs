@@ -40,6 +40,24 @@ pub enum Source {
 }
 
 impl Source {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let (key, certificate, password) = match self {
+            Self::Pkcs12 {
+                path, password_file, ..
+            } => (path, None, Some(password_file)),
+            Self::Pem {
+                certificate,
+                private_key,
+                password_file,
+            } => (private_key, Some(certificate), password_file.as_ref()),
+        };
+        [Some(key), certificate, password]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+    }
+
     /// Reads the key as the files hold it now.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,63 +11,81 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Proxy;
 use super::reply::ReplyBody;
-use crate::listener;
+use crate::{listener, open_files};
 
 /// After a failed accept, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How the last exchanges ended.
+/// How the exchanges ended that were under way when we stopped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Connections that were cut because they were not over in time.
+    /// They came to their end.
+    pub ended: usize,
+    /// They were cut because they were not over in time.
     pub cut: usize,
 }
 
-/// Serves until `stop` resolves; then accepts no more, lets the exchanges under way end within `patience`, and cuts
-/// the rest.
+/// Serves until `stop` resolves; then accepts no more, closes idle connections, lets the exchanges under way end within
+/// the time that `stop` brings, and cuts the rest. Each request is carried by what `current` returns as it comes.
 pub async fn serve(
     listener: TcpListener,
-    proxy: Arc<Proxy>,
-    stop: impl Future<Output = ()>,
-    patience: Duration,
+    current: impl Fn() -> Arc<Proxy> + Clone + Send + 'static,
+    mut stop: oneshot::Receiver<Duration>,
 ) -> Drained {
     let (mut connections, graceful) = (JoinSet::new(), GracefulShutdown::new());
-    let mut stop = std::pin::pin!(stop);
-    loop {
+    let slots = Arc::new(Semaphore::new(open_files::connections()));
+    let patience = loop {
         tokio::select! {
-            () = &mut stop => break,
+            patience = &mut stop => break patience.unwrap_or_default(),
             Some(_ended) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, address)) => {
-                    let tls = proxy.tls.clone();
-                    connections.spawn(listener::serve(stream, address, tls, service(&proxy), graceful.watcher()));
+            accepted = accept(&listener, &slots) => match accepted {
+                Ok((stream, address, slot)) => {
+                    let settings = current().connections.clone();
+                    let served = listener::serve(stream, address, settings, service(current.clone()), graceful.watcher());
+                    connections.spawn(async move {
+                        served.await;
+                        drop(slot);
+                    });
                 }
                 Err(error) => not_accepted(&error).await,
             },
         }
-    }
+    };
     drop(listener);
-    let over = timeout(patience, graceful.shutdown()).await.is_ok();
-    while connections.try_join_next().is_some() {}
-    let cut = if over { 0 } else { connections.len() };
+    let under_way = current().requests_under_way();
+    let _late = timeout(patience, graceful.shutdown()).await;
+    // Connections that are left without a request only wait for their clients to close, too.
+    let cut = current().requests_under_way();
     connections.shutdown().await;
-    Drained { cut }
+    Drained {
+        ended: under_way.saturating_sub(cut),
+        cut,
+    }
+}
+
+/// The next connection, once there is room for it; until then the kernel queues it.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, address, slot))
 }
 
 /// Answers the requests of one connection.
 fn service(
-    proxy: &Arc<Proxy>,
-) -> impl Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: Send> + use<>
-{
-    let proxy = proxy.clone();
+    current: impl Fn() -> Arc<Proxy> + Send + 'static,
+) -> impl Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: Send> {
     service_fn(move |request| {
-        let proxy = proxy.clone();
+        let proxy = current();
         async move { Ok(proxy.answer(request).await) }
     })
 }

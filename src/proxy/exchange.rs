@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{Method, StatusCode, request};
 use tokio::time::Instant;
 
+use super::load::Share;
 use super::read;
 use super::route::Route;
 use crate::keys::Fingerprint;
@@ -21,6 +22,8 @@ pub(super) struct Exchange {
     mark: Instant,
     method: Method,
     route: Option<Arc<Route>>,
+    /// Of the requests that may be under way.
+    place: Option<Share>,
     soap_version: SoapVersion,
     key: Option<Fingerprint>,
     status: Option<StatusCode>,
@@ -38,6 +41,7 @@ impl Exchange {
             mark: now,
             method: head.method.clone(),
             route: None,
+            place: None,
             soap_version: read::soap_version(&head.headers),
             key: None,
             status: None,
@@ -49,6 +53,11 @@ impl Exchange {
     /// Its route was found.
     pub(super) fn routed(&mut self, route: &Arc<Route>) {
         self.route = Some(route.clone());
+    }
+
+    /// There is room for it, until it ends.
+    pub(super) fn admitted(&mut self, place: Share) {
+        self.place = Some(place);
     }
 
     /// Whether the answer ends with its head.
@@ -89,9 +98,14 @@ impl Exchange {
         self.mark = now;
     }
 
-    /// The receiver's answer has begun; until it is over it may still break off.
+    /// The receiver's answer has begun; until it is over the sender may go away.
     pub(super) fn answered(&mut self, status: StatusCode) {
-        (self.status, self.outcome) = (Some(status), Outcome::BrokenOff);
+        self.status = Some(status);
+    }
+
+    /// The receiver's answer ended midway, for this reason.
+    pub(super) fn broke_off(&mut self, outcome: Outcome, reason: String) {
+        (self.outcome, self.reason) = (outcome, Some(reason));
     }
 
     /// The receiver's answer was passed on to its end.

@@ -22,9 +22,11 @@ use crate::wss::SignedMessage;
 
 mod connect;
 mod outgoing;
+mod settings;
 
 use connect::{ConnectTimedOut, Connector};
 use outgoing::{Outgoing, Sent};
+use settings::Settings;
 
 /// How long an idle connection is kept: shorter than the 5 s after which common servers close, for a message
 /// written just as the receiver closes is lost without anybody knowing.
@@ -43,6 +45,8 @@ pub(super) struct Receiver {
     own_name: Pseudonym,
     response_timeout: Duration,
     client: Client<Connector, Outgoing>,
+    /// What the client's connections were made by.
+    settings: Settings,
 }
 
 /// Why there is no answer of the receiver.
@@ -69,23 +73,32 @@ pub(super) enum ForwardError {
 }
 
 impl Receiver {
-    /// Reads the certificates that the route names.
-    pub(super) fn new(route: &RouteConfig, own_name: Pseudonym) -> Result<Self, TlsError> {
-        let connector = Connector::new(route)?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .timer(TokioTimer::new())
-            .http2_keep_alive_interval(PING_INTERVAL)
-            .http2_keep_alive_timeout(PING_TIME)
-            .http2_max_header_list_size(MAX_HEAD)
-            .http1_preserve_header_case(true)
-            .build(connector);
+    /// Reads the certificates that the route names. Connections of an earlier one that were made by the same settings
+    /// are used on.
+    pub(super) fn new<'a>(
+        route: &RouteConfig,
+        own_name: Pseudonym,
+        mut earlier: impl Iterator<Item = &'a Self>,
+    ) -> Result<Self, TlsError> {
+        let settings = Settings::of(route);
+        let client = match earlier.find(|receiver| receiver.settings == settings) {
+            Some(receiver) => receiver.client.clone(),
+            None => Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .timer(TokioTimer::new())
+                .http2_keep_alive_interval(PING_INTERVAL)
+                .http2_keep_alive_timeout(PING_TIME)
+                .http2_max_header_list_size(MAX_HEAD)
+                .http1_preserve_header_case(true)
+                .build(Connector::new(route)?),
+        };
         Ok(Self {
             uri: route.receiver.clone(),
             own_name,
             response_timeout: route.timeouts.response,
             client,
+            settings,
         })
     }
 

@@ -3,7 +3,6 @@
 //! Everything that a sender can make us keep is bounded here: the bytes of one message, the bytes of
 //! all messages together, and the time it takes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,13 +10,14 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Exchange;
+use super::load::{Exhausted, Limit, Share};
 use super::media_type::MediaType;
 use super::route::Route;
+use crate::config::ProxyConfig;
 use crate::wss::{MessageError, PlainMessage, SoapVersion};
 
 mod coding;
@@ -26,8 +26,6 @@ pub(super) use coding::CodingError;
 
 use coding::Decoding;
 
-/// The next bytes of a body come within this time.
-const BODY_GAP: Duration = Duration::from_secs(30);
 /// After a refusal, the rest of the body is read up to this many bytes and this long, so that the
 /// connection can be used again; past that it is closed.
 const DRAIN_BYTES: usize = 8 * 1024 * 1024;
@@ -64,7 +62,7 @@ pub(super) enum ReadError {
     TooLarge(usize),
     /// Over `max_buffered`.
     #[error("too many messages are under way; send it again later")]
-    Overloaded,
+    Overloaded(#[from] Exhausted),
     /// The sender went silent, or took too long altogether.
     #[error("the message did not arrive in time; send it again, faster")]
     TooSlow,
@@ -79,16 +77,30 @@ pub(super) enum ReadError {
 /// What all readers share.
 pub(super) struct Reading {
     max_message: usize,
-    buffered: Arc<Semaphore>,
+    /// In bytes.
+    buffered: Limit,
 }
 
 impl Reading {
-    /// With bounds in bytes, of one message and of all.
-    pub(super) fn new(max_message: usize, max_buffered: usize) -> Self {
+    /// Before any configuration.
+    pub(super) fn nothing() -> Self {
         Self {
-            max_message,
-            buffered: Arc::new(Semaphore::new(max_buffered.min(Semaphore::MAX_PERMITS))),
+            max_message: 0,
+            buffered: Limit::new(0),
         }
+    }
+
+    /// Within the configuration's bounds; what is reserved counts on.
+    pub(super) fn successor(&self, config: &ProxyConfig) -> Self {
+        Self {
+            max_message: config.max_message,
+            buffered: self.buffered.with_most(config.max_buffered),
+        }
+    }
+
+    /// By messages that have not left.
+    pub(super) fn bytes_buffered(&self) -> usize {
+        self.buffered.taken()
     }
 
     /// Reads the whole message. Once it is transcoded, the head says so.
@@ -100,12 +112,10 @@ impl Reading {
         exchange: &mut Exchange,
     ) -> Result<Received, ReadError> {
         let media_type = admitted(&head.headers)?;
-        if declared_length(&head.headers).is_some_and(|length| length > self.max_message as u64) {
-            return Err(ReadError::TooLarge(self.max_message));
-        }
+        self.expect(declared_length(&head.headers))?;
         let mut decoding = Decoding::of(&head.headers)?;
         let mut reader = route.protection.read(media_type.charset());
-        let (mut length, mut memory) = (0, self.reserve(0)?);
+        let (mut length, mut memory) = (0, self.buffered.take(0)?);
         while let Some(chunk) = body.next(exchange.deadline()).await? {
             decoding.feed(chunk);
             while let Some(piece) = decoding.next()? {
@@ -113,7 +123,7 @@ impl Reading {
                 if length > self.max_message {
                     return Err(ReadError::TooLarge(self.max_message));
                 }
-                memory.merge(self.reserve(piece.len())?);
+                memory.merge(self.buffered.take(piece.len())?);
                 let fed = reader.feed(piece);
                 exchange.soap_version_read(reader.soap_version());
                 fed?;
@@ -132,12 +142,17 @@ impl Reading {
         })
     }
 
-    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ReadError> {
-        let bytes = u32::try_from(bytes).map_err(|_| ReadError::Overloaded)?;
-        self.buffered
-            .clone()
-            .try_acquire_many_owned(bytes)
-            .map_err(|_| ReadError::Overloaded)
+    /// Refuses at once what would be refused on the way. Nothing is reserved yet: who declares much and sends little
+    /// would take it from others.
+    fn expect(&self, declared: Option<u64>) -> Result<(), ReadError> {
+        let Some(length) = declared else {
+            return Ok(());
+        };
+        match usize::try_from(length) {
+            Ok(length) if length <= self.max_message && self.buffered.has(length) => Ok(()),
+            Ok(length) if length <= self.max_message => Err(Exhausted.into()),
+            _ => Err(ReadError::TooLarge(self.max_message)),
+        }
     }
 }
 
@@ -156,22 +171,23 @@ fn remark(message: &PlainMessage, route: &Route) {
 }
 
 /// A share of `max_buffered`; given back when dropped.
-pub(super) struct Reservation(
-    #[expect(dead_code, reason = "it is there to be dropped")] OwnedSemaphorePermit,
-);
+pub(super) struct Reservation(#[expect(dead_code, reason = "it is there to be dropped")] Share);
 
 /// The body of a request, which is read, or drained, or left alone.
 pub(super) struct RequestBody {
     incoming: Incoming,
+    /// The next bytes come within this time.
+    gap: Duration,
     /// The sender waits for "100 Continue", which the first read sends.
     waits: bool,
 }
 
 impl RequestBody {
     /// The body that belongs to the head.
-    pub(super) fn new(head: &request::Parts, incoming: Incoming) -> Self {
+    pub(super) fn new(head: &request::Parts, incoming: Incoming, gap: Duration) -> Self {
         Self {
             incoming,
+            gap,
             waits: head.headers.contains_key(EXPECT),
         }
     }
@@ -180,7 +196,7 @@ impl RequestBody {
     async fn next(&mut self, deadline: Instant) -> Result<Option<Bytes>, ReadError> {
         self.waits = false;
         loop {
-            let frame = timeout_at(deadline, timeout(BODY_GAP, self.incoming.frame())).await;
+            let frame = timeout_at(deadline, timeout(self.gap, self.incoming.frame())).await;
             let Ok(Ok(frame)) = frame else {
                 return Err(ReadError::TooSlow);
             };
@@ -193,8 +209,9 @@ impl RequestBody {
         }
     }
 
-    /// Reads what is left and forgets it. False if the connection cannot be used again.
-    pub(super) async fn drain(&mut self) -> bool {
+    /// Reads what is left and forgets it; if it is urgent, only what has come already. False if the connection cannot
+    /// be used again.
+    pub(super) async fn drain(&mut self, urgent: bool) -> bool {
         let rest = async {
             let mut left = DRAIN_BYTES;
             while let Some(frame) = self.incoming.frame().await {
@@ -206,7 +223,8 @@ impl RequestBody {
             }
             true
         };
-        !self.waits && timeout(DRAIN_TIME, rest).await.unwrap_or(false)
+        let patience = if urgent { Duration::ZERO } else { DRAIN_TIME };
+        !self.waits && timeout(patience, rest).await.unwrap_or(false)
     }
 }
 

@@ -2,7 +2,7 @@
 //! table from error to status and SOAP fault.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,19 +10,22 @@ use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_T
 use http::{HeaderValue, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Sleep, sleep_until};
 
 use super::exchange::Exchange;
 use super::forward::ForwardError;
 use super::headers::end_to_end;
+use super::load::Exhausted;
 use super::read::ReadError;
 use super::route::RouteError;
 use super::sign::SigningError;
 use crate::config::FaultStatus;
+use crate::metrics::Outcome;
 
 mod fault;
+mod passing;
 mod verdict;
 
+use passing::{Passing, ReplyError};
 use verdict::Verdict;
 
 /// When a client should try again after an overload, or without a usable key.
@@ -44,6 +47,9 @@ pub(super) enum Refusal {
     /// Step 2.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// Before anything is done for it.
+    #[error("too many requests are under way; send it again later")]
+    Load(#[from] Exhausted),
     /// Step 3.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -55,23 +61,28 @@ pub(super) enum Refusal {
     Forward(#[from] ForwardError),
 }
 
+impl Refusal {
+    /// There is too much to do: the answer comes before the rest of the request is read.
+    pub(super) fn is_urgent(&self) -> bool {
+        matches!(Verdict::of(self).outcome, Outcome::Overloaded)
+    }
+}
+
 /// Passes the receiver's answer on, to its last byte or the exchange's deadline.
 pub(super) fn pass_on(response: UnverifiedResponse, mut exchange: Exchange) -> Response<ReplyBody> {
     let (mut head, body) = response.0.into_parts();
     end_to_end(&mut head.headers);
     head.version = Version::default(); // ours, whichever the receiver speaks
     exchange.answered(head.status);
-    if body.is_end_stream() {
-        exchange.completed(); // hyper does not poll it
+    if !body.is_end_stream() {
+        return Response::from_parts(head, ReplyBody::Passing(Passing::begin(body, exchange)));
     }
-    let deadline = Box::pin(sleep_until(exchange.deadline()));
-    Response::from_parts(
-        head,
-        ReplyBody {
-            content: Content::Receiver { body, deadline },
-            exchange,
-        },
-    )
+    exchange.completed();
+    let nothing = ReplyBody::Ours {
+        text: Full::default(),
+        _exchange: exchange,
+    };
+    Response::from_parts(head, nothing)
 }
 
 /// Answers with a SOAP fault that says what to do. Unless `reusable`, the connection ends with it.
@@ -93,9 +104,9 @@ pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, reusable: bool) 
     } else {
         fault
     };
-    let mut response = Response::new(ReplyBody {
-        content: Content::Fault(Full::new(Bytes::from(sent))),
-        exchange,
+    let mut response = Response::new(ReplyBody::Ours {
+        text: Full::new(Bytes::from(sent)),
+        _exchange: exchange,
     });
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -119,29 +130,17 @@ pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, reusable: bool) 
     response
 }
 
-/// The body of our response; with it ends the exchange.
-pub(super) struct ReplyBody {
-    content: Content,
-    exchange: Exchange,
-}
-
-enum Content {
-    Fault(Full<Bytes>),
-    Receiver {
-        body: Incoming,
-        deadline: Pin<Box<Sleep>>,
+/// The body of our response.
+pub(super) enum ReplyBody {
+    /// Ours; with it ends the exchange.
+    Ours {
+        /// Perhaps nothing.
+        text: Full<Bytes>,
+        /// Held to be dropped.
+        _exchange: Exchange,
     },
-}
-
-/// Why the receiver's answer ends midway; what has been sent of it cannot be taken back.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReplyError {
-    /// The receiver broke off.
-    #[error("the receiver's answer broke off")]
-    BrokenOff(#[from] hyper::Error),
-    /// The exchange as a whole took too long.
-    #[error("the receiver's answer did not end in time")]
-    TimedOut,
+    /// The receiver's.
+    Passing(Passing),
 }
 
 impl Body for ReplyBody {
@@ -149,43 +148,26 @@ impl Body for ReplyBody {
     type Error = ReplyError;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
-        let (body, deadline) = match &mut self.content {
-            Content::Fault(fault) => {
-                return Pin::new(fault)
-                    .poll_frame(context)
-                    .map_err(|never| match never {});
-            }
-            Content::Receiver { body, deadline } => (body, deadline),
-        };
-        if deadline.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(ReplyError::TimedOut)));
+        match self.get_mut() {
+            Self::Ours { text, .. } => Pin::new(text).poll_frame(context).map_err(|never| match never {}),
+            Self::Passing(body) => Pin::new(body).poll_frame(context),
         }
-        let frame = loop {
-            match ready!(Pin::new(&mut *body).poll_frame(context)) {
-                Some(Ok(frame)) if frame.is_trailers() => {} // they end here, as their announcement does
-                other => break other,
-            }
-        };
-        if frame.is_none() || body.is_end_stream() {
-            self.exchange.completed();
-        }
-        Poll::Ready(frame.map(|frame| Ok(frame?)))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Fault(fault) => fault.is_end_stream(),
-            Content::Receiver { body, .. } => body.is_end_stream(),
+        match self {
+            Self::Ours { text, .. } => text.is_end_stream(),
+            Self::Passing(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Fault(fault) => fault.size_hint(),
-            Content::Receiver { body, .. } => body.size_hint(),
+        match self {
+            Self::Ours { text, .. } => text.size_hint(),
+            Self::Passing(body) => body.size_hint(),
         }
     }
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 use http::header::HOST;
 use http::{Method, Uri, Version, request};
 
+use super::UnusableTls;
 use super::forward::Receiver;
 use super::headers::Pseudonym;
 use super::sign::Sampling;
 use crate::config::{Client, Config, FaultStatus, RouteConfig, Url};
 use crate::listener::Peer;
-use crate::tls::TlsError;
 use crate::wss::Protection;
 use crate::xml::Limits;
 
@@ -78,19 +78,45 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// Reads the certificates that the routes name.
-    pub(super) fn new(config: &Config) -> Result<Self, TlsError> {
-        let own_name = Pseudonym::random();
+    /// Before any configuration.
+    pub(super) fn none() -> Self {
+        Self {
+            by_path: HashMap::new(),
+            by_url: HashMap::new(),
+            own_name: Pseudonym::random(),
+        }
+    }
+
+    /// The configuration's. Reads the certificates that its routes name. Our own name stays: what has passed the last
+    /// one's routes has passed us.
+    pub(super) fn successor(&self, config: &Config) -> Result<Self, Vec<UnusableTls>> {
         let (mut by_path, mut by_url) = (HashMap::new(), HashMap::new());
+        let mut unusable = Vec::new();
         for settings in &config.routes {
-            let route = Arc::new(Route::new(settings, own_name.clone())?);
-            by_path.extend(settings.path.clone().map(|path| (path, route.clone())));
-            by_url.extend(settings.url.clone().map(|url| (url, route)));
+            let earlier = self
+                .by_path
+                .values()
+                .chain(self.by_url.values())
+                .map(|route| &route.receiver);
+            match Receiver::new(settings, self.own_name.clone(), earlier) {
+                Ok(receiver) => {
+                    let route = Arc::new(Route::new(settings, receiver));
+                    by_path.extend(settings.path.clone().map(|path| (path, route.clone())));
+                    by_url.extend(settings.url.clone().map(|url| (url, route)));
+                }
+                Err(problem) => unusable.push(UnusableTls {
+                    place: format!("route {}", settings.name),
+                    problem,
+                }),
+            }
+        }
+        if !unusable.is_empty() {
+            return Err(unusable);
         }
         Ok(Self {
             by_path,
             by_url,
-            own_name,
+            own_name: self.own_name.clone(),
         })
     }
 
@@ -134,17 +160,17 @@ fn without_query(address: &Uri) -> String {
 }
 
 impl Route {
-    fn new(config: &RouteConfig, own_name: Pseudonym) -> Result<Self, TlsError> {
-        Ok(Self {
+    fn new(config: &RouteConfig, receiver: Receiver) -> Self {
+        Self {
             name: config.name.clone(),
             alias: config.alias.clone(),
             protection: Protection::new(config.profile.clone(), Limits::default()),
             sampling: Sampling::new(config.self_check),
-            receiver: Receiver::new(config, own_name)?,
+            receiver,
             fault_status: config.fault_status,
             clients: config.clients.clone(),
             total: config.timeouts.total,
-        })
+        }
     }
 
     fn admit(&self, peer: Option<&Peer>) -> Result<(), RouteError> {

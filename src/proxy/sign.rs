@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use super::exchange::Exchange;
+use super::load::{Exhausted, Limit};
 use super::read::{Received, Reservation};
 use super::route::Route;
 use crate::clock::Clock;
@@ -26,15 +27,19 @@ use crate::wss::{MessageError, PlainMessage, SelfCheckError, SignError, SignedMe
 
 pub(super) use sampling::Sampling;
 
+/// Messages that may wait for a core, for each core: at 5 ms for an RSA-4096 signature, the last one waits about a
+/// second. More would only be late, and hold memory meanwhile.
+const WAITING_PER_CORE: usize = 256;
+
 /// Why a message was not signed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SigningError {
     /// The alias has no key that may sign now.
     #[error(transparent)]
     NoKey(#[from] NoUsableKey),
-    /// No core was free in time.
+    /// No core was free in time, or too many wait for one.
     #[error("too many messages wait to be signed; send it again later")]
-    Overloaded,
+    Overloaded(#[from] Exhausted),
     /// What it says fits its time of signing no more; the sender's fault.
     #[error(transparent)]
     Message(MessageError),
@@ -68,6 +73,7 @@ pub(super) struct Signing {
     keys: Keys,
     clock: Clock,
     cores: Arc<Semaphore>,
+    waiting: Limit,
     metrics: Arc<Metrics>,
 }
 
@@ -79,6 +85,7 @@ impl Signing {
             keys,
             clock,
             cores: Arc::new(Semaphore::new(cores)),
+            waiting: Limit::new(cores * WAITING_PER_CORE),
             metrics,
         }
     }
@@ -91,10 +98,7 @@ impl Signing {
         received: Received,
         exchange: &mut Exchange,
     ) -> Result<(SignedMessage, Reservation), SigningError> {
-        let core = timeout_at(exchange.deadline(), self.cores.clone().acquire_owned()).await;
-        let Ok(Ok(core)) = core else {
-            return Err(SigningError::Overloaded);
-        };
+        let core = self.core(exchange.deadline()).await?;
         let now = self.clock.now();
         let signer = self.keys.ring().signer(&route.alias, now)?.clone();
 
@@ -114,6 +118,14 @@ impl Signing {
         self.record(&route, &signer, now, took);
         exchange.signed_with(signer.certificate().fingerprint());
         Ok((signed, memory))
+    }
+
+    /// A core, once there is one.
+    async fn core(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Exhausted> {
+        let waits = self.waiting.take(1)?;
+        let core = timeout_at(deadline, self.cores.clone().acquire_owned()).await;
+        drop(waits);
+        core.ok().and_then(Result::ok).ok_or(Exhausted)
     }
 
     fn record(&self, route: &Route, signer: &Signer, now: OffsetDateTime, took: Duration) {

@@ -321,3 +321,69 @@ async fn health_readiness_and_if_so_configured_metrics_need_no_token() {
     assert!(metrics.body.starts_with(b"# HELP "));
     get("/api/v1/aliases").await.problem(401);
 }
+
+#[tokio::test]
+async fn every_refusal_is_a_problem_document_whatever_the_client_accepts() {
+    let admin = TestAdmin::start().await;
+    let ask = async |method: Method, path: &str, header: (&str, &str), body: &'static str| {
+        admin
+            .send(admin.request(method, path).header(header.0, header.1), body)
+            .await
+    };
+    let xml = ("accept", "application/xml");
+    ask(Method::GET, "/api/v1/aliases/nobody", xml, "")
+        .await
+        .problem(404);
+    ask(Method::GET, "/nothing", xml, "").await.problem(404);
+    ask(Method::GET, "/api/v1/aliases/%ff", xml, "")
+        .await
+        .problem(400);
+    assert_eq!(ask(Method::GET, ORDERS, xml, "").await.status, 200);
+
+    let refused = ask(Method::DELETE, ORDERS, xml, "").await;
+    refused.problem(405);
+    assert_eq!(refused.headers["allow"], "GET,HEAD");
+
+    let activate = format!("{ORDERS}/keys/{}/activate", "0".repeat(64));
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(
+        ask(Method::POST, &activate, form, "replaces=x")
+            .await
+            .problem(415),
+        "send the body as application/json"
+    );
+    let json = ("content-type", "application/json; charset=utf-8");
+    let malformed = ask(Method::POST, &activate, json, "{\n  \"replaces\": }")
+        .await
+        .problem(400);
+    assert!(
+        malformed.ends_with("expected value at line 2 column 15"),
+        "{malformed}"
+    );
+    let unknown = ask(Method::POST, &activate, json, "{\"replace\": null}")
+        .await
+        .problem(400);
+    assert!(
+        unknown.contains("unknown field `replace`, expected `replaces` at line 1 column 10"),
+        "{unknown}"
+    );
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let admin = TestAdmin::start().await;
+    for path in ["/healthz", "/metrics", "/api/v1/aliases", ORDERS] {
+        let (get, head) = (
+            admin.get(path).await,
+            admin.send(admin.request(Method::HEAD, path), "").await,
+        );
+        assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
+        assert_eq!(
+            head.headers["content-type"], get.headers["content-type"],
+            "{path}"
+        );
+    }
+    admin.ask(Method::HEAD, ORDERS).await.headers["www-authenticate"]
+        .to_str()
+        .unwrap();
+}

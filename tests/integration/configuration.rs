@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use countersign::config::{
-    Activation, Config, FaultStatus, LogFormat, LogLevel, ProxyConfig, make_demo_keys,
+    Activation, Aliases, Config, Credential, FaultStatus, LogFormat, LogLevel, ProxyConfig, Role,
+    make_demo_keys,
 };
 use countersign::keys::SignatureAlgorithm;
 use countersign::keys::source::{Source, from_pem};
@@ -33,6 +34,9 @@ fn what_is_left_out_has_the_documented_default() {
     assert_eq!(config.proxy.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.proxy.max_message, 64 << 20);
     assert_eq!(config.proxy.max_buffered, 512 << 20);
+    assert_eq!(config.proxy.max_requests, 4096);
+    assert_eq!(config.proxy.client_timeout, Duration::from_secs(30));
+    assert_eq!(config.proxy.drain, Duration::from_secs(25));
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:9090");
     assert!(!config.admin.metrics_open);
     assert_eq!(
@@ -157,6 +161,12 @@ fn each_mistake_of_a_listener_says_what_to_do() {
         ("[proxy]\nmax_message = \"many\"", 2, "write 64MiB"),
         ("[proxy]\nmax_message = \"0B\"", 2, "write 64MiB"),
         ("[proxy]\nmax_buffered = \"1MiB\"", 2, "smaller than max_message"),
+        ("[proxy]\nmax_requests = 0", 2, "whole number from 1 on"),
+        (
+            "[proxy]\nmax_requests = \"many\"",
+            2,
+            "text stands where a whole number is expected",
+        ),
         (
             "[admin]\nlisten = \"[::]:1\"",
             2,
@@ -223,6 +233,98 @@ fn beyond_loopback_somebody_must_be_named_or_the_port_be_open_in_so_many_words()
             .replace("/orders\"\nreceiver", "/others\"\nreceiver")
             .as_str();
     assert_eq!(mistakes(&of_two).len(), 1, "one route without clients is enough");
+}
+
+#[test]
+fn each_mistake_of_who_may_reach_the_admin_listener_says_what_to_do() {
+    let access = |lines: &str| format!("[[admin.access]]\nname = \"a\"\nrole = \"viewer\"\n{lines}");
+    let token = "token_file = \"a.token\"";
+    let tls = "[admin]\ntls = { certificate = \"a\", private_key = \"b\", client_ca = \"c\" }\n";
+    let (one, other) = (
+        access("client_subject = \"CN=a\"\n"),
+        access("client_subject = \"cn = A\"\n"),
+    );
+    let cases = [
+        (access(token).replace("viewer", "view"), 3, "did you mean viewer?"),
+        (
+            access(token).replace("\"a\"", "\"operator\""),
+            2,
+            "choose another name",
+        ),
+        (access(""), 1, "either token_file"),
+        (
+            access(&format!("{token}\nclient_subject = \"CN=a\"")),
+            1,
+            "write one of them",
+        ),
+        (access("client_subject = \"CN=a\""), 4, "give its tls a client_ca"),
+        (
+            format!("{tls}{}", access("client_subject = \"a\"")),
+            6,
+            "write \"CN=prometheus,O=Example\"",
+        ),
+        (
+            access(&format!("{token}\naliases = [\"order\"]")),
+            5,
+            "did you mean \"orders\"?",
+        ),
+        (access(&format!("{token}\naliases = []")), 5, "remove it for all"),
+        (
+            access(&format!("{token}\nalias = \"orders\"")),
+            5,
+            "did you mean aliases?",
+        ),
+        (
+            format!("{}\n{}", access(token), access("token_file = \"b\"")),
+            6,
+            "\"a\" is taken by the entry of line 2",
+        ),
+        (
+            format!("{}\n{}", access(token), access(token).replace("\"a\"", "\"b\"")),
+            8,
+            "\"a.token\" is taken by the entry of line 4",
+        ),
+        (
+            format!("{tls}{one}{}", other.replace("\"a\"", "\"b\"")),
+            10,
+            "\"cn = A\" is taken by the entry of line 6",
+        ),
+    ];
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|(text, line, words)| (text.as_str(), *line, *words))
+        .collect();
+    each_says(&cases);
+}
+
+#[test]
+fn access_to_the_admin_listener_is_read_in_full() {
+    let config = parse(&format!(
+        r#"{LEAST}
+        [admin]
+        listen = "0.0.0.0:9090"
+        tls = {{ certificate = "a.crt", private_key = "a.key", client_ca = "ca.crt" }}
+        [[admin.access]]
+        name = "prometheus"
+        role = "viewer"
+        token_file = "prometheus.token"
+        aliases = ["orders"]
+        [[admin.access]]
+        name = "console"
+        role = "operator"
+        client_subject = "CN=console"
+        "#
+    ));
+    let [prometheus, console] = config.admin.access.as_slice() else {
+        panic!("two entries")
+    };
+    assert_eq!((prometheus.role, console.role), (Role::Viewer, Role::Operator));
+    assert_eq!(
+        prometheus.credential,
+        Credential::TokenFile("/etc/countersign/prometheus.token".into())
+    );
+    assert!(prometheus.aliases.contains("orders") && !prometheus.aliases.contains("invoices"));
+    assert_eq!(console.aliases, Aliases::All);
 }
 
 #[test]
@@ -427,8 +529,6 @@ fn a_configuration_without_a_route_is_refused() {
 fn what_is_only_coming_is_refused_by_name() {
     let sections = [
         "[public]\nlisten = \"127.0.0.1:1\"",
-        "[admin]\ntls = { certificate = \"a\", private_key = \"b\" }",
-        "[[admin.access]]\nname = \"prometheus\"",
         "[state]\nmaster_key_file = \"a\"",
         "[alias.o]\nstrategy = \"hold\"",
         "[alias.o]\nstrategy = \"receiver-led\"",
@@ -464,8 +564,8 @@ fn a_file_that_is_not_there_is_named() {
 fn the_example_is_right_with_its_comments_and_without() {
     let example = include_str!("../../config/countersign.toml");
     let setting = |line: &str| {
-        line.split_once(" = ")
-            .is_some_and(|(key, _)| !key.contains([' ', '.', '`', ':']))
+        let value = |(key, _): (&str, _)| !key.contains([' ', '.', '`', ':']);
+        line.starts_with("[[") || line.split_once(" = ").is_some_and(value)
     };
     let uncomment = |line: &'static str| line.strip_prefix("# ").filter(|rest| setting(rest));
     let uncommented: Vec<_> = example
@@ -480,7 +580,8 @@ fn the_example_is_right_with_its_comments_and_without() {
         commented >= 28,
         "only {commented} settings stand there as comments"
     );
-    assert!(full.proxy.tls.is_some());
+    assert!(full.proxy.tls.is_some() && full.admin.tls.is_some());
+    assert_eq!((short.admin.access.len(), full.admin.access.len()), (0, 1));
     let without_tls = ProxyConfig {
         tls: None,
         ..full.proxy

@@ -6,6 +6,7 @@ use std::process::Output;
 use tokio::process::Command;
 
 use crate::support::admin::{TestAdmin, new_key, pem};
+use crate::support::authority::Authority;
 use crate::support::tool::openssl;
 
 /// Runs `countersign keys` in the proxy's directory; arguments are separated by white space.
@@ -167,11 +168,11 @@ async fn what_goes_wrong_is_one_sentence_that_says_what_to_do() {
         ("import nobody --key key.pem", "there is no alias \"nobody\""),
         (
             "list --token-file wrong-token",
-            "this token is not the one in the proxy's token file",
+            "this token is none that the proxy knows",
         ),
         (
             "list --token-file missing",
-            "the proxy makes this file when it starts",
+            "the proxy makes the operator's token when it starts",
         ),
     ] {
         let error = fails(&admin, arguments).await;
@@ -202,4 +203,94 @@ async fn a_proxy_that_is_not_there_is_told_from_one_that_refuses() {
         error.contains("Connection refused") && error.contains("is countersign running there?"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn over_tls_the_authority_and_a_client_certificate_are_given_as_files() {
+    let authority = Authority::of(&["us", "console"]);
+    let admin = over_tls(&authority).await;
+    let file = |name: &str| authority.file(name).display().to_string();
+    let (ca, certificate, key) = (file("ca.pem"), file("console.pem"), file("console.key"));
+    let url = format!("https://{}", admin.address);
+
+    let by_token = run(&admin, &format!("list --admin {url} --ca {ca}")).await;
+    let by_certificate =
+        format!("list --admin {url} --ca {ca} --client-certificate {certificate} --client-key {key}");
+    let by_certificate = run(&admin, &by_certificate).await;
+
+    for output in [by_token, by_certificate] {
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(output.stdout, b"invoices\n  no keys\norders\n  no keys\n");
+    }
+}
+
+#[tokio::test]
+async fn each_way_not_to_reach_the_listener_says_what_to_do() {
+    let (ours, others) = (Authority::of(&["us", "stranger"]), Authority::of(&["us"]));
+    let (plain, tls) = (TestAdmin::start().await, over_tls(&ours).await);
+    let file = |authority: &Authority, name: &str| authority.file(name).display().to_string();
+    let (ca, other_ca) = (file(&ours, "ca.pem"), file(&others, "ca.pem"));
+    let (certificate, key) = (file(&ours, "stranger.pem"), file(&ours, "stranger.key"));
+    let (plain, tls_port) = (plain.address, tls.address);
+    for (arguments, sentence) in [
+        (
+            format!("--admin https://{plain} --ca {ca}"),
+            "it does not speak TLS; write --admin http://…",
+        ),
+        (
+            format!("--admin http://{tls_port}"),
+            "speaks TLS; write --admin https://…",
+        ),
+        (
+            format!("--admin https://{tls_port} --ca {other_ca}"),
+            "pass its authority's as --ca PEM",
+        ),
+        (
+            format!("--admin https://localhost:{} --ca {ca}", tls_port.port()),
+            "certificate not valid for name \"localhost\"",
+        ),
+        (
+            format!(
+                "--admin https://{tls_port} --ca {ca} --client-certificate {certificate} --client-key {key}"
+            ),
+            "has the subject of this client certificate",
+        ),
+        (
+            format!("--admin https://{tls_port} --ca missing.pem"),
+            "missing.pem: ",
+        ),
+    ] {
+        let output = run(&tls, &format!("list {arguments}")).await;
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), error.lines().count()),
+            (Some(1), 1),
+            "{arguments}: {error}"
+        );
+        assert!(error.contains(sentence), "{arguments}: {error}");
+    }
+    let wrong_usage = run(&tls, &format!("list --admin http://{plain} --ca {ca}")).await;
+    assert_eq!(wrong_usage.status.code(), Some(2));
+}
+
+/// An admin listener that speaks TLS and looks at client certificates; `console` may do everything.
+async fn over_tls(authority: &Authority) -> TestAdmin {
+    let [certificate, key, ca] =
+        ["us.pem", "us.key", "ca.pem"].map(|name| authority.file(name).display().to_string());
+    TestAdmin::start_with(&format!(
+        "tls = {{ certificate = \"{certificate}\", private_key = \"{key}\", client_ca = \"{ca}\" }}\n\
+         [[admin.access]]\nname = \"console\"\nrole = \"operator\"\nclient_subject = \"CN=console,O=Example\""
+    ))
+    .await
+}
+
+/// Runs `countersign keys` in the proxy's directory with nothing but these arguments.
+async fn run(admin: &TestAdmin, arguments: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.arg("keys").args(arguments.split_whitespace());
+    command
+        .current_dir(admin.directory.path())
+        .output()
+        .await
+        .unwrap()
 }

@@ -8,7 +8,11 @@
     reason = "a test fails by panicking and says what it leaves out"
 )]
 
+mod admin_access;
 mod admin_api;
+mod admin_connections;
+mod admin_document;
+mod admin_tls;
 mod algorithms;
 mod attacks;
 mod bad_input;
@@ -21,7 +25,9 @@ mod content_codings;
 mod curl;
 mod demo;
 mod demo_receiver;
+mod drain;
 mod engines_agree;
+mod faults;
 mod foreign_messages;
 mod foreign_signatures;
 mod forward_proxy;
@@ -32,9 +38,12 @@ mod key_sources;
 mod keys_command;
 mod listener_tls;
 mod nothing_wrong_leaves;
+mod overload;
 mod proxy;
 mod receiver_faults;
 mod receiver_tls;
+mod reload;
+mod reload_under_load;
 mod self_check;
 mod signed_corpus;
 mod smuggling;

@@ -11,10 +11,13 @@ pub(crate) mod forge;
 pub(crate) mod frames;
 pub(crate) mod insertion;
 pub(crate) mod judges;
+pub(crate) mod load;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod receiver;
+pub(crate) mod served;
 pub(crate) mod signing;
+pub(crate) mod soak;
 pub(crate) mod tool;
 
 use std::time::Duration;

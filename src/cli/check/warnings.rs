@@ -8,7 +8,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::Signers;
-use crate::config::{Config, RouteConfig};
+use crate::config::{AccessConfig, Config, Credential, Role, RouteConfig};
 use crate::keys::source::Source;
 use crate::keys::{SignatureAlgorithm, Signer};
 use crate::wss::Profile;
@@ -49,7 +49,10 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
 fn of_listeners(config: &Config) -> Vec<String> {
     let (proxy, admin) = (&config.proxy, &config.admin);
     let open = proxy.is_open(&config.routes);
-    let plaintext = !admin.listen.ip().is_loopback();
+    let plaintext = !admin.listen.ip().is_loopback() && admin.tls.is_none();
+    let by_subject = |entry: &AccessConfig| matches!(entry.credential, Credential::ClientSubject(_));
+    let asks = admin.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let events = admin.access.iter().any(|entry| entry.role == Role::Event);
     collect([
         (
             open,
@@ -62,6 +65,14 @@ fn of_listeners(config: &Config) -> Vec<String> {
         (
             admin.metrics_open,
             "/metrics shows names of routes and aliases without a token".to_owned(),
+        ),
+        (
+            asks && !admin.access.iter().any(by_subject),
+            "client_ca of [admin] changes nothing: no [[admin.access]] has a client_subject".to_owned(),
+        ),
+        (
+            events,
+            "the role event opens nothing yet: this version takes no events".to_owned(),
         ),
     ])
 }

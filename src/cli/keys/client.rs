@@ -1,32 +1,37 @@
 //! Speaks to the admin API of a running proxy.
 
 use std::error::Error;
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, StatusCode, Uri, request};
+use http::{HeaderValue, Method, Request, StatusCode, request};
 use http_body_util::{BodyExt, Full};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
-use zeroize::Zeroizing;
 
 use crate::admin::view::ProblemView;
-use crate::cli::{CliError, read_file};
+use crate::cli::CliError;
+use crate::listener::SPEAKS_TLS;
+
+mod connection;
+mod failure;
+
+pub(in crate::cli) use connection::Connection;
 
 /// An import derives keys from passwords; everything else takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection to one proxy, with the operator's token.
+/// Connections to one proxy.
 pub(in crate::cli) struct AdminClient {
     url: String,
-    authorization: HeaderValue,
-    http: Client<HttpConnector, Full<Bytes>>,
+    authorization: Option<HeaderValue>,
+    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// A call that succeeded.
@@ -37,25 +42,11 @@ pub(in crate::cli) struct Answer {
 }
 
 impl AdminClient {
-    pub(in crate::cli) fn new(url: &Uri, token_file: &Path) -> Result<Self, CliError> {
-        if url.scheme_str() != Some("http") {
-            return Err(CliError::Usage(format!(
-                "--admin {url}: only http:// URLs are served"
-            )));
-        }
-        let token = Zeroizing::new(read_file(token_file).map_err(|error| {
-            CliError::Failed(format!(
-                "{error}; the proxy makes this file when it starts, pass its path as --token-file"
-            ))
-        })?);
-        let header = Zeroizing::new([b"Bearer ", token.trim_ascii()].concat());
-        let mut authorization = HeaderValue::from_bytes(&header)
-            .map_err(|_| CliError::Failed(format!("{} holds no token", token_file.display())))?;
-        authorization.set_sensitive(true);
+    pub(in crate::cli) fn new(connection: &Connection) -> Result<Self, CliError> {
         Ok(Self {
-            url: url.to_string().trim_end_matches('/').to_owned(),
-            authorization,
-            http: Client::builder(TokioExecutor::new()).build_http(),
+            url: connection.admin.to_string().trim_end_matches('/').to_owned(),
+            authorization: connection.authorization()?,
+            http: Client::builder(TokioExecutor::new()).build(connection.connector()?),
         })
     }
 
@@ -84,7 +75,10 @@ impl AdminClient {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}/api/v1/{path}", self.url));
-        request.header(AUTHORIZATION, &self.authorization)
+        match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request,
+        }
     }
 
     pub(in crate::cli) async fn send(
@@ -120,22 +114,24 @@ impl AdminClient {
         if answer.status.is_success() {
             return Ok(answer);
         }
-        Err(match serde_json::from_slice::<ProblemView>(&answer.body) {
-            Ok(problem) => CliError::Failed(problem.detail),
-            Err(_) => CliError::Failed(format!(
-                "{} answered {}: is it countersign's admin listener?",
-                self.url, answer.status
-            )),
-        })
+        Err(CliError::Failed(self.refusal(&answer)))
     }
 
-    fn unreachable(&self, error: &dyn Error) -> CliError {
-        let mut cause = error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
+    fn refusal(&self, answer: &Answer) -> String {
+        if let Ok(problem) = serde_json::from_slice::<ProblemView>(&answer.body) {
+            return problem.detail;
         }
+        if answer.body.starts_with(SPEAKS_TLS) {
+            return format!("{} speaks TLS; write --admin https://…", self.url);
+        }
+        let (url, status) = (&self.url, answer.status);
+        format!("{url} answered {status}: is it countersign's admin listener?")
+    }
+
+    fn unreachable(&self, error: &(dyn Error + 'static)) -> CliError {
+        let sentence = failure::sentence(error);
         CliError::Failed(format!(
-            "cannot reach the admin listener at {}: {cause}; is countersign running there? (--admin URL)",
+            "cannot reach the admin listener at {}: {sentence}",
             self.url
         ))
     }

@@ -42,6 +42,7 @@ impl Verdict {
                 RouteError::Unknown(_) => Self::http(StatusCode::NOT_FOUND),
                 RouteError::Loop => Self::http(StatusCode::LOOP_DETECTED),
             },
+            Refusal::Load(_) => Self::overload(),
             Refusal::Read(error) => match error {
                 ReadError::MediaType(_)
                 | ReadError::Multipart
@@ -57,11 +58,11 @@ impl Verdict {
                 }
                 ReadError::TooLarge(_) => Self::sender(StatusCode::PAYLOAD_TOO_LARGE),
                 ReadError::Message(error) => Self::message(error),
-                ReadError::Overloaded => Self::overload(),
+                ReadError::Overloaded(_) => Self::overload(),
             },
             Refusal::Sign(error) => match error {
                 SigningError::NoKey(_) => Self::receiver(StatusCode::SERVICE_UNAVAILABLE, Outcome::NoKey),
-                SigningError::Overloaded => Self::overload(),
+                SigningError::Overloaded(_) => Self::overload(),
                 SigningError::Message(error) => Self::message(error),
                 SigningError::Failed(_) | SigningError::SelfCheck(_) => {
                     Self::receiver(StatusCode::INTERNAL_SERVER_ERROR, Outcome::NotSigned)

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign::admin::{Admin, Token};
+use countersign::admin::{Access, Admin, serve};
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::keys::Keys;
 use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
 use countersign::metrics::Metrics;
+use countersign::tls::server_config_asking;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -21,6 +22,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::client::Answer;
 use super::clock::now;
@@ -30,8 +33,11 @@ use super::within;
 pub(crate) struct TestAdmin {
     pub(crate) address: SocketAddr,
     pub(crate) keys: Keys,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) ready: Arc<AtomicBool>,
     pub(crate) directory: TempDir,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
 }
 
 impl TestAdmin {
@@ -41,36 +47,72 @@ impl TestAdmin {
 
     /// With further lines in `[admin]`.
     pub(crate) async fn start_with(admin: &str) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"), admin).await
+    }
+
+    /// With entries of `[[admin.access]]`: a name, and all but its name and token file.
+    pub(crate) async fn start_for(entries: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut admin = String::new();
+        for (name, lines) in entries {
+            let file = format!("{name}.token");
+            std::fs::write(directory.path().join(&file), token_of(name)).expect("a token file");
+            admin += &format!("[[admin.access]]\nname = \"{name}\"\ntoken_file = \"{file}\"\n{lines}\n");
+        }
+        Self::start_in(directory, &admin).await
+    }
+
+    async fn start_in(directory: TempDir, admin: &str) -> Self {
         let text = format!(
             "[admin]\n{admin}\n[alias.orders]\n[alias.invoices]\nactivate = \"on-import\"\n\
              [[route]]\nname = \"eu\"\npath = \"/eu\"\nreceiver = \"https://eu.example.com/in\"\nalias = \"orders\"\n"
         );
-        let directory = tempfile::tempdir().expect("a directory");
         let config = Config::parse(&text, &directory.path().join("test.toml")).expect("a configuration");
         let keys = Keys::new(config.aliases.keys().cloned(), Vec::new());
         let ready = Arc::new(AtomicBool::new(false));
         let shown = ready.clone();
+        let tls = config.admin.tls.as_ref().map(server_config_asking);
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
         let admin = Admin {
             keys: keys.clone(),
-            token: Token::load_or_create(&config.admin.token_file).expect("a token"),
+            access: Access::load(&config.admin).expect("tokens"),
+            tls: tls.transpose().expect("certificates").map(Arc::new),
             config: Arc::new(config),
-            metrics: Arc::new(Metrics::new().expect("metrics")),
+            metrics: metrics.clone(),
             clock: Clock::system(),
             ready: Arc::new(move || shown.load(Ordering::Relaxed)),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("a port");
-        tokio::spawn(async { axum::serve(listener, admin.router()).await });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move { drop(stopped.await) };
+        let made = admin.serving();
+        let serving = tokio::spawn(serve(listener, move || made.clone(), stopped));
         Self {
             address,
             keys,
+            metrics,
             ready,
             directory,
+            stop,
+            serving,
         }
+    }
+
+    /// Stops it; over when the last connection is.
+    pub(crate) async fn stop(self) {
+        drop(self.stop);
+        within(self.serving).await.expect("it ends");
     }
 
     pub(crate) fn token_file(&self) -> PathBuf {
         self.directory.path().join("state/admin-token")
+    }
+
+    /// The operator's.
+    pub(crate) fn token(&self) -> String {
+        let token = std::fs::read_to_string(self.token_file()).expect("it was made");
+        token.trim().to_owned()
     }
 
     /// The permissions of the token's file.
@@ -106,13 +148,32 @@ impl TestAdmin {
             .await
     }
 
-    /// A request of the operator's.
-    pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
-        let token = std::fs::read_to_string(self.token_file()).expect("it was made");
+    /// Asks as an entry of `[[admin.access]]`.
+    pub(crate) async fn ask_as(&self, name: &str, method: Method, path: &str) -> Answer {
         let request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
-        request.header("authorization", format!("Bearer {}", token.trim()))
+        self.send(
+            request.header("authorization", format!("Bearer {}", token_of(name))),
+            "",
+        )
+        .await
+    }
+
+    /// Asks as nobody in particular.
+    pub(crate) async fn ask(&self, method: Method, path: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address));
+        self.send(request, "").await
+    }
+
+    /// A request of the operator's.
+    pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address));
+        request.header("authorization", format!("Bearer {}", self.token()))
     }
 
     pub(crate) async fn send(&self, request: http::request::Builder, body: impl Into<Bytes>) -> Answer {
@@ -144,6 +205,11 @@ impl Answer {
         assert_eq!(self.json()["status"], status);
         self.json()["detail"].as_str().expect("a sentence").to_owned()
     }
+}
+
+/// The token of an entry of `[[admin.access]]`.
+fn token_of(name: &str) -> String {
+    format!("{name:-<43}")
 }
 
 /// A new P-256 key, valid for a day.

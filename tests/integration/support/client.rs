@@ -102,7 +102,11 @@ impl Flow {
         .await
     }
 
-    async fn response(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+    /// The head of an answer whose body is left.
+    pub(crate) async fn response(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> hyper::Result<Response<Incoming>> {
         match self {
             Self::Http1(sender) => {
                 sender.ready().await.expect("the connection is usable");

@@ -1,9 +1,10 @@
 //! The real application, on ports of its own, with one route `/orders` and one key.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::app::App;
+use countersign::app::{App, ReloadError};
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
@@ -34,7 +35,7 @@ pub(crate) struct Setup {
 /// A running proxy.
 pub(crate) struct TestProxy {
     app: App,
-    _state: TempDir,
+    state: TempDir,
 }
 
 /// A proxy whose route `/orders` leads to this address.
@@ -130,10 +131,11 @@ impl Setup {
             let imported = app.keys.import(ALIAS, key, AfterImport::ActivateIfNone, now());
             imported.expect("a key that may sign");
         }
-        TestProxy { app, _state: state }
+        TestProxy { app, state }
     }
 
-    fn text(&self) -> String {
+    /// The configuration.
+    pub(crate) fn text(&self) -> String {
         let Self {
             receiver,
             listen,
@@ -170,6 +172,24 @@ impl TestProxy {
     /// The metrics, as text.
     pub(crate) fn metrics(&self) -> String {
         String::from_utf8(self.app.metrics.render().expect("metrics")).expect("text")
+    }
+
+    /// Reads another configuration in the place of its own.
+    pub(crate) async fn reload(&self, setup: &Setup) -> Result<(), ReloadError> {
+        self.reload_text(setup.text()).await
+    }
+
+    /// The same, as it is written.
+    pub(crate) async fn reload_text(&self, text: String) -> Result<(), ReloadError> {
+        let file = self.state.path().join("test.toml");
+        let origin: countersign::app::Origin = Arc::new(move || Config::parse(&text, &file));
+        within(self.app.reload(&origin)).await
+    }
+
+    /// Whether it says that it is ready.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let mut flow = Flow::connect(self.app.admin_address).await;
+        flow.ask(http::Method::GET, "/readyz").await.status == http::StatusCode::OK
     }
 
     /// Stops it, and tells how that went.

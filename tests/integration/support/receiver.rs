@@ -5,6 +5,7 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -18,6 +19,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 use super::frames::{Frame, Frames, HEADERS};
@@ -62,24 +64,30 @@ impl Receiver {
         answer: impl Fn(&Recorded) -> Response<Full<Bytes>> + Send + Sync + 'static,
     ) -> Self {
         let tls = Some(TlsAcceptor::from(Arc::new(tls)));
-        Self::serving(move |recorded| Some(answer(recorded)), tls).await
+        Self::serving(move |recorded| Some(answer(recorded)), tls, Duration::ZERO).await
     }
 
     /// Answers as it is told.
     pub(crate) async fn answering(
         answer: impl Fn(&Recorded) -> Response<Full<Bytes>> + Send + Sync + 'static,
     ) -> Self {
-        Self::serving(move |recorded| Some(answer(recorded)), None).await
+        Self::serving(move |recorded| Some(answer(recorded)), None, Duration::ZERO).await
     }
 
     /// Reads and never answers.
     pub(crate) async fn silent() -> Self {
-        Self::serving(|_| None, None).await
+        Self::serving(|_| None, None, Duration::ZERO).await
+    }
+
+    /// Acknowledges everything, after a while.
+    pub(crate) async fn slow(takes: Duration) -> Self {
+        Self::serving(|_| Some(acknowledgement()), None, takes).await
     }
 
     async fn serving(
         answer: impl Fn(&Recorded) -> Option<Response<Full<Bytes>>> + Send + Sync + 'static,
         tls: Option<TlsAcceptor>,
+        takes: Duration,
     ) -> Self {
         let (address, listener) = listen().await;
         let requests: Arc<Mutex<Vec<_>>> = Arc::default();
@@ -90,7 +98,8 @@ impl Receiver {
                 counted.fetch_add(1, Ordering::Relaxed);
                 stream.set_nodelay(true).expect("a TCP stream");
                 let (answer, recorded) = (answer.clone(), recorded.clone());
-                let service = service_fn(move |request| served(request, answer.clone(), recorded.clone()));
+                let service =
+                    service_fn(move |request| served(request, takes, answer.clone(), recorded.clone()));
                 tokio::spawn(connection(stream, tls.clone(), service));
             }
         });
@@ -141,12 +150,14 @@ impl Drop for Receiver {
 
 async fn served(
     request: Request<Incoming>,
+    takes: Duration,
     answer: Arc<impl Fn(&Recorded) -> Option<Response<Full<Bytes>>> + Send + Sync>,
     recorded: Arc<Mutex<Vec<Recorded>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let request = record(request).await;
     let answer = answer(&request);
     recorded.lock().expect("no test panicked").push(request);
+    sleep(takes).await;
     match answer {
         Some(answer) => Ok(answer),
         None => pending().await,

@@ -1,0 +1,100 @@
+//! Connections to the admin listener: a bounded number, each for a bounded time, ended gracefully. Few clients are
+//! meant to be there; whoever else comes takes nothing from messages.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::{Service, service_fn};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::Serving;
+use crate::listener;
+
+/// Connections at a time; more wait to be accepted.
+const MAX_CONNECTIONS: usize = 128;
+/// Then a connection ends, so that clients that never read do not hold all of them; others have a new one at once.
+const CONNECTION_TIME: Duration = Duration::from_secs(600);
+/// For a head, and for taking some of an answer.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// What is under way at the end may take this long.
+const GRACE: Duration = Duration::from_secs(5);
+/// After a failed accept, most often for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` resolves; then accepts no more, and lets the requests under way end, within bounds. Each connection,
+/// and each request, is served by what `current` returns as it comes.
+pub async fn serve(
+    listener: TcpListener,
+    current: impl Fn() -> Serving + Clone + Send + 'static,
+    stop: impl Future<Output = ()>,
+) {
+    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (going, stopped) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            Some(_ended) = connections.join_next() => {}
+            (accepted, place) = accept(&listener, &free) => {
+                let connection = connection(accepted, current.clone(), stopped.clone());
+                connections.spawn(async move { connection.await; drop(place) });
+            }
+        }
+    }
+    drop((listener, going));
+    while connections.join_next().await.is_some() {}
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    free: &Arc<Semaphore>,
+) -> ((TcpStream, SocketAddr), Option<OwnedSemaphorePermit>) {
+    // Never closed, so there is always one to wait for.
+    let place = free.clone().acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return (accepted, place),
+            Err(error) => {
+                tracing::warn!(%error, "a connection to the admin listener was not accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Serves until the client closes, its time is over or the sender of `stopped` is gone.
+async fn connection(
+    (stream, address): (TcpStream, SocketAddr),
+    current: impl Fn() -> Serving + Send + 'static,
+    mut stopped: watch::Receiver<()>,
+) {
+    let graceful = GracefulShutdown::new();
+    let settings = listener::Settings {
+        tls: current().tls,
+        client_timeout: CLIENT_TIMEOUT,
+    };
+    let service = service_fn(move |request| TowerToHyperService::new(current().router).call(request));
+    let mut served = std::pin::pin!(listener::serve(
+        stream,
+        address,
+        settings,
+        service,
+        graceful.watcher()
+    ));
+    tokio::select! {
+        () = &mut served => return,
+        _ = timeout(CONNECTION_TIME, stopped.changed()) => {}
+    }
+    let ending = async { tokio::join!(graceful.shutdown(), served) };
+    if timeout(GRACE, ending).await.is_err() {
+        tracing::warn!(%address, "a request at the admin listener was cut before it was over");
+    }
+}

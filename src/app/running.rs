@@ -1,0 +1,184 @@
+//! What one configuration makes: first [`Checked`], which has read every file and changed nothing, then [`Running`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+
+use super::Core;
+use crate::admin::{self, Access, AccessErrors, Admin};
+use crate::clock::Clock;
+use crate::config::{Activation, Config};
+use crate::files::Files;
+use crate::keys::source::LoadError;
+use crate::keys::{AfterImport, KeyMaterial, Keys};
+use crate::metrics::Metrics;
+use crate::proxy::{Proxy, UnusableTls};
+use crate::tls::{TlsError, server_config_asking};
+
+/// What one configuration makes; exchanged as a whole.
+pub(super) struct Running {
+    pub(super) config: Arc<Config>,
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) admin: admin::Serving,
+}
+
+/// A configuration whose every file could be used; not in force yet.
+pub(super) struct Checked {
+    config: Arc<Config>,
+    proxy: Proxy,
+    access: Access,
+    admin_tls: Option<Arc<ServerConfig>>,
+    /// By alias.
+    keys: Vec<(String, KeyMaterial)>,
+}
+
+/// Something that the configuration names and that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// The key of an alias cannot be read.
+    #[error("alias {alias}: {problem}")]
+    Source {
+        /// The alias.
+        alias: String,
+        /// Why not.
+        problem: LoadError,
+    },
+    /// Nobody could be let in at the admin listener.
+    #[error(transparent)]
+    Access(#[from] AccessErrors),
+    /// Certificates of the admin listener.
+    #[error("[admin] tls: {0}")]
+    AdminTls(TlsError),
+    /// Certificates of the proxy's listener or towards a receiver.
+    #[error(transparent)]
+    ProxyTls(#[from] UnusableTls),
+}
+
+/// All of it; never empty.
+#[derive(Debug)]
+pub struct UnusableParts(Vec<Unusable>);
+
+impl fmt::Display for UnusableParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sentences: Vec<_> = self.0.iter().map(Unusable::to_string).collect();
+        f.write_str(&sentences.join("\n"))
+    }
+}
+
+impl std::error::Error for UnusableParts {}
+
+impl Checked {
+    /// Reads everything that the configuration names.
+    pub(super) fn check(config: Config, earlier: &Proxy) -> Result<Self, UnusableParts> {
+        let (mut unusable, mut keys) = (Vec::new(), Vec::new());
+        for (alias, settings) in &config.aliases {
+            match settings.source.as_ref().map(|source| source.load()).transpose() {
+                Ok(material) => keys.extend(material.map(|material| (alias.clone(), material))),
+                Err(problem) => unusable.push(Unusable::Source {
+                    alias: alias.clone(),
+                    problem,
+                }),
+            }
+        }
+        let proxy = earlier.successor(&config);
+        let access = Access::load(&config.admin);
+        let admin_tls = config.admin.tls.as_ref().map(server_config_asking).transpose();
+        match (proxy, access, admin_tls) {
+            (Ok(proxy), Ok(access), Ok(admin_tls)) if unusable.is_empty() => Ok(Self {
+                config: Arc::new(config),
+                proxy,
+                access,
+                admin_tls: admin_tls.map(Arc::new),
+                keys,
+            }),
+            (proxy, access, admin_tls) => {
+                unusable.extend(proxy.err().into_iter().flatten().map(Unusable::from));
+                unusable.extend(access.err().map(Unusable::from));
+                unusable.extend(admin_tls.err().map(Unusable::AdminTls));
+                Err(UnusableParts(unusable))
+            }
+        }
+    }
+
+    /// Hands the keys over: from here on it cannot fail.
+    fn run(
+        self,
+        keys: &Keys,
+        metrics: &Arc<Metrics>,
+        clock: &Clock,
+        ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    ) -> Running {
+        keys.add_aliases(self.config.aliases.keys().cloned());
+        for (alias, material) in self.keys {
+            import(keys, &self.config, &alias, material, clock);
+        }
+        let admin = Admin {
+            keys: keys.clone(),
+            config: self.config.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+            access: self.access,
+            tls: self.admin_tls,
+            ready,
+        };
+        Running {
+            config: self.config,
+            proxy: Arc::new(self.proxy),
+            admin: admin.serving(),
+        }
+    }
+}
+
+/// A key that is known changes nothing; so a restart or a reload undoes no switch.
+fn import(keys: &Keys, config: &Config, alias: &str, material: KeyMaterial, clock: &Clock) {
+    let activate = config.aliases.get(alias).map(|alias| alias.activate);
+    let then = match activate {
+        Some(Activation::OnImport) => AfterImport::Activate,
+        Some(Activation::Manual) | None => AfterImport::ActivateIfNone,
+    };
+    if let Err(problem) = keys.import(alias, material, then, clock.now()) {
+        tracing::warn!(%alias, %problem, "the alias's source brings no key that may sign");
+    }
+}
+
+impl Core {
+    /// Puts the first configuration in force.
+    pub(super) fn new(
+        checked: Checked,
+        keys: Keys,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+        files: Files,
+    ) -> Arc<Self> {
+        let ready = Arc::new(AtomicBool::new(true));
+        let running = checked.run(&keys, &metrics, &clock, shown(&ready));
+        metrics.config_in_force(clock.now());
+        Arc::new(Self {
+            running: ArcSwap::from_pointee(running),
+            keys,
+            metrics,
+            clock,
+            ready,
+            files: Mutex::new(files),
+            reloading: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Puts the next one in force, as one.
+    pub(super) fn publish(&self, checked: Checked) {
+        let running = checked.run(&self.keys, &self.metrics, &self.clock, shown(&self.ready));
+        let level = running.config.log.level;
+        self.running.store(Arc::new(running));
+        crate::logging::set_level(level);
+        self.metrics.config_in_force(self.clock.now());
+    }
+}
+
+fn shown(ready: &Arc<AtomicBool>) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    let ready = ready.clone();
+    Arc::new(move || ready.load(Ordering::Relaxed))
+}

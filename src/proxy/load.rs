@@ -1,0 +1,105 @@
+//! What all messages together may take: requests, bytes, signatures. A flood is refused, not swallowed.
+//!
+//! The bound belongs to a configuration, the count to the process: after a reload, what older requests hold still counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Something of which there is only so much.
+#[derive(Clone)]
+pub(super) struct Limit {
+    most: usize,
+    taken: Arc<AtomicUsize>,
+}
+
+/// More than there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no more of it now")]
+pub(super) struct Exhausted;
+
+impl Limit {
+    /// Of which nothing has been taken yet.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most,
+            taken: Arc::default(),
+        }
+    }
+
+    /// Another bound on what is taken of this one.
+    pub(super) fn with_most(&self, most: usize) -> Self {
+        Self {
+            most,
+            taken: self.taken.clone(),
+        }
+    }
+
+    /// Takes as much, at once or not at all.
+    pub(super) fn take(&self, amount: usize) -> Result<Share, Exhausted> {
+        let more = |taken: usize| taken.checked_add(amount).filter(|taken| *taken <= self.most);
+        self.taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .map_err(|_| Exhausted)?;
+        Ok(Share {
+            of: self.taken.clone(),
+            amount,
+        })
+    }
+
+    /// Whether as much could be taken now.
+    pub(super) fn has(&self, amount: usize) -> bool {
+        amount <= self.most.saturating_sub(self.taken())
+    }
+
+    /// How much is taken now.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+/// A part of what there is; given back when dropped.
+pub(super) struct Share {
+    of: Arc<AtomicUsize>,
+    amount: usize,
+}
+
+impl Share {
+    /// Takes in another part of the same.
+    pub(super) fn merge(&mut self, mut other: Self) {
+        debug_assert!(Arc::ptr_eq(&self.of, &other.of), "parts of the same");
+        self.amount += std::mem::take(&mut other.amount);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.of.fetch_sub(self.amount, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_given_back_once() {
+        let bytes = Limit::new(10);
+        let mut share = bytes.take(4).unwrap();
+        share.merge(bytes.take(6).unwrap());
+        assert_eq!((bytes.taken(), bytes.take(1).err()), (10, Some(Exhausted)));
+        drop(share);
+        assert_eq!(bytes.taken(), 0);
+        assert!(bytes.take(usize::MAX).is_err() && bytes.has(10) && !bytes.has(11));
+    }
+
+    #[test]
+    fn a_new_bound_counts_what_was_taken_under_the_old_one() {
+        let old = Limit::new(10);
+        let share = old.take(8).unwrap();
+        let smaller = old.with_most(5);
+        assert!(smaller.take(1).is_err() && !smaller.has(1));
+        assert!(old.take(2).is_ok(), "older requests keep their bound");
+        drop(share);
+        assert!(smaller.take(5).is_ok());
+    }
+}
