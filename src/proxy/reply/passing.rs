@@ -19,10 +19,16 @@ use crate::proxy::exchange::Exchange;
 pub(in crate::proxy) struct Passing {
     handed: mpsc::Receiver<Handed>,
     size: SizeHint,
+    ended: bool,
 }
 
-/// A frame, or `None` for the end. Without either, it was given up.
-type Handed = Result<Option<Frame<Bytes>>, ReplyError>;
+/// What goes from the task to the body. If nothing comes any more before the end, the answer was given up.
+enum Handed {
+    Frame(Frame<Bytes>),
+    Last(Frame<Bytes>),
+    End,
+    Broken(ReplyError),
+}
 
 /// Why the receiver's answer ends midway; what has been sent of it cannot be taken back.
 #[derive(Debug, thiserror::Error)]
@@ -41,49 +47,54 @@ impl Passing {
         let size = body.size_hint();
         let (hand, handed) = mpsc::channel(1);
         tokio::spawn(pass(body, exchange, hand));
-        Self { handed, size }
+        Self {
+            handed,
+            size,
+            ended: false,
+        }
     }
 }
 
 async fn pass(mut body: Incoming, mut exchange: Exchange, hand: mpsc::Sender<Handed>) {
-    let deadline = exchange.deadline();
-    tokio::select! {
-        biased;
-        passed = hand_over(&mut body, &hand) => match passed {
-            Passed::Whole => exchange.completed(),
-            Passed::Broken(reason) => exchange.broke_off(Outcome::BrokenOff, reason),
-            Passed::NotTaken => {}
-        },
-        () = hand.closed() => {}
-        () = sleep_until(deadline) => {
-            exchange.broke_off(Outcome::TimedOut, ReplyError::TimedOut.to_string());
+    let mut deadline = std::pin::pin!(sleep_until(exchange.deadline()));
+    loop {
+        let next = async {
+            let next = next(&mut body).await;
+            hand.reserve().await.map(|place| (next, place))
+        };
+        let (next, place) = tokio::select! {
+            biased;
+            Ok(next) = next => next,
+            () = hand.closed() => return, // the flow went away
+            () = &mut deadline => {
+                let reason = ReplyError::TimedOut.to_string();
+                return exchange.broke_off(Outcome::TimedOut, reason);
+            }
+        };
+        match &next {
+            Handed::Frame(_) => {
+                place.send(next);
+                continue;
+            }
+            Handed::Last(_) | Handed::End => exchange.completed(),
+            Handed::Broken(error) => exchange.broke_off(Outcome::BrokenOff, error.to_string()),
         }
+        // First, so that the flow's next request finds the place free that this one had.
+        drop(exchange);
+        return place.send(next);
     }
 }
 
-enum Passed {
-    Whole,
-    Broken(String),
-    /// The flow went away.
-    NotTaken,
-}
-
-async fn hand_over(body: &mut Incoming, hand: &mpsc::Sender<Handed>) -> Passed {
+/// Trailer fields end here, as their announcement does.
+async fn next(body: &mut Incoming) -> Handed {
     loop {
-        let frame = body.frame().await.transpose().map_err(ReplyError::from);
-        if matches!(&frame, Ok(Some(frame)) if frame.is_trailers()) {
-            continue; // they end here, as their announcement does
-        }
-        let broken = frame.as_ref().err().map(ReplyError::to_string);
-        let ends = matches!(frame, Ok(None));
-        let taken = hand.send(frame).await.is_ok();
-        match broken {
-            Some(reason) => return Passed::Broken(reason),
-            // A flow that was told the length does not wait for the end.
-            None if ends || (!taken && body.is_end_stream()) => return Passed::Whole,
-            None if taken => {}
-            None => return Passed::NotTaken,
-        }
+        return match body.frame().await {
+            Some(Ok(frame)) if frame.is_trailers() => continue,
+            Some(Ok(frame)) if body.is_end_stream() => Handed::Last(frame),
+            Some(Ok(frame)) => Handed::Frame(frame),
+            Some(Err(error)) => Handed::Broken(error.into()),
+            None => Handed::End,
+        };
     }
 }
 
@@ -95,8 +106,21 @@ impl Body for Passing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
         let handed = ready!(self.handed.poll_recv(context));
-        Poll::Ready(handed.unwrap_or(Err(ReplyError::TimedOut)).transpose())
+        self.ended = !matches!(handed, Some(Handed::Frame(_)));
+        Poll::Ready(match handed {
+            Some(Handed::Frame(frame) | Handed::Last(frame)) => Some(Ok(frame)),
+            Some(Handed::End) => None,
+            Some(Handed::Broken(error)) => Some(Err(error)),
+            None => Some(Err(ReplyError::TimedOut)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
     }
 
     fn size_hint(&self) -> SizeHint {

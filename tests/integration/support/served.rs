@@ -87,7 +87,8 @@ impl Place {
         served.proxy = served.listens_at("[proxy]").expect("bound first");
         served.admin = served.listens_at("[admin]").expect("bound");
         let token = served.file("state/admin-token");
-        eventually("it has a token", || token.exists()).await;
+        let is_whole = || fs::read_to_string(&token).is_ok_and(|token| token.ends_with('\n'));
+        eventually("it has a token", is_whole).await;
         served
     }
 }
