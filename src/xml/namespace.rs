@@ -131,6 +131,18 @@ impl Namespaces {
         self.prefixes.get(prefix.0).map_or(&[], |known| &known.text)
     }
 
+    /// How many declarations are in scope; those of `xml`, which add nothing, do not count.
+    #[must_use]
+    pub fn declarations(&self) -> usize {
+        let of_others = |bound: &&Bound| bound.prefix != Prefix::XML;
+        self.bindings.iter().filter(of_others).count()
+    }
+
+    /// Whether more declarations are in scope; counts them only where it might be so.
+    pub(super) fn has_more_than(&self, most: usize) -> bool {
+        self.bindings.len() > most && self.declarations() > most
+    }
+
     /// Where the stack stands now.
     #[must_use]
     #[inline]

@@ -43,6 +43,8 @@ pub struct Scanner {
     utf8: Utf8,
     lexer: Lexer,
     namespaces: Namespaces,
+    /// How many declarations `namespaces` may hold, with those around a fragment, which are others' affair.
+    most_declarations: usize,
     open: Vec<Open>,
     root_seen: bool,
     /// The names of the open elements, end to end.
@@ -91,6 +93,7 @@ impl Scanner {
             carry: Vec::new(),
             utf8: Utf8::default(),
             lexer: Lexer::default(),
+            most_declarations: limits.declarations.saturating_add(namespaces.declarations()),
             namespaces,
             open: Vec::new(),
             root_seen: false,

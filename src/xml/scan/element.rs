@@ -26,6 +26,10 @@ impl Scanner {
         let mark = self.namespaces.mark();
         let declares = resolve::declare(&mut self.namespaces, &mut self.lexer, buffer, mark);
         let declares = declares.map_err(|Fault(at, problem)| self.error(at, problem))?;
+        if declares && self.namespaces.has_more_than(self.most_declarations) {
+            let most = self.limits.declarations;
+            return Err(self.error(at, Problem::TooManyDeclarations(most)).into());
+        }
         let name = buffer.get(lexed.name.clone()).unwrap_or(&[]);
         let word = Word::of(buffer.get(lexed.name.start..).unwrap_or(&[]), name.len());
         let prefix =
