@@ -3,7 +3,6 @@
 //! Octets go to a [`Sink`], usually a digest. A run of input that already is canonical goes there as the
 //! slice it is. The other canonical forms are the second engine's.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::Limits;
@@ -48,7 +47,6 @@ pub struct Canonicalizer<S> {
     /// Short pieces on their way to the sink.
     staged: Vec<u8>,
     to_render: Vec<Prefix>,
-    order: Vec<usize>,
 }
 
 struct Rendered {
@@ -77,7 +75,6 @@ impl<S: Sink> Canonicalizer<S> {
             run: 0..0,
             staged: Vec::with_capacity(LONG),
             to_render: Vec::new(),
-            order: Vec::new(),
         }
     }
 
@@ -88,10 +85,22 @@ impl<S: Sink> Canonicalizer<S> {
         self.depth += 1;
         self.choose_namespaces(tag, is_apex);
         if tag.is_canonical && self.to_render.is_empty() {
-            self.as_written(tag.source.buffer, &tag.source.span);
+            self.tag_as_written(tag);
         } else {
             self.flush(tag.source.buffer);
             self.render(tag);
+        }
+    }
+
+    #[inline(always)]
+    fn tag_as_written(&mut self, tag: &StartTag<'_>) {
+        let Range { start, end } = tag.source.span;
+        if tag.is_empty {
+            self.as_written(tag.source.buffer, &(start..end - "/>".len()));
+            self.flush(tag.source.buffer);
+            self.stage(b">");
+        } else {
+            self.as_written(tag.source.buffer, &(start..end));
         }
     }
 
@@ -249,16 +258,7 @@ impl<S: Sink> Canonicalizer<S> {
             self.value(tag.namespaces.resolve(*prefix));
         }
         self.to_render = prefixes;
-        let mut order = std::mem::take(&mut self.order);
-        order.clear();
-        order.extend(0..tag.attributes.len());
-        order.sort_unstable_by(
-            |one, other| match (tag.attributes.get(*one), tag.attributes.get(*other)) {
-                (Some(one), Some(other)) => tag.canonical_order(one, other),
-                _ => Ordering::Equal,
-            },
-        );
-        for attribute in order.iter().filter_map(|at| tag.attributes.get(*at)) {
+        for attribute in tag.in_canonical_order() {
             if let Some(written) = tag.attribute_as_written(attribute) {
                 self.stage(written);
                 continue;
@@ -267,7 +267,6 @@ impl<S: Sink> Canonicalizer<S> {
             self.stage(tag.attribute_name(attribute));
             self.value(tag.value(attribute));
         }
-        self.order = order;
         self.stage(b">");
     }
 

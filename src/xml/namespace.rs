@@ -5,6 +5,7 @@
 //! with the value: they can be compared and written without being decoded.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::word::{WIDTH, Word};
@@ -31,9 +32,20 @@ impl Prefix {
     }
 }
 
-/// A declaration in scope, by its place on the stack.
+/// A declaration in scope, by its place on the stack, the lowest being 1: so an optional one is compared as fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Binding(usize);
+pub struct Binding(NonZeroUsize);
+
+impl Binding {
+    /// The one that is made at this height of the stack.
+    const fn above(height: usize) -> Self {
+        Self(NonZeroUsize::MIN.saturating_add(height))
+    }
+
+    const fn height(self) -> usize {
+        self.0.get() - 1
+    }
+}
 
 /// The height of the stack before an element's declarations; [`Namespaces::leave`] goes back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,7 +202,7 @@ impl Namespaces {
 
     /// Binds a prefix from here on; an empty name undeclares the default namespace.
     pub fn bind(&mut self, prefix: Prefix, name: &[u8]) {
-        let binding = Binding(self.bindings.len());
+        let binding = Binding::above(self.bindings.len());
         let start = self.names.len();
         self.names.extend_from_slice(name);
         let outer = self
@@ -228,7 +240,7 @@ impl Namespaces {
     #[inline]
     pub fn name(&self, binding: Binding) -> &[u8] {
         self.bindings
-            .get(binding.0)
+            .get(binding.height())
             .and_then(|bound| self.names.get(bound.name.clone()))
             .unwrap_or(&[])
     }
@@ -243,7 +255,7 @@ impl Namespaces {
     /// Whether the prefix was bound since the mark, that is, on the element itself.
     #[must_use]
     pub fn is_bound_since(&self, prefix: Prefix, mark: Mark) -> bool {
-        self.binding(prefix).is_some_and(|binding| binding.0 >= mark.0)
+        self.binding(prefix).is_some_and(|binding| binding.height() >= mark.0)
     }
 
     /// The prefixes bound since the mark, in the order of their declarations.

@@ -80,7 +80,7 @@ impl NameBits {
             _ => colons.trailing_zeros() + 1,
         };
         let is_one = colons & colons.wrapping_sub(1) == 0;
-        let both_begin = self.starts & self.starts.unbounded_shr(local_at) & 1 == 1;
+        let both_begin = self.starts & self.starts.wrapping_shr(local_at) & 1 == 1;
         (is_one && both_begin).then_some(local_at as usize)
     }
 }
@@ -266,6 +266,12 @@ pub(super) fn canonical_value(c: char, room: &mut [u8; 4]) -> &[u8] {
 #[inline]
 fn run(bytes: &[u8], stops: impl Fn(u8x16) -> u8x16) -> usize {
     let first = |block: [u8; 16]| stops(u8x16::new(block)).to_bitmask().trailing_zeros() as usize;
+    // Most runs end here.
+    if let Some(block) = bytes.first_chunk::<16>()
+        && let found @ ..16 = first(*block)
+    {
+        return found;
+    }
     let (blocks, rest) = bytes.as_chunks::<16>();
     for (number, block) in blocks.iter().enumerate() {
         let found = first(*block);

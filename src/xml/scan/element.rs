@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::name::OpenName;
 use super::tag::{Fault, Lexed};
 use super::{
-    Amendment, EndTag, Handler, Open, Problem, Scanner, Source, StartTag, State, Step, chars, lossy, resolve,
+    Amendment, EndTag, Error, Handler, Open, Problem, Scanner, Source, StartTag, State, Step, chars, lossy, resolve,
 };
 use crate::xml::namespace::{Mark, Prefix};
 
@@ -43,7 +43,7 @@ impl Scanner {
         match handler.amend(&tag)? {
             None => handler.start_tag(&tag)?,
             Some(amendment) => {
-                self.amend(&amendment);
+                self.amend(buffer, &amendment)?;
                 handler.start_tag(&self.tag(buffer, at, &lexed, prefix, mark, true))?;
             }
         }
@@ -55,12 +55,14 @@ impl Scanner {
     }
 
     /// The tag as it will be.
-    fn amend(&mut self, amendment: &Amendment) {
+    fn amend(&mut self, buffer: &[u8], amendment: &Amendment) -> Result<(), Error> {
         let prefix = self.namespaces.number(amendment.prefix.as_bytes());
         if let Some(name) = amendment.declare {
             self.namespaces.bind(prefix, name.as_bytes());
         }
         self.lexer.amend(amendment, prefix);
+        resolve::sort(&self.namespaces, &mut self.lexer, buffer)
+            .map_err(|Fault(at, problem)| self.error(at, problem))
     }
 
     #[inline(always)]
@@ -86,6 +88,7 @@ impl Scanner {
             namespaces: &self.namespaces,
             mark,
             attributes: &self.lexer.attributes,
+            order: &self.lexer.order,
             name: lexed.name,
             local_at,
             values: &self.lexer.made,

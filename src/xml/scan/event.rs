@@ -1,6 +1,5 @@
 //! What the scanner tells: events, each with its place and what canonical form makes of it.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::name::Name;
@@ -127,7 +126,7 @@ pub struct StartTag<'a> {
     /// Whether it is an empty-element tag.
     pub is_empty: bool,
     /// Whether its separators, its values and the order of its attributes are as canonical form writes them, and
-    /// it declares nothing.
+    /// it declares nothing. An empty-element tag has a `/` too much all the same.
     pub is_canonical: bool,
     /// All that is in scope.
     pub namespaces: &'a Namespaces,
@@ -135,6 +134,7 @@ pub struct StartTag<'a> {
     pub mark: Mark,
     /// Its attributes in their order, without declarations.
     pub attributes: &'a [Attribute],
+    pub(super) order: &'a [usize],
     pub(super) name: Name,
     /// Bytes of the name before the local part, colon included.
     pub(super) local_at: usize,
@@ -207,10 +207,12 @@ impl<'a> StartTag<'a> {
         attribute.as_written(self.source.buffer)
     }
 
-    /// The order of two attributes in canonical form: by namespace name, then by local name (C14N 1.0, section 2.2).
-    #[must_use]
-    pub fn canonical_order(&self, one: &Attribute, other: &Attribute) -> Ordering {
-        resolve::canonical_order(self.namespaces, self.source.buffer, self.values, one, other)
+    /// Its attributes in canonical order: by namespace name, then by local name (C14N 1.0, section 2.2).
+    pub fn in_canonical_order(&self) -> impl Iterator<Item = &'a Attribute> {
+        let attributes = self.attributes;
+        let as_written = if self.order.is_empty() { attributes } else { &[] };
+        let sorted = self.order.iter().filter_map(|at| attributes.get(*at));
+        as_written.iter().chain(sorted)
     }
 
     /// The canonical value of the attribute with this expanded name.

@@ -128,10 +128,10 @@ pub(super) fn element(
     };
     let name = buffer.get(name.start..).unwrap_or(&[]);
     let number = namespaces.prefix(name, local_at);
-    let prefix = prefix(local_at, name);
     if number == Prefix::NONE || namespaces.binding(number).is_some() {
         return Ok((number, local_at));
     }
+    let prefix = prefix(local_at, name);
     // Nothing can be bound to it.
     if prefix == b"xmlns" {
         return Err(Problem::Declared("no element has the prefix xmlns"));
@@ -168,20 +168,37 @@ pub(super) fn attributes(
     if lexer.attributes.len() < 2 {
         return Ok(true);
     }
-    let order = |one: &Attribute, other: &Attribute| canonical_order(namespaces, buffer, made, one, other);
+    sort(namespaces, lexer, buffer)?;
+    Ok(lexer.order.is_empty())
+}
+
+/// Finds the canonical order of the attributes, if they do not stand in it already, and with it those that have the
+/// expanded name of another one (Namespaces, section 6.3).
+pub(super) fn sort(namespaces: &Namespaces, lexer: &mut Lexer, buffer: &[u8]) -> Result<(), Fault> {
+    let Lexer {
+        attributes, made, order, ..
+    } = lexer;
+    let compare = |one: &Attribute, other: &Attribute| canonical_order(namespaces, buffer, made, one, other);
     // What strictly ascends has nothing twice.
-    if lexer
-        .attributes
-        .is_sorted_by(|one, other| order(one, other).is_lt())
-    {
-        return Ok(true);
+    if attributes.is_sorted_by(|one, other| compare(one, other).is_lt()) {
+        return Ok(());
     }
-    match duplicate(namespaces, &lexer.attributes, buffer, made) {
+    let compare = |one: &usize, other: &usize| match (attributes.get(*one), attributes.get(*other)) {
+        (Some(one), Some(other)) => compare(one, other),
+        _ => Ordering::Equal,
+    };
+    order.extend(0..attributes.len());
+    order.sort_unstable_by(|one, other| compare(one, other).then(one.cmp(other)));
+    let twice = order.windows(2).filter_map(|pair| match pair {
+        [one, other] if compare(one, other).is_eq() => Some(*other),
+        _ => None,
+    });
+    match twice.min().and_then(|first| attributes.get(first)) {
+        None => Ok(()),
         Some(twice) => Err(Fault(
             twice.name.start(),
             Problem::DuplicateAttribute(lossy(twice.name(buffer, made))),
         )),
-        None => Ok(false),
     }
 }
 
@@ -209,41 +226,6 @@ pub(super) fn namespace<'n>(namespaces: &'n Namespaces, attribute: &Attribute) -
         Prefix::NONE => &[],
         prefix => namespaces.resolve(prefix),
     }
-}
-
-/// An attribute whose expanded name another one before it has (Namespaces, section 6.3).
-fn duplicate<'a>(
-    namespaces: &Namespaces,
-    attributes: &'a [Attribute],
-    buffer: &[u8],
-    made: &[u8],
-) -> Option<&'a Attribute> {
-    /// Up to here, comparing each with each is cheaper than sorting.
-    const FEW: usize = 24;
-    let local = |attribute: &Attribute| attribute.local_name(buffer, made);
-    let namespace = |attribute: &Attribute| namespace(namespaces, attribute);
-    let same = |one: &Attribute, other: &Attribute| {
-        one.word == other.word
-            && local(one) == local(other)
-            && (one.prefix == other.prefix || namespace(one) == namespace(other))
-    };
-    if attributes.len() <= FEW {
-        let twice = |(at, attribute): &(usize, &Attribute)| {
-            attributes.iter().take(*at).any(|other| same(other, attribute))
-        };
-        return attributes
-            .iter()
-            .enumerate()
-            .find(twice)
-            .map(|(_, attribute)| attribute);
-    }
-    let key = |attribute: &Attribute| (local(attribute), namespace(attribute));
-    let mut sorted: Vec<&Attribute> = attributes.iter().collect();
-    sorted.sort_unstable_by(|one, other| one.word.cmp(&other.word).then_with(|| key(one).cmp(&key(other))));
-    sorted.windows(2).find_map(|pair| match pair {
-        [one, other] if same(one, other) => Some(*other),
-        _ => None,
-    })
 }
 
 /// The prefix at the start of a name whose local part is known; empty for none.

@@ -96,7 +96,8 @@ pub(super) struct Lexed {
     /// The byte after `>`.
     pub(super) end: usize,
     pub(super) is_empty: bool,
-    /// Separators and values are as canonical form writes them; the order of attributes is not looked at.
+    /// Separators and values are as canonical form writes them, but for the `/` of an empty-element tag; the order of
+    /// attributes is not looked at.
     pub(super) is_canonical: bool,
 }
 
@@ -104,7 +105,9 @@ pub(super) struct Lexed {
 #[derive(Default)]
 pub(super) struct Lexer {
     pub(super) attributes: Vec<Attribute>,
-    /// Whether a declaration may be among the attributes.
+    /// The places in `attributes` in canonical order; empty if they stand in it.
+    pub(super) order: Vec<usize>,
+    /// Whether a declaration may be among the attributes: some name begins with an x.
     pub(super) may_declare: bool,
     /// Names and values that do not stand in the buffer.
     pub(super) made: Vec<u8>,
@@ -120,11 +123,20 @@ impl Lexer {
         limits: &Limits,
     ) -> Result<Option<Lexed>, Fault> {
         self.attributes.clear();
+        self.order.clear();
         self.made.clear();
         self.may_declare = false;
         let Some(name) = Name::read(buffer, at + 1, limits)? else {
             return Ok(None);
         };
+        if buffer.get(name.end()) == Some(&b'>') {
+            return Ok(Some(Lexed {
+                name,
+                end: name.end() + 1,
+                is_empty: false,
+                is_canonical: true,
+            }));
+        }
         let mut cursor = name.end();
         let mut is_canonical = true;
         loop {
@@ -144,7 +156,7 @@ impl Lexer {
             };
             match rest.get(space..).unwrap_or(&[]) {
                 [b'>', ..] => return lexed(1, false, is_canonical && space == 0),
-                [b'/', b'>', ..] => return lexed(2, true, false),
+                [b'/', b'>', ..] => return lexed(2, true, is_canonical && space == 0),
                 [] | [b'/'] => return Ok(None),
                 [b'/', ..] => return fault(cursor + space, "`/` without `>`"),
                 _ if space == 0 => return fault(cursor, "white space is missing"),
@@ -171,8 +183,6 @@ impl Lexer {
         follows_space: bool,
         limits: &Limits,
     ) -> Result<Option<(usize, bool)>, Fault> {
-        /// What declarations begin with.
-        const XMLNS: Word = Word::of_short(b"xmlns");
         if self.attributes.len() >= limits.attributes {
             return Err(Fault(at, Problem::TooManyAttributes(limits.attributes)));
         }
@@ -186,7 +196,7 @@ impl Lexer {
             return Ok(None);
         };
         let as_canonical = quote == b'"' && quote_at == name.end() + 1 && matches!(value, Text::Written(_));
-        self.may_declare |= Word::at(buffer.get(name.start..).unwrap_or(&[])).shared(XMLNS) >= 5;
+        self.may_declare |= buffer.get(name.start) == Some(&b'x');
         self.attributes.push(Attribute {
             prefix: Prefix::NONE,
             word: Word::of_short(b""),
@@ -261,6 +271,7 @@ impl Lexer {
 
     /// Adds what will be inserted, as if it were there.
     pub(super) fn amend(&mut self, amendment: &Amendment, prefix: Prefix) {
+        self.order.clear();
         let start = self.made.len();
         self.made
             .extend_from_slice(format!("{}:{}", amendment.prefix, amendment.local).as_bytes());
