@@ -57,6 +57,8 @@ struct Rendered {
     depth: usize,
 }
 
+/// How long a run may grow: what was just scanned is still in the processor's cache when it is digested.
+const CACHED: usize = 64 << 10;
 /// Octets from which on a piece goes to the sink by itself.
 const LONG: usize = 512;
 /// Room for shorter ones; a sink is called for about so many octets.
@@ -114,6 +116,9 @@ impl<S: Sink> Canonicalizer<S> {
             for part in [&b"</"[..], tag.name, b">"] {
                 self.stage(part);
             }
+        }
+        if self.run.end > self.run.start + CACHED {
+            self.flush(tag.source.buffer);
         }
         while let Some(rendered) = self.rendered.pop_if(|rendered| rendered.depth >= self.depth) {
             self.remember(rendered.prefix, rendered.outer);

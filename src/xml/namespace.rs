@@ -217,7 +217,6 @@ impl Namespaces {
     }
 
     /// Forgets everything bound since the mark.
-    #[inline]
     pub fn leave(&mut self, mark: Mark) {
         while self.bindings.len() > mark.0 {
             let Some(bound) = self.bindings.pop() else { return };
@@ -255,7 +254,8 @@ impl Namespaces {
     /// Whether the prefix was bound since the mark, that is, on the element itself.
     #[must_use]
     pub fn is_bound_since(&self, prefix: Prefix, mark: Mark) -> bool {
-        self.binding(prefix).is_some_and(|binding| binding.height() >= mark.0)
+        self.binding(prefix)
+            .is_some_and(|binding| binding.height() >= mark.0)
     }
 
     /// The prefixes bound since the mark, in the order of their declarations.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::name::OpenName;
 use super::tag::{Fault, Lexed};
 use super::{
-    Amendment, EndTag, Error, Handler, Open, Problem, Scanner, Source, StartTag, State, Step, chars, lossy, resolve,
+    Amendment, EndTag, Error, Handler, Open, Problem, Scanner, Source, StartTag, State, Step, chars, lossy,
+    resolve,
 };
 use crate::xml::namespace::{Mark, Prefix};
 
@@ -179,9 +180,13 @@ impl Scanner {
         })?;
         if let Some(Open { name, mark }) = self.open.pop() {
             name.forget(&mut self.names);
-            self.namespaces.leave(mark);
+            if self.namespaces.mark() != mark {
+                self.namespaces.leave(mark);
+            }
         }
-        self.state = self.around();
+        if self.open.is_empty() {
+            self.state = State::Epilog;
+        }
         Ok(())
     }
 }

@@ -149,7 +149,6 @@ pub(super) fn attributes(
     if lexer.attributes.is_empty() {
         return Ok(true);
     }
-    let made = &lexer.made;
     for attribute in &mut lexer.attributes {
         let at = attribute.name.start();
         let Some(local_at) = attribute.local_at else {
@@ -176,7 +175,10 @@ pub(super) fn attributes(
 /// expanded name of another one (Namespaces, section 6.3).
 pub(super) fn sort(namespaces: &Namespaces, lexer: &mut Lexer, buffer: &[u8]) -> Result<(), Fault> {
     let Lexer {
-        attributes, made, order, ..
+        attributes,
+        made,
+        order,
+        ..
     } = lexer;
     let compare = |one: &Attribute, other: &Attribute| canonical_order(namespaces, buffer, made, one, other);
     // What strictly ascends has nothing twice.
