@@ -162,25 +162,21 @@ impl Lexer {
                 _ if space == 0 => return fault(cursor, "white space is missing"),
                 _ => {}
             }
-            let spaced = space == 1 && rest.first() == Some(&b' ');
-            let follows_one_space = spaced || buffer.get(cursor + space - 1) == Some(&b' ');
-            let Some((end, as_canonical)) =
-                self.attribute(buffer, cursor + space, follows_one_space, limits)?
-            else {
+            let Some((end, as_written)) = self.attribute(buffer, cursor + space, limits)? else {
                 return Ok(None);
             };
-            is_canonical &= spaced && as_canonical;
+            is_canonical &= space == 1 && as_written;
             cursor = end;
         }
     }
 
-    /// One attribute: the byte after it, and whether it is written as canonical form writes it.
+    /// One attribute: the byte after it, and whether it and the space before it are written as canonical form writes
+    /// them.
     #[inline]
     fn attribute(
         &mut self,
         buffer: &[u8],
         at: usize,
-        follows_space: bool,
         limits: &Limits,
     ) -> Result<Option<(usize, bool)>, Fault> {
         if self.attributes.len() >= limits.attributes {
@@ -195,17 +191,19 @@ impl Lexer {
         let Some((value, end)) = self.value(buffer, quote_at + 1, quote, limits)? else {
             return Ok(None);
         };
-        let as_canonical = quote == b'"' && quote_at == name.end() + 1 && matches!(value, Text::Written(_));
+        let follows_space = at.checked_sub(1).and_then(|before| buffer.get(before)) == Some(&b' ');
+        let as_written =
+            follows_space && quote == b'"' && quote_at == name.end() + 1 && matches!(value, Text::Written(_));
         self.may_declare |= buffer.get(name.start) == Some(&b'x');
         self.attributes.push(Attribute {
             prefix: Prefix::NONE,
             word: Word::of_short(b""),
-            as_written: as_canonical && follows_space,
+            as_written,
             name: Text::Written(name.start..name.end()),
             local_at: name.local_at,
             value,
         });
-        Ok(Some((end, as_canonical)))
+        Ok(Some((end, as_written)))
     }
 
     /// The value that begins at `start`, and the byte after its quote.
