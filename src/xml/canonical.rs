@@ -62,7 +62,7 @@ const CACHED: usize = 64 << 10;
 /// Octets from which on a piece goes to the sink by itself.
 const LONG: usize = 512;
 /// Room for shorter ones; a sink is called for about so many octets.
-const STAGE: usize = 4096;
+const STAGE: usize = (2 << 10) - LONG;
 
 impl<S: Sink> Canonicalizer<S> {
     /// Begins before the start tag of the element.

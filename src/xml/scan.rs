@@ -4,6 +4,9 @@
 //! It knows what bytes are in canonical form already ([`Piece::canonical`], [`StartTag::is_canonical`]), so
 //! that they can be digested where they lie, and where each stands in the document, so that others
 //! can be put between them. It does not know SOAP.
+//!
+//! What happens at every tag and text is inlined, up to the handler's own work, so that events are values in registers
+//! and not structures written to memory and read again; what is rare is kept out of that way.
 
 mod chars;
 pub mod declaration;

@@ -20,71 +20,6 @@ pub(super) fn plain_section(bytes: &[u8]) -> usize {
     run(bytes, stops_section)
 }
 
-/// What the bytes from some place on are to names, a bit each, the first one lowest; up to sixty-four bytes, or until
-/// a name would end.
-#[derive(Clone, Copy, Default)]
-pub(super) struct NameBits {
-    /// No ASCII character of a name.
-    ends: u64,
-    colons: u64,
-    /// ASCII characters that a NCName may begin with.
-    starts: u64,
-}
-
-impl NameBits {
-    #[inline]
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        let mut bits = Self::default();
-        if let Some(block) = bytes.first_chunk::<16>() {
-            bits.add(u8x16::new(*block), 0);
-        }
-        if bits.ends == 0 {
-            Self::of_long(bytes)
-        } else {
-            bits
-        }
-    }
-
-    #[inline(never)]
-    fn of_long(bytes: &[u8]) -> Self {
-        let mut bits = Self::default();
-        let (blocks, _) = bytes.as_chunks::<16>();
-        for (block, at) in blocks.iter().zip([0, 16, 32, 48]) {
-            bits.add(u8x16::new(*block), at);
-        }
-        bits
-    }
-
-    #[inline]
-    fn add(&mut self, block: u8x16, at: u32) {
-        let bits = |these: u8x16| u64::from(these.to_bitmask()) << at;
-        let starts = starts_ascii_name(block);
-        self.ends |= bits(!(starts | goes_on_in_name(block)));
-        self.starts |= bits(starts);
-        self.colons |= bits(is(block, b':'));
-    }
-
-    /// Bytes before the end, if that was found.
-    #[inline]
-    pub(super) fn length(self) -> Option<usize> {
-        (self.ends != 0).then_some(self.ends.trailing_zeros() as usize)
-    }
-
-    /// Bytes before the local part of a qualified name, if it is one.
-    #[inline]
-    pub(super) fn local_at(self) -> Option<usize> {
-        let before_end = self.ends.wrapping_sub(1) & !self.ends;
-        let colons = self.colons & before_end;
-        let local_at = match colons {
-            0 => 0,
-            _ => colons.trailing_zeros() + 1,
-        };
-        let is_one = colons & colons.wrapping_sub(1) == 0;
-        let both_begin = self.starts & self.starts.wrapping_shr(local_at) & 1 == 1;
-        (is_one && both_begin).then_some(local_at as usize)
-    }
-}
-
 /// White space, section 2.3.
 pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
@@ -286,7 +221,8 @@ fn run(bytes: &[u8], stops: impl Fn(u8x16) -> u8x16) -> usize {
     bytes.len() - rest.len() + first(last).min(rest.len())
 }
 
-fn is(bytes: u8x16, byte: u8) -> u8x16 {
+#[inline]
+pub(super) fn is(bytes: u8x16, byte: u8) -> u8x16 {
     bytes.simd_eq(u8x16::splat(byte))
 }
 
@@ -317,14 +253,14 @@ fn stops_name(bytes: u8x16) -> u8x16 {
 
 /// ASCII letters and the underscore.
 #[inline]
-fn starts_ascii_name(bytes: u8x16) -> u8x16 {
+pub(super) fn starts_ascii_name(bytes: u8x16) -> u8x16 {
     let letter = is_at_most((bytes | u8x16::splat(0x20)) - u8x16::splat(b'a'), 25);
     letter | is(bytes, b'_')
 }
 
 /// What else a name may have of ASCII: all from `-` to `:`, but no `/`.
 #[inline]
-fn goes_on_in_name(bytes: u8x16) -> u8x16 {
+pub(super) fn goes_on_in_name(bytes: u8x16) -> u8x16 {
     is_at_most(bytes - u8x16::splat(b'-'), b':' - b'-') & !is(bytes, b'/')
 }
 

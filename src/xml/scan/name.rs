@@ -2,7 +2,9 @@
 //!
 //! Nearly all are short and of ASCII; those are read without a branch for each byte. The others go the long way.
 
-use super::chars::{self, NameBits};
+use wide::u8x16;
+
+use super::chars;
 use super::tag::Fault;
 use super::{Limits, Problem};
 use crate::xml::word::{WIDTH, Word};
@@ -70,6 +72,71 @@ impl Name {
     #[inline]
     pub(super) const fn end(&self) -> usize {
         self.start + self.length
+    }
+}
+
+/// What the bytes from some place on are to names, a bit each, the first one lowest; up to sixty-four bytes, or until
+/// a name would end.
+#[derive(Clone, Copy, Default)]
+struct NameBits {
+    /// No ASCII character of a name.
+    ends: u64,
+    colons: u64,
+    /// ASCII characters that an NCName may begin with.
+    starts: u64,
+}
+
+impl NameBits {
+    #[inline]
+    fn of(bytes: &[u8]) -> Self {
+        let mut bits = Self::default();
+        if let Some(block) = bytes.first_chunk::<16>() {
+            bits.add(u8x16::new(*block), 0);
+        }
+        if bits.ends == 0 {
+            Self::of_long(bytes)
+        } else {
+            bits
+        }
+    }
+
+    #[inline(never)]
+    fn of_long(bytes: &[u8]) -> Self {
+        let mut bits = Self::default();
+        let (blocks, _) = bytes.as_chunks::<16>();
+        for (block, at) in blocks.iter().zip([0, 16, 32, 48]) {
+            bits.add(u8x16::new(*block), at);
+        }
+        bits
+    }
+
+    #[inline]
+    fn add(&mut self, block: u8x16, at: u32) {
+        let bits = |these: u8x16| u64::from(these.to_bitmask()) << at;
+        let starts = chars::starts_ascii_name(block);
+        self.ends |= bits(!(starts | chars::goes_on_in_name(block)));
+        self.starts |= bits(starts);
+        self.colons |= bits(chars::is(block, b':'));
+    }
+
+    /// Bytes before the end, if that was found.
+    #[inline]
+    fn length(self) -> Option<usize> {
+        (self.ends != 0).then_some(self.ends.trailing_zeros() as usize)
+    }
+
+    /// Bytes before the local part of a qualified name, if it is one.
+    #[inline]
+    fn local_at(self) -> Option<usize> {
+        let before_end = self.ends.wrapping_sub(1) & !self.ends;
+        let colons = self.colons & before_end;
+        let local_at = match colons {
+            0 => 0,
+            _ => colons.trailing_zeros() + 1,
+        };
+        let is_one = colons & colons.wrapping_sub(1) == 0;
+        let both_begin = self.starts & self.starts.wrapping_shr(local_at) & 1 == 1;
+        (is_one && both_begin).then_some(local_at as usize)
     }
 }
 
