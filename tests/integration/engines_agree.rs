@@ -4,6 +4,11 @@
 use std::fs;
 
 use countersign::oracle::{Disagreement, compare, sign_and_verify};
+use countersign::xml::Limits;
+use countersign::xml::canonical::{Comments, canonicalize};
+use countersign::xml::libxml::Tree;
+use countersign::xml::namespace::{Namespaces, XML};
+use countersign::xml::scan::Problem;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -86,6 +91,46 @@ fn on_messages_with_bytes_exchanged() {
             sign_and_verify(&text, 100).map_err(|what| TestCaseError::fail(format!("{what} over {text:?}")))
         })
         .unwrap();
+}
+
+#[test]
+fn on_how_many_declarations_may_be_in_scope() {
+    let limits = Limits {
+        depth: 1000,
+        ..Limits::default()
+    };
+    let most = limits.declarations;
+    let verdicts = |document: &str| {
+        let ours = canonicalize(
+            document.as_bytes(),
+            limits,
+            Namespaces::new(),
+            [],
+            Comments::Omitted,
+            Vec::new(),
+        );
+        let theirs = Tree::parse(document.as_bytes(), &limits);
+        (ours.map(drop).map_err(|error| error.problem), theirs.is_ok())
+    };
+    let xml = String::from_utf8_lossy(XML);
+    // three at a time, of which xml's does not count
+    let declared = |count: usize| {
+        let outer = format!("<a xmlns='urn:x' xmlns:p='urn:x' xmlns:xml='{xml}'>").repeat(count / 2);
+        let inner = if count % 2 == 1 { "<b xmlns='' />" } else { "" };
+        outer + inner + &"</a>".repeat(count / 2)
+    };
+    for (count, allowed) in [(1, true), (most, true), (most + 1, false), (most + 2, false)] {
+        let ours = if allowed {
+            Ok(())
+        } else {
+            Err(Problem::TooManyDeclarations(most))
+        };
+        assert_eq!(
+            verdicts(&declared(count)),
+            (ours, allowed),
+            "{count} declarations"
+        );
+    }
 }
 
 fn agree(text: &str) -> Result<(), Disagreement> {

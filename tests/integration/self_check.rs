@@ -325,6 +325,7 @@ fn a_message_at_its_limits_has_room_for_the_insertion() {
     let limits = Limits {
         depth: 3,
         attributes: 4,
+        declarations: 4,
         name: 10,
         value: 41,
     };

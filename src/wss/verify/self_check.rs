@@ -232,6 +232,7 @@ fn with_insertion(limits: &Limits) -> Limits {
     Limits {
         depth: limits.depth.max(DEPTH),
         attributes: limits.attributes.saturating_add(ATTRIBUTES),
+        declarations: limits.declarations.saturating_add(ATTRIBUTES),
         name: usize::MAX,
         value: usize::MAX,
     }
