@@ -70,6 +70,7 @@ async fn an_alias_that_one_may_not_see_is_as_one_that_does_not_exist() {
     }
     let ask = async |method, path: &str| admin.ask_as("billing", method, path).await;
 
+    ask(Method::GET, "/api/v1/aliases/%6frders").await.problem(404);
     let aliases = ask(Method::GET, "/api/v1/aliases").await.json();
     assert_eq!(aliases.as_array().unwrap().len(), 1);
     assert_eq!(aliases[0]["alias"], "invoices");

@@ -22,6 +22,7 @@ mod command_line;
 mod configuration;
 mod demo;
 mod demo_receiver;
+mod deployment;
 mod engines_agree;
 mod foreign_messages;
 mod foreign_signatures;
