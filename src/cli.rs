@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 pub mod canonicalize;
 pub mod check;
 pub mod demo;
+pub mod healthcheck;
 pub mod keys;
 pub mod password;
 pub mod profile_flags;
@@ -45,6 +46,7 @@ enum Command {
     Canonicalize(canonicalize::Args),
     Receiver(receiver::Args),
     Demo(demo::Args),
+    Healthcheck(healthcheck::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Canonicalize(args) => canonicalize::run(args),
         Command::Receiver(args) => receiver::run(args),
         Command::Demo(args) => demo::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(args),
     };
     result.unwrap_or_else(|error| error.report())
 }

@@ -25,6 +25,7 @@ mod content_codings;
 mod curl;
 mod demo;
 mod demo_receiver;
+mod deployment;
 mod drain;
 mod engines_agree;
 mod faults;
