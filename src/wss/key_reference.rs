@@ -8,6 +8,7 @@ use super::error::SignError;
 use super::names::{BASE64_BINARY, THUMBPRINT_SHA1, WSSE, WSSE11, WSU, X509_PKI_PATH, X509_SKI, X509_V3};
 use super::profile::{KeyIdentifier, Part, Profile};
 use crate::keys::{Certificate, Signer};
+use crate::xml::text::Exact;
 
 /// What is prepared once for a key and a profile.
 pub(super) struct KeyReference {
@@ -135,7 +136,7 @@ fn issuer_serial(certificate: &Certificate) -> String {
     format!(
         "<ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>{}</ds:X509IssuerName>\
          <ds:X509SerialNumber>{}</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data>",
-        escaped(certificate.issuer()),
+        Exact(certificate.issuer()),
         certificate.serial()
     )
 }
@@ -166,12 +167,4 @@ fn pki_path(signer: &Signer) -> String {
     }
     der.extend_from_slice(&contents);
     BASE64.encode(der)
-}
-
-/// Text as content.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('\r', "&#xD;")
 }

@@ -7,7 +7,6 @@ use time::OffsetDateTime;
 use super::Prepared;
 use super::envelope::{Opening, Outline, Place};
 use super::error::{MessageError, Reason, Refusal, SignError};
-use super::key_reference::escaped;
 use super::names::WSSE;
 use super::profile::{Layout, Part, Profile};
 use super::reference::{Digest, PrefixList, Reference, Transform, new_id};
@@ -16,6 +15,7 @@ use crate::xml::Limits;
 use crate::xml::canonical::{Comments, Sink as _, canonicalize};
 use crate::xml::namespace::Namespaces;
 use crate::xml::splice::Edit;
+use crate::xml::text::Exact;
 
 /// All edits that make the message a signed one.
 pub(super) fn edits(
@@ -236,11 +236,7 @@ fn soap_attributes(outline: &Outline, profile: &Profile, namespaces: &mut Namesp
         attributes += &format!(r#" {prefix}:mustUnderstand="{}""#, outline.version.true_word());
     }
     if let Some(actor) = &profile.actor {
-        attributes += &format!(
-            r#" {prefix}:{}="{}""#,
-            outline.version.actor(),
-            escaped(actor).replace('"', "&quot;")
-        );
+        attributes += &format!(r#" {prefix}:{}="{}""#, outline.version.actor(), Exact(actor));
     }
     attributes
 }

@@ -1,10 +1,14 @@
-//! Text that others wrote, on its way into a document of ours.
+//! Text that others wrote, on its way into a document of ours: shown to people, or kept to the letter.
 
 use std::fmt::{self, Display, Write};
 
-/// Character data of an element. It may quote what a peer sent: nothing of that becomes markup, and what
+/// Character data for people. It may quote what a peer sent: nothing of that becomes markup, and what
 /// XML 1.0 has no place for (section 2.2) is replaced.
 pub(crate) struct Text<'a>(pub(crate) &'a str);
+
+/// An attribute's value or character data that a parser gives back to the letter: white space that it would
+/// normalise (sections 2.11 and 3.3.3) is written as references. What XML has no place for must not be in it.
+pub(crate) struct Exact<'a>(pub(crate) &'a str);
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,9 +27,33 @@ impl Display for Text<'_> {
     }
 }
 
+impl Display for Exact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\t' | '\n' | '\r' => write!(f, "&#x{:X};", u32::from(character))?,
+                _ => f.write_char(character)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_must_be_exact_has_no_character_that_a_parser_would_change() {
+        assert_eq!(
+            Exact("<\"a\"> & 'b'\r\n\té").to_string(),
+            "&lt;&quot;a&quot;&gt; &amp; 'b'&#xD;&#xA;&#x9;é"
+        );
+    }
 
     #[test]
     fn what_a_peer_sent_stays_text() {
