@@ -18,6 +18,7 @@ mod reference;
 mod security_token;
 mod self_check;
 mod signature;
+mod signature_method;
 mod strict;
 mod timestamp;
 mod tokens;

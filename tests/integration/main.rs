@@ -26,6 +26,7 @@ mod keys_command;
 mod nothing_wrong_leaves;
 mod proxy;
 mod receiver_tls;
+mod rsa_pss;
 mod self_check;
 mod signed_corpus;
 mod support;
