@@ -17,7 +17,7 @@ mod accept;
 mod exchange;
 mod forward;
 mod headers;
-mod media_type;
+pub(crate) mod media_type;
 mod read;
 mod reply;
 mod route;

@@ -119,14 +119,14 @@ impl Decoder {
             self.stage = Stage::Deciding(start.to_vec());
             return Ok(Bytes::new());
         };
-        let charset = self.charset.as_deref().map(Charset::named).transpose()?;
-        let declared = beginning.declared.as_deref().map(Charset::named).transpose();
-        let marked = beginning.marked.map(|(charset, _)| charset);
-        let used = match (marked, charset) {
-            (Some(used), _) | (None, Some(used)) => used,
-            (None, None) => beginning.decided(declared.clone()?)?,
+        let charset = self.charset.as_deref().map(Charset::named);
+        let declared = beginning.declared.as_deref().map(Charset::named);
+        let used = match (beginning.marked, charset.clone()) {
+            (Some((marked, _)), _) => marked,
+            (None, Some(charset)) => charset?,
+            (None, None) => beginning.decided(declared.clone().transpose()?)?,
         };
-        self.disagreement = disagreement(used, charset, declared.ok().flatten());
+        self.disagreement = disagreement(used, charset, declared);
         self.stage = used.stage();
         let text = start.slice(
             if self.transcodes() {
@@ -307,7 +307,11 @@ impl Charset {
 }
 
 /// US-ASCII is UTF-8, and "UTF-16" names either order: neither is a disagreement.
-fn disagreement(used: Charset, charset: Option<Charset>, declared: Option<Charset>) -> Option<String> {
+fn disagreement(
+    used: Charset,
+    charset: Option<Result<Charset, Error>>,
+    declared: Option<Result<Charset, Error>>,
+) -> Option<String> {
     let is_utf16 =
         |charset| matches!(charset, Charset::Library(utf16) if utf16 == UTF_16BE || utf16 == UTF_16LE);
     let agrees = |other: Charset| {
@@ -320,11 +324,15 @@ fn disagreement(used: Charset, charset: Option<Charset>, declared: Option<Charse
         ("the XML declaration", declared),
     ];
     others.into_iter().find_map(|(what, other)| {
-        let other = other.filter(|other| !agrees(*other))?;
+        let name = match other? {
+            Ok(other) if agrees(other) => return None,
+            Ok(other) => other.name().to_owned(),
+            Err(Error::Unsupported(name)) => name,
+            Err(Error::Malformed { encoding, .. }) => encoding.to_owned(),
+        };
+        let used = used.name();
         Some(format!(
-            "{what} says {}, the message was read as {} (RFC 7303, section 3)",
-            other.name(),
-            used.name()
+            "{what} says {name}, the message was read as {used} (RFC 7303, section 3)"
         ))
     })
 }
@@ -380,6 +388,19 @@ mod tests {
         assert_eq!(
             decoded(Some("iso-8859-1"), document, 1000).unwrap(),
             expected.as_bytes()
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_goes_before_a_charset_even_one_that_is_not_served() {
+        let mut decoder = Decoder::new(Some("utf-7"));
+        let text = decoder.decode(Bytes::from_static("\u{FEFF}<a>é</a>".as_bytes()));
+        assert_eq!(text.unwrap(), "\u{FEFF}<a>é</a>");
+        assert_eq!(
+            decoder.disagreement(),
+            Some(
+                "the charset of the media type says utf-7, the message was read as UTF-8 (RFC 7303, section 3)"
+            )
         );
     }
 

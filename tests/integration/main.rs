@@ -18,6 +18,7 @@ mod command_line;
 mod configuration;
 mod demo;
 mod demo_receiver;
+mod encodings;
 mod engines_agree;
 mod foreign_messages;
 mod foreign_signatures;

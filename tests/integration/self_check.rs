@@ -1,11 +1,11 @@
 //! The self-check: silent about what the signer makes, and never about a message that is not the plain one,
 //! rightly signed.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::support::corpus::{corpus, files};
+use crate::support::foreign::Message;
 use crate::support::signing::{NOW, key, message, new_key, sign, try_sign};
 use countersign::keys::generate::KeyAlgorithm;
 use countersign::keys::{SignatureAlgorithm, Signer};
@@ -52,7 +52,7 @@ fn of_changed(name: &str, from: &str, to: &str) -> Result<(), SelfCheckError> {
 fn whatever_the_signer_makes_passes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages");
     for file in files(&folder, "xml") {
-        let plain = fs::read(&file).unwrap();
+        let plain = Message::read(&file);
         for &key_identifier in KeyIdentifier::ALL {
             for &layout in Layout::ALL {
                 let profile = Profile {
@@ -60,8 +60,8 @@ fn whatever_the_signer_makes_passes() {
                     layout,
                     ..Profile::default()
                 };
-                let signed = sign(&plain, profile.clone(), &signer());
-                let checked = check(&plain, &signed, &profile);
+                let signed = sign(&plain.bytes, profile.clone(), &signer());
+                let checked = check(plain.in_utf8().as_bytes(), &signed, &profile);
                 assert_eq!(checked, Ok(()), "{} {key_identifier} {layout}", file.display());
             }
         }
@@ -76,9 +76,9 @@ fn foreign_messages_pass() {
     let profile = Profile::default();
     let mut passed = 0;
     for file in files(&corpus.join("soap"), "xml") {
-        let plain = fs::read(&file).unwrap();
-        if let Ok(signed) = try_sign(&plain, profile.clone(), &signer()) {
-            let checked = check(&plain, &signed, &profile);
+        let plain = Message::read(&file);
+        if let Ok(signed) = try_sign(&plain.bytes, profile.clone(), &signer()) {
+            let checked = check(plain.in_utf8().as_bytes(), &signed, &profile);
             assert_eq!(checked, Ok(()), "{}", file.display());
             passed += 1;
         }

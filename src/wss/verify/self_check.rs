@@ -74,8 +74,10 @@ impl Expected<'_> {
     /// With the first that does not hold.
     pub fn check(&self, input: &[u8], output: &[u8]) -> Result<(), SelfCheckError> {
         let actor = self.profile.actor.as_deref();
-        let input = Tree::parse(input, self.limits).map_err(|error| SelfCheckError::Input(error.into()))?;
-        let output = Tree::parse(output, &with_insertion(self.limits)).map_err(VerifyError::from)?;
+        let input = Tree::parse_as(input, UTF_8, self.limits);
+        let input = input.map_err(|error| SelfCheckError::Input(error.into()))?;
+        let output =
+            Tree::parse_as(output, UTF_8, &with_insertion(self.limits)).map_err(VerifyError::from)?;
         let plain = Outline::read(input.root(), actor).map_err(SelfCheckError::Input)?;
         let envelope = Envelope::read(output.root(), actor)?;
 
@@ -154,6 +156,9 @@ impl Expected<'_> {
         Err(SelfCheckError::Algorithm { found, expected })
     }
 }
+
+/// What we sign and send is in it, whatever a declaration says that a mark or charset overruled.
+const UTF_8: Option<&str> = Some("utf-8");
 
 /// The parts that the profile demands of a message, but for the token.
 pub(super) fn demanded<'t>(profile: &Profile, envelope: &Envelope<'t>) -> impl Iterator<Item = Element<'t>> {
