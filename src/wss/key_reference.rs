@@ -106,12 +106,13 @@ impl KeyReference {
         )
     }
 
-    /// The canonical octets that STR-Transform makes of the reference (WSS 1.1.1, section 8.3): the token,
-    /// rebuilt from the certificate, and `xmlns=""`, since no default namespace is rendered on it.
+    /// The canonical octets that STR-Transform makes of the reference (WSS 1.1.1, section 8.3): the token rebuilt
+    /// from the certificate, without EncodingType, since it has none to copy; and `xmlns=""`, since no default
+    /// namespace is rendered on it.
     pub(super) fn dereferenced(&self) -> String {
         let Token { value_type, base64 } = &self.referred;
         format!(
-            r#"<wsse:BinarySecurityToken xmlns="" xmlns:wsse="{WSSE}" EncodingType="{BASE64_BINARY}" ValueType="{value_type}">{base64}</wsse:BinarySecurityToken>"#
+            r#"<wsse:BinarySecurityToken xmlns="" xmlns:wsse="{WSSE}" ValueType="{value_type}">{base64}</wsse:BinarySecurityToken>"#
         )
     }
 }
