@@ -79,7 +79,7 @@ final class Main {
         for (Receiver receiver : receivers) {
             Optional<String> reason = receiver.doesNotKnow(wanted);
             if (reason.isPresent()) {
-                report.leftOut(row, receiver.name(), reason.get());
+                staysUnknown(row, receiver, signed, wanted, reason.get());
                 continue;
             }
             accepts(row, receiver, signed, wanted);
@@ -117,6 +117,17 @@ final class Main {
             report.failed(row, receiver.name(), wanted + ": altered " + what + ", but refused for: " + e);
         }
         keep(receiver, altered, wanted);
+    }
+
+    /** A receiver that has learnt it is to be asked like the others. */
+    private void staysUnknown(String row, Receiver receiver, byte[] signed, Case wanted, String reason) {
+        try {
+            receiver.receive(signed, wanted);
+            report.failed(row, receiver.name(), wanted + ": accepted, though said not to know " + reason);
+        } catch (Exception | LinkageError expected) {
+            if (System.getenv("WHY") != null) System.out.println("WHY " + receiver.name() + " | " + reason + " | " + expected + " | " + expected.getCause());
+            report.leftOut(row, receiver.name(), reason);
+        }
     }
 
     private void keep(Receiver receiver, byte[] message, Case wanted) throws IOException {
