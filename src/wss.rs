@@ -133,7 +133,7 @@ impl Protection {
         #[cfg(feature = "sabotage")]
         let now = self.profile.sabotage.map_or(now, |sabotage| sabotage.now(now));
         let prepared = self.prepared(signer)?;
-        let edits = security_header::edits(&message.outline, &profile, &prepared, now)?;
+        let edits = security_header::edits(message, &profile, &prepared, now)?;
         let segments = splice(&message.segments, &edits);
         #[cfg(feature = "sabotage")]
         let segments = match self.profile.sabotage {
@@ -216,7 +216,8 @@ impl MessageReader {
     /// # Errors
     /// As soon as the message can no longer be a SOAP message that we sign.
     pub fn feed(&mut self, chunk: Bytes) -> Result<(), MessageError> {
-        let text = self.decoder.decode(chunk)?;
+        let text = self.decoder.decode(chunk);
+        let text = text.map_err(|error| MessageError::in_encoding(&error, &self.segments))?;
         self.take(text)
     }
 
@@ -231,7 +232,8 @@ impl MessageReader {
     /// # Errors
     /// When something is missing.
     pub fn finish(mut self) -> Result<PlainMessage, MessageError> {
-        let text = self.decoder.finish()?;
+        let text = self.decoder.finish();
+        let text = text.map_err(|error| MessageError::in_encoding(&error, &self.segments))?;
         self.take(text)?;
         self.scanner
             .finish()

@@ -29,7 +29,27 @@ pub enum Error {
         offset: u64,
         /// The encoding by name.
         encoding: &'static str,
+        /// The text before them that has not been handed out.
+        before: String,
     },
+}
+
+impl Error {
+    /// More was held back.
+    fn after(self, held: &[u8]) -> Self {
+        match self {
+            Self::Malformed {
+                offset,
+                encoding,
+                before,
+            } => Self::Malformed {
+                offset,
+                encoding,
+                before: String::from_utf8_lossy(held).into_owned() + &before,
+            },
+            Self::Unsupported(_) => self,
+        }
+    }
 }
 
 /// Turns one document's bytes into UTF-8.
@@ -138,10 +158,10 @@ impl Decoder {
 
     /// Converts, and makes the declaration true once it is whole.
     fn convert_head(&mut self, chunk: Bytes, is_last: bool) -> Result<Bytes, Error> {
-        let text = self.convert(chunk, is_last)?;
         let Some(mut head) = self.head.take() else {
-            return Ok(text);
+            return self.convert(chunk, is_last);
         };
+        let text = self.convert(chunk, is_last).map_err(|error| error.after(&head))?;
         head.extend_from_slice(&text);
         if !is_last && (head.is_empty() || declaration::may_go_on(&head)) {
             self.head = Some(head);
@@ -164,6 +184,7 @@ impl Decoder {
                 Some(at) => Err(Error::Malformed {
                     offset: before + at as u64,
                     encoding: "US-ASCII",
+                    before: String::from_utf8_lossy(chunk.get(..at).unwrap_or(&[])).into_owned(),
                 }),
                 None => Ok(chunk),
             },
@@ -185,6 +206,7 @@ fn through(
         return Err(Error::Malformed {
             offset: before,
             encoding,
+            before: String::new(),
         });
     };
     let mut text = String::with_capacity(room);
@@ -195,11 +217,13 @@ fn through(
             Err(Error::Malformed {
                 offset: offset(read).saturating_sub(end),
                 encoding,
+                before: text,
             })
         }
         (DecoderResult::OutputFull, read) => Err(Error::Malformed {
             offset: offset(read),
             encoding,
+            before: text,
         }),
     }
 }

@@ -19,6 +19,8 @@ pub(super) enum Security {
 /// A Timestamp that the message already has in our Security header.
 #[derive(Default)]
 pub(in crate::wss) struct Timestamp {
+    /// Bytes of the document before it.
+    pub(in crate::wss) start: u64,
     /// The text of its Expires.
     pub(in crate::wss) expires: Option<Vec<u8>>,
     pub(super) is_open: bool,
@@ -44,6 +46,7 @@ impl Envelope {
 
     pub(super) fn timestamp(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
         match self.timestamp.replace(Timestamp {
+            start: tag.source.start(),
             is_open: true,
             ..Timestamp::default()
         }) {

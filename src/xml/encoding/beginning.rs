@@ -61,6 +61,7 @@ impl Beginning {
                 Err(Error::Malformed {
                     offset: 0,
                     encoding: "UTF-16",
+                    before: String::new(),
                 })
             }
             (None, declared) => Ok(declared.unwrap_or(Charset::Utf8)),

@@ -125,7 +125,6 @@ final class Main {
             receiver.receive(signed, wanted);
             report.failed(row, receiver.name(), wanted + ": accepted, though said not to know " + reason);
         } catch (Exception | LinkageError expected) {
-            if (System.getenv("WHY") != null) System.out.println("WHY " + receiver.name() + " | " + reason + " | " + expected + " | " + expected.getCause());
             report.leftOut(row, receiver.name(), reason);
         }
     }
