@@ -28,7 +28,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use listeners::{AdminConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use route::{ClientCertificate, FaultStatus, ReceiverTls, RouteConfig, SelfCheck, Timeouts};
-pub use value::lifetime;
+pub use value::{actor, lifetime};
 
 use document::Document;
 use table::Table;

@@ -10,6 +10,11 @@ pub(crate) struct Text<'a>(pub(crate) &'a str);
 /// normalise (sections 2.11 and 3.3.3) is written as references. What XML has no place for must not be in it.
 pub(crate) struct Exact<'a>(pub(crate) &'a str);
 
+/// XML 1.0, section 2.2.
+pub(crate) const fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for character in self.0.chars() {
@@ -17,9 +22,9 @@ impl Display for Text<'_> {
                 '&' => f.write_str("&amp;")?,
                 '<' => f.write_str("&lt;")?,
                 '>' => f.write_str("&gt;")?,
-                '\t' | '\n' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'.. => {
-                    f.write_char(character)?
-                }
+                // A parser reads it as a line feed.
+                '\r' => f.write_char(char::REPLACEMENT_CHARACTER)?,
+                _ if is_allowed(character) => f.write_char(character)?,
                 _ => f.write_char(char::REPLACEMENT_CHARACTER)?,
             }
         }
