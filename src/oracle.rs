@@ -89,8 +89,13 @@ fn known(problem: &Problem) -> bool {
     // libxml2 2.9 misses the second of two declarations of xml (XML 1.0, section 3.1, Unique Att Spec).
     let xml_twice = matches!(problem, Problem::DuplicateAttribute(name) if name == "xmlns:xml");
     // libxml2 takes brackets anywhere in a URI; RFC 3986, section 3.2.2, around an IP address alone.
-    let brackets = matches!(problem, Problem::NotAUri(name) if name.contains(['[', ']']));
+    let brackets = matches!(problem, Problem::NotAUri(name) if is_uri_without_brackets(name));
     other_version || xml_twice || brackets
+}
+
+fn is_uri_without_brackets(name: &str) -> bool {
+    let without = name.replace(['[', ']'], "");
+    without != name && fluent_uri::Uri::parse(without.as_str()).is_ok()
 }
 
 /// Where libxml2 refuses what the standards accept: an ampersand in a namespace name, which it keeps as

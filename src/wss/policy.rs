@@ -225,7 +225,11 @@ const PSS: [(DigestAlgorithm, SignatureAlgorithm, u32); 3] = [
 /// The only one that there is (RFC 8017, appendix A.2.3).
 const TRAILER_FIELD_BC: u32 = 1;
 
-fn only<T: PartialEq + ToString>(parameter: &'static str, found: T, expected: T) -> Result<(), PolicyError> {
+fn only<T: PartialEq + ToString + Copy>(
+    parameter: &'static str,
+    found: T,
+    expected: T,
+) -> Result<(), PolicyError> {
     if found == expected {
         return Ok(());
     }

@@ -87,7 +87,8 @@ fn by_the_signer(bytes: &[u8], charset: Option<&str>) -> Result<String, String> 
         .map_err(|refused| refused.to_string())?;
     let plain = reader.finish().map_err(|refused| refused.to_string())?;
     let signer = key(KeyAlgorithm::P256);
-    let signed = protection.sign(&plain, &signer, NOW).unwrap();
+    let signed = protection.sign(&plain, &signer, NOW);
+    let signed = signed.map_err(|refused| refused.to_string())?;
     protection
         .self_check(&plain, &signed, &signer, NOW)
         .unwrap_or_else(|wrong| panic!("charset {charset:?}: {wrong}"));
@@ -96,11 +97,14 @@ fn by_the_signer(bytes: &[u8], charset: Option<&str>) -> Result<String, String> 
 
 fn by_libxml(bytes: &[u8], charset: Option<&str>) -> Result<String, String> {
     let tree = Tree::parse_as(bytes, charset, &Limits::default()).map_err(|refused| refused.to_string())?;
-    let payload = tree.root().descendants().find(|element| element.is("", "order"));
-    let octets = payload
-        .unwrap()
-        .canonicalize(&CanonicalForm::new(Mode::Exclusive));
-    Ok(String::from_utf8(octets.unwrap()).unwrap())
+    let payload = tree
+        .root()
+        .descendants()
+        .find(|element| element.is("", "order"))
+        .ok_or("it has no order")?;
+    let octets = payload.canonicalize(&CanonicalForm::new(Mode::Exclusive));
+    let octets = octets.map_err(|refused| refused.to_string())?;
+    Ok(String::from_utf8_lossy(&octets).into_owned())
 }
 
 /// None, if the encoding has no such text.

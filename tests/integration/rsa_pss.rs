@@ -7,7 +7,9 @@ use std::path::Path;
 use countersign::keys::SignatureAlgorithm::{self, RsaPssSha256, RsaPssSha384, RsaPssSha512};
 use countersign::keys::generate::KeyAlgorithm;
 use countersign::wss::policy::{Policy, Sha1};
-use countersign::wss::verify::{Trust, Verifier, VerifyError};
+use countersign::wss::verify::{Trust, Verifier};
+use countersign::xml::Limits;
+use countersign::xml::libxml::Tree;
 
 use crate::support::forge::{envelope, forge, signature, x509_data};
 use crate::support::signing::{key, trusting, verify};
@@ -179,19 +181,22 @@ fn vectors() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/rsa-pss")
 }
 
-/// The certificate is valid from the day on that the messages were made.
+/// At a time when the certificate was valid.
 fn verdict(message: &str) -> Result<SignatureAlgorithm, String> {
-    let trust = Trust::from_pem(&fs::read(vectors().join("certificate.pem")).unwrap()).unwrap();
+    let trust = trust();
     let now = trust.certificates()[0].not_before() + time::Duration::DAY;
     let verifier = Verifier {
         trust,
         policy: Policy::default(),
         actor: None,
     };
-    let tree =
-        countersign::xml::libxml::Tree::parse(message.as_bytes(), &countersign::xml::Limits::default());
-    let verified = verifier
-        .verify(&tree.unwrap(), now)
-        .map(|message| message.body_signature().algorithm);
-    verified.map_err(|refused: VerifyError| refused.to_string())
+    let tree = Tree::parse(message.as_bytes(), &Limits::default()).map_err(|refused| refused.to_string())?;
+    let verified = verifier.verify(&tree, now);
+    verified
+        .map(|message| message.body_signature().algorithm)
+        .map_err(|refused| refused.to_string())
+}
+
+fn trust() -> Trust {
+    Trust::from_pem(&fs::read(vectors().join("certificate.pem")).unwrap()).unwrap()
 }
