@@ -10,7 +10,9 @@ use crate::support::signing::{NOW, key, message, new_key, sign, try_sign};
 use countersign::keys::generate::KeyAlgorithm;
 use countersign::keys::{SignatureAlgorithm, Signer};
 use countersign::wss::Profile;
-use countersign::wss::profile::{DigestAlgorithm, ExistingSecurityHeader, KeyIdentifier, Layout, Part};
+use countersign::wss::profile::{
+    DigestAlgorithm, ExistingSecurityHeader, InclusivePrefixes, KeyIdentifier, Layout, Part,
+};
 use countersign::wss::verify::{Expected, SelfCheckError};
 use countersign::xml::Limits;
 
@@ -272,6 +274,39 @@ fn other_elements_may_stand_after_the_body() {
     );
     let no_header = format!("<s:Envelope xmlns:s=\"{SOAP}\"><s:Body/><y/></s:Envelope>");
     passes(&no_header, &profile);
+}
+
+#[test]
+fn every_declaration_around_a_part_is_in_its_prefix_list() {
+    for attributes in [
+        " xmlns=\"\"",
+        " xmlns=\"urn:default\"",
+        " xmlns:a=\"urn:a\" xmlns:b=\"urn:a\" xmlns:A=\"urn:b\"",
+        " xmlns:wsu=\"urn:not-wsu\" xmlns:wsse=\"urn:not-wsse\" xmlns:ds=\"urn:not-ds\"",
+        " xmlns:u=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd\"",
+        " xmlns:xml=\"http://www.w3.org/XML/1998/namespace\" xml:lang=\"en\"",
+        " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:nil=\"false\"",
+    ] {
+        let header = format!("<s:Header{attributes}/>");
+        for plain in [
+            envelope(attributes, "<s:Body/>"),
+            envelope(attributes, "<s:Body xmlns=\"\" xmlns:a=\"urn:c\"><x/></s:Body>"),
+            envelope(
+                attributes,
+                "<Body xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:s=\"urn:s\"/>",
+            ),
+            envelope("", "<s:Body/>").replace("<s:Header/>", &header),
+            envelope(attributes, "<s:Body/>").replace("<s:Header/>", &header),
+        ] {
+            for &inclusive_prefixes in InclusivePrefixes::ALL {
+                let profile = Profile {
+                    inclusive_prefixes,
+                    ..Profile::default()
+                };
+                passes(&plain, &profile);
+            }
+        }
+    }
 }
 
 #[test]
