@@ -41,7 +41,7 @@ final class CxfInterceptors implements Receiver {
         return Unknown.toAll(signed)
                 .or(() -> Unknown.toCxf(signed))
                 .or(() -> streaming ? Unknown.toStreaming(signed) : Unknown.toCxfOnATree(signed))
-                .or(() -> streaming ? Unknown.toCxfStreaming(signed) : Unknown.toCxfInterceptorsOnATree(signed));
+                .or(() -> streaming ? Optional.empty() : Unknown.toCxfInterceptorsOnATree(signed));
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.countersign.interop;
 
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What these receivers do not know, whoever signed it, and what they say then. Each is shown to them all the same:
@@ -19,10 +20,7 @@ final class Unknown {
             "envelope-in-body", "an Envelope in the Body",
             "processing-instructions", "processing instructions, which SOAP forbids (SAAJ drops them)");
 
-    private static final Map<String, String> TO_CXF_STREAMING = Map.of(
-            "body-empty", "a Body without an element (\"The SOAP Body is not signed\")",
-            "body-empty-element", "a Body without an element (\"The SOAP Body is not signed\")",
-            "body-of-text", "a Body without an element (\"The SOAP Body is not signed\")");
+    private static final Set<String> WITHOUT_ELEMENT = Set.of("body-empty", "body-empty-element", "body-of-text");
 
     private Unknown() {
     }
@@ -42,6 +40,9 @@ final class Unknown {
         }
         if (signed.key().equals("ed25519")) {
             return Optional.of("Ed25519 (\"Unknown or unsupported key type\")");
+        }
+        if (WITHOUT_ELEMENT.contains(signed.message().name())) {
+            return Optional.of("a Body without an element (\"The SOAP Body is not signed\")");
         }
         return signed.message().name().equals("deep")
                 ? Optional.of("more than 100 levels (\"Maximum depth (100)\")")
@@ -64,10 +65,6 @@ final class Unknown {
         return signed.message().name().equals("security-header-of-another-actor")
                 ? Optional.of("the Timestamp of another actor beside ours")
                 : Optional.empty();
-    }
-
-    static Optional<String> toCxfStreaming(Case signed) {
-        return Optional.ofNullable(TO_CXF_STREAMING.get(signed.message().name()));
     }
 
     static Optional<String> toPolicies(Case signed) {
