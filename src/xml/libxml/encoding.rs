@@ -21,10 +21,18 @@ pub(super) enum Told {
 /// Who decides, and the bytes behind the mark.
 pub(super) fn told<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<(Told, &'b [u8]), ParseError> {
     let told = |name, document| Ok((named(name)?, document));
+    for (mark, name) in MARKS {
+        match bytes.strip_prefix(*mark) {
+            // A second one is a character, and the parser would skip it
+            Some(document) if document.starts_with(mark) => {
+                let message = "a second byte order mark before the document";
+                return Err(ParseError::new(ParseErrorKind::NotWellFormed, message, None));
+            }
+            Some(document) => return told(name, document),
+            None => {}
+        }
+    }
     match (bytes, charset) {
-        ([0xef, 0xbb, 0xbf, document @ ..], _) => told("UTF-8", document),
-        ([0xfe, 0xff, document @ ..], _) => told("UTF-16BE", document),
-        ([0xff, 0xfe, document @ ..], _) => told("UTF-16LE", document),
         (_, Some(charset)) => told(charset.trim(), bytes),
         // Two bytes a character and no mark: XML 1.0, appendix F.1
         ([0, b'<', ..], None) => told("UTF-16BE", bytes),
@@ -47,6 +55,13 @@ fn named(name: &str) -> Result<Told, ParseError> {
         false => Err(refused()),
     }
 }
+
+/// U+FEFF, and what it is written in.
+const MARKS: &[(&[u8], &str)] = &[
+    (&[0xef, 0xbb, 0xbf], "UTF-8"),
+    (&[0xfe, 0xff], "UTF-16BE"),
+    (&[0xff, 0xfe], "UTF-16LE"),
+];
 
 /// Said of an encoding.
 pub(super) const NOT_SERVED: &str = "the encoding of the document is not served: send UTF-8";
