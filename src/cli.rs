@@ -4,11 +4,15 @@
 //! for wrong usage. Passwords come from files or a prompt, never as an argument, where the
 //! process list would show them.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::xml::Limits;
+use crate::xml::libxml::{ParseError, Tree};
 
 pub mod canonicalize;
 pub mod check;
@@ -137,6 +141,23 @@ pub fn read_input(input: &Path) -> Result<Vec<u8>, CliError> {
         .read_to_end(&mut bytes)
         .map_err(|error| CliError::Failed(format!("cannot read standard input: {error}")))?;
     Ok(bytes)
+}
+
+/// `IN` for people.
+pub fn input_name(input: &Path) -> Cow<'_, str> {
+    match input == Path::new("-") {
+        true => "standard input".into(),
+        false => input.to_string_lossy(),
+    }
+}
+
+/// Reads `IN` as a document.
+///
+/// # Errors
+/// When it cannot be read, or is not one; says which, and where.
+pub fn read_tree(input: &Path) -> Result<Tree, CliError> {
+    let refused = |error: ParseError| CliError::Failed(format!("{}: {error}", input_name(input)));
+    Tree::parse(&read_input(input)?, &Limits::default()).map_err(refused)
 }
 
 /// Reads a file.

@@ -37,7 +37,7 @@ pub use log::{LogConfig, LogFormat, LogLevel};
 pub use route::{FaultStatus, RouteConfig, SelfCheck, Timeouts};
 pub use tls::{ListenerTls, ReceiverTls, TlsIdentity};
 pub use url::Url;
-pub use value::lifetime;
+pub use value::{actor, lifetime};
 
 use document::Document;
 use table::Table;

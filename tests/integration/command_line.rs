@@ -66,6 +66,8 @@ fn wrong_usage_exits_with_2() {
         "sign --config a.toml",
         "sign --key a --certificate a --layout loose",
         "sign --key a --certificate a --timestamp soon",
+        "sign --key a --certificate a --timestamp 5000000d",
+        "sign --key a --certificate a --actor \u{1}",
         "sign --key a --certificate a --sign bodies",
     ];
     for arguments in cases {
@@ -197,7 +199,7 @@ fn what_cannot_be_signed_with_says_what_to_do() {
         ("--config none.toml --route orders", "none.toml: cannot read"),
         (
             "--key orders.pem --certificate orders.pem --signature-algorithm rsa-sha256",
-            "rsa-sha256",
+            "leave the signature algorithm to \"auto\"",
         ),
     ];
     for (flags, words) in cases {

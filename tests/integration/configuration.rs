@@ -368,6 +368,16 @@ fn each_mistake_of_a_profile_says_what_to_do() {
             2,
             "did you mean rsa-sha256?",
         ),
+        (
+            "[profile.p]\nactor = \"urn:\\u0001\"",
+            2,
+            "U+0001 cannot stand in XML",
+        ),
+        (
+            "[profile.p]\ntimestamp = \"5000000d\"",
+            2,
+            "longer than 100 years",
+        ),
         ("[profile.p]\nsign = []", 2, "at least one part"),
         ("[profile.p]\nsign = \"body\"", 2, "write [\"…\", \"…\"]"),
         (
