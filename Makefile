@@ -1,6 +1,6 @@
 # What runs in CI is what you run. Every target does all its set-up.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz bench interop soak
+.PHONY: help release run test check fuzz bench interop soak
 
 # rustup's place, for a shell that has not read its profile yet
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -8,16 +8,21 @@ export COUNTERSIGN_CORPUS ?= $(abspath ../shared/corpus)
 
 help:
 	@echo 'make run      builds, starts receiver and proxy, sends a message, stays up until Ctrl-C'
+	@echo 'make release  the program, at target/release/countersign'
 	@echo 'make test     all tests'
-	@echo 'make check    format, lints, documentation, dependencies, advisories, a short fuzz'
-	@echo 'make interop  the admin API against its document; what we sign against WSS4J and CXF (needs Maven)'
+	@echo 'make check    format, lints, documentation, dependencies, advisories, files of deployment, a short fuzz'
+	@echo 'make interop  the admin API against its document; WSS4J and CXF judge what we sign (Maven); zeep and soap call'
+	@echo '              through us (Python, npm)'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
 	@echo 'make soak     faults, reloads and overload at length, on an optimised build'
 
-run:
-	@scripts/setup run
+release:
+	@scripts/setup build
 	cargo build --release --locked
+
+run: release
+	@scripts/setup run
 	@scripts/run
 
 test:
@@ -35,6 +40,7 @@ check:
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items --locked
 	cargo deny --locked check bans licenses sources
 	scripts/audit
+	scripts/deployment
 	FUZZ_SECONDS=20 scripts/fuzz
 
 fuzz:

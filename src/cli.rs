@@ -4,16 +4,21 @@
 //! for wrong usage. Passwords come from files or a prompt, never as an argument, where the
 //! process list would show them.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::xml::Limits;
+use crate::xml::libxml::{ParseError, Tree};
+
 pub mod audit;
 pub mod canonicalize;
 pub mod check;
 pub mod demo;
+pub mod healthcheck;
 pub mod keys;
 pub mod password;
 pub mod profile_flags;
@@ -49,6 +54,7 @@ enum Command {
     Canonicalize(canonicalize::Args),
     Receiver(receiver::Args),
     Demo(demo::Args),
+    Healthcheck(healthcheck::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -65,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Canonicalize(args) => canonicalize::run(args),
         Command::Receiver(args) => receiver::run(args),
         Command::Demo(args) => demo::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(args),
     };
     result.unwrap_or_else(|error| error.report())
 }
@@ -140,6 +147,23 @@ pub fn read_input(input: &Path) -> Result<Vec<u8>, CliError> {
         .read_to_end(&mut bytes)
         .map_err(|error| CliError::Failed(format!("cannot read standard input: {error}")))?;
     Ok(bytes)
+}
+
+/// `IN` for people.
+pub fn input_name(input: &Path) -> Cow<'_, str> {
+    match input == Path::new("-") {
+        true => "standard input".into(),
+        false => input.to_string_lossy(),
+    }
+}
+
+/// Reads `IN` as a document.
+///
+/// # Errors
+/// When it cannot be read, or is not one; says which, and where.
+pub fn read_tree(input: &Path) -> Result<Tree, CliError> {
+    let refused = |error: ParseError| CliError::Failed(format!("{}: {error}", input_name(input)));
+    Tree::parse(&read_input(input)?, &Limits::default()).map_err(refused)
 }
 
 /// Reads a file.

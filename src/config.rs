@@ -12,6 +12,7 @@ use crate::wss::Profile;
 
 mod access;
 mod alias;
+mod clients;
 mod defaults;
 mod document;
 mod embedded;
@@ -24,10 +25,12 @@ mod route;
 mod state;
 mod table;
 mod tls;
+mod url;
 mod value;
 
 pub use access::{AccessConfig, Aliases, Credential, OPERATOR, Role};
 pub use alias::{Activation, AliasConfig};
+pub use clients::Client;
 pub use embedded::{FirstStartError, make_demo_keys};
 pub use error::{ConfigError, ConfigErrors};
 pub use listeners::{AdminConfig, ProxyConfig};
@@ -35,7 +38,8 @@ pub use log::{LogConfig, LogFormat, LogLevel};
 pub use route::{FaultStatus, RouteConfig, SelfCheck, Timeouts};
 pub use state::StateConfig;
 pub use tls::{ListenerTls, ReceiverTls, TlsIdentity};
-pub use value::lifetime;
+pub use url::Url;
+pub use value::{actor, lifetime};
 
 use document::Document;
 use table::Table;
@@ -109,7 +113,6 @@ impl Config {
         aliases: &BTreeMap<String, Option<AliasConfig>>,
     ) -> Option<Self> {
         let state = root.section("state", StateConfig::from_table);
-        let proxy = root.section("proxy", ProxyConfig::from_table);
         let admin = root.section("admin", |admin| {
             AdminConfig::from_table(admin, &state.directory, aliases)
         });
@@ -119,6 +122,7 @@ impl Config {
             .entry(defaults::PROFILE.to_owned())
             .or_insert_with(|| Some(Profile::default()));
         let routes = route::all(root, aliases, &profiles);
+        let proxy = root.section("proxy", |proxy| ProxyConfig::from_table(proxy, routes.as_deref()));
         Some(Self {
             file: file.to_owned(),
             proxy,

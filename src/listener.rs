@@ -38,7 +38,7 @@ use opening::Opening;
 /// A TLS handshake is over within this time.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
-/// Bytes of a head: as many as HTTP/1.1 clients may send by hyper's default, half a megabyte, is more than any needs.
+/// Bytes of a head by HTTP/2; by HTTP/1.1 hyper's own bound holds, some 400 KiB.
 const MAX_HEAD: u32 = 64 * 1024;
 /// Requests side by side on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;

@@ -21,7 +21,7 @@ mod exchange;
 mod forward;
 mod headers;
 mod load;
-mod media_type;
+pub(crate) mod media_type;
 mod read;
 mod reply;
 mod route;

@@ -30,6 +30,7 @@ pub use answer::KEY_NOT_TRUSTED;
 pub use counts::Counts;
 
 use crate::clock::Clock;
+use crate::proxy::media_type::MediaType;
 use crate::wss::policy::Policy;
 use crate::wss::verify::Trust;
 use answer::Answer;
@@ -135,12 +136,9 @@ impl Receiver {
 }
 
 async fn message(State(judge): State<Arc<Judge>>, headers: HeaderMap, body: Bytes) -> Response {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let content_type = headers.get(CONTENT_TYPE).and_then(MediaType::parse);
     // libxml2's tree stays on one thread, and an RSA verification is no work for one that moves bytes
-    let judged = tokio::task::spawn_blocking(move || judge.judge(&body, content_type.as_deref())).await;
+    let judged = tokio::task::spawn_blocking(move || judge.judge(&body, content_type.as_ref())).await;
     match judged {
         Ok(answer) => answer.into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

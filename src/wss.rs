@@ -129,8 +129,11 @@ impl Protection {
         signer: &Arc<Signer>,
         now: OffsetDateTime,
     ) -> Result<SignedMessage, SignError> {
+        let profile = self.signing_profile();
+        #[cfg(feature = "sabotage")]
+        let now = self.profile.sabotage.map_or(now, |sabotage| sabotage.now(now));
         let prepared = self.prepared(signer)?;
-        let edits = security_header::edits(&message.outline, &self.profile, &prepared, now)?;
+        let edits = security_header::edits(message, &profile, &prepared, now)?;
         let segments = splice(&message.segments, &edits);
         #[cfg(feature = "sabotage")]
         let segments = match self.profile.sabotage {
@@ -157,9 +160,19 @@ impl Protection {
             profile: &self.profile,
             limits: &self.limits,
             certificate: signer.certificate(),
+            chain: signer.chain(),
             now,
         };
         expected.check(&plain, &signed)
+    }
+
+    /// What the header is made by.
+    fn signing_profile(&self) -> Arc<Profile> {
+        #[cfg(feature = "sabotage")]
+        if let Some(sabotage) = self.profile.sabotage {
+            return Arc::new(sabotage.profile(&self.profile));
+        }
+        Arc::clone(&self.profile)
     }
 
     fn prepared(&self, signer: &Arc<Signer>) -> Result<Arc<Prepared>, SignError> {
@@ -176,7 +189,7 @@ impl Protection {
                 .profile
                 .signature_algorithm
                 .unwrap_or_else(|| signer.key_type().auto()),
-            key_reference: KeyReference::prepare(&self.profile, signer)?,
+            key_reference: KeyReference::prepare(&self.signing_profile(), signer)?,
         };
         #[cfg(feature = "sabotage")]
         let prepared = match self.profile.sabotage {
@@ -203,7 +216,8 @@ impl MessageReader {
     /// # Errors
     /// As soon as the message can no longer be a SOAP message that we sign.
     pub fn feed(&mut self, chunk: Bytes) -> Result<(), MessageError> {
-        let text = self.decoder.decode(chunk)?;
+        let text = self.decoder.decode(chunk);
+        let text = text.map_err(|error| MessageError::in_encoding(&error, &self.segments))?;
         self.take(text)
     }
 
@@ -218,7 +232,8 @@ impl MessageReader {
     /// # Errors
     /// When something is missing.
     pub fn finish(mut self) -> Result<PlainMessage, MessageError> {
-        let text = self.decoder.finish()?;
+        let text = self.decoder.finish();
+        let text = text.map_err(|error| MessageError::in_encoding(&error, &self.segments))?;
         self.take(text)?;
         self.scanner
             .finish()

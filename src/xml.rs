@@ -69,6 +69,8 @@ pub struct Limits {
     pub depth: usize,
     /// Attributes and namespace declarations on one element.
     pub attributes: usize,
+    /// Namespace declarations in scope at the same time, those that others hide among them.
+    pub declarations: usize,
     /// Bytes of a name, prefix included.
     pub name: usize,
     /// Bytes of one attribute value, as written.
@@ -80,6 +82,7 @@ impl Default for Limits {
         Self {
             depth: 256,
             attributes: 512,
+            declarations: 512,
             name: 1024,
             value: 1024 * 1024,
         }

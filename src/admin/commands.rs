@@ -36,7 +36,11 @@ pub(super) struct ImportQuery {
 /// It is pending, unless the configuration says that this alias activates what it imports. A key that is known, in
 /// any state, changes nothing.
 #[utoipa::path(post, path = "/api/v1/aliases/{alias}/keys", tag = "keys",
-    params(AliasPath, ImportQuery, ("Pkcs12-Password" = Option<String>, Header, description = "Opens the key, in either form; UTF-8")),
+    params(
+        AliasPath,
+        ImportQuery,
+        ("Pkcs12-Password" = Option<String>, Header, description = "Opens the key, in either form; UTF-8"),
+    ),
     request_body(
         content((Vec<u8> = PKCS12), (String = PEM)),
         description = "Private key, certificate and chain",
@@ -87,9 +91,10 @@ pub(super) async fn import(
     request_body = Option<ActivateRequest>,
     responses(
         (status = 200, description = "The key is active, or will be", body = AliasView),
-        (status = 400, description = "No fingerprint, or not this JSON", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 400, description = "No fingerprint, or another JSON", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 404, description = "No such alias or key", body = ProblemView, content_type = PROBLEM_JSON),
-        (status = 409, description = "The key's state, its validity or `replaces` does not allow it", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 409, description = "Its state, its validity or `replaces` does not allow it",
+            body = ProblemView, content_type = PROBLEM_JSON),
         (status = 415, description = "Not JSON", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
     ),
@@ -120,7 +125,8 @@ pub(super) async fn activate(
 #[utoipa::path(post, path = "/api/v1/aliases/{alias}/rollback", tag = "keys", params(AliasPath), responses(
     (status = 200, description = "The key is active again", body = AliasView),
     (status = 404, description = "No such alias", body = ProblemView, content_type = PROBLEM_JSON),
-    (status = 409, description = "There is none, or it may not sign now", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 409, description = "There is none, or it may not sign now",
+        body = ProblemView, content_type = PROBLEM_JSON),
     (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
 ))]
 pub(super) async fn rollback(

@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::Problem;
+use super::problem::{PROBLEM_JSON, Problem};
+use super::view::ProblemView;
 use super::{Admin, Caller};
 
 /// Whether the process is up
@@ -21,15 +22,16 @@ pub(super) async fn healthz() -> &'static str {
 /// Whether messages are taken
 #[utoipa::path(get, path = "/readyz", tag = "monitoring", responses(
     (status = 200, description = "They are", body = String, content_type = "text/plain"),
-    (status = 503, description = "They are not, or no more", body = String, content_type = "text/plain"),
+    (status = 503, description = "They are not, or no more", body = ProblemView, content_type = PROBLEM_JSON),
 ))]
-pub(super) async fn readyz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
+pub(super) async fn readyz(State(admin): State<Admin>) -> Result<&'static str, Problem> {
     if (admin.ready)() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        return Ok("ready\n");
     }
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, NOT_READY))
 }
+
+const NOT_READY: &str = "this proxy is not ready: it takes no messages, or no more";
 
 /// Metrics
 ///

@@ -23,7 +23,10 @@ pub struct Token(Digest);
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// Not there, and not one that we make.
-    #[error("there is no token file {file}: make it with `openssl rand -base64 32 >{file}`, readable by the proxy alone", file = .0.display())]
+    #[error(
+        "there is no token file {file}: make it with `openssl rand -base64 32 >{file}`, readable by the proxy alone",
+        file = .0.display()
+    )]
     Missing(PathBuf),
     /// Not readable, or not writable on first start.
     #[error("the token file {} cannot be read or made: {error}", file.display())]
@@ -35,7 +38,10 @@ pub enum TokenError {
         error: io::Error,
     },
     /// Too short to be a secret.
-    #[error("the token in {} has less than {LEAST_LENGTH} characters: make a new one with `openssl rand -base64 32`", .0.display())]
+    #[error(
+        "the token in {} has less than {LEAST_LENGTH} characters: make a new one with `openssl rand -base64 32`",
+        .0.display()
+    )]
     TooShort(PathBuf),
 }
 

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{CliError, print, read_input};
-use crate::xml::Limits;
-use crate::xml::libxml::{CanonicalForm, Mode, Tree};
+use super::{CliError, print, read_tree};
+use crate::xml::libxml::{CanonicalForm, Mode};
 
 /// Print the canonical form of a document.
 #[derive(Debug, clap::Args)]
@@ -33,7 +32,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         let sentence = format!("--prefixes belongs to --mode {}: leave it out", Mode::Exclusive);
         return Err(CliError::Usage(sentence));
     }
-    let tree = Tree::parse(&read_input(&args.input)?, &Limits::default()).map_err(CliError::failed)?;
+    let tree = read_tree(&args.input)?;
     let form = CanonicalForm {
         mode: args.mode,
         with_comments: args.with_comments,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::config::lifetime;
+use crate::config::{actor, lifetime};
 use crate::keys::SignatureAlgorithm;
 use crate::spelling::UnknownWord;
 use crate::wss::Profile;
@@ -69,7 +69,7 @@ pub struct ProfileFlags {
     inner_signature: Option<InnerSignature>,
 
     /// SOAP actor or role of the Security header [default: none, the ultimate receiver]
-    #[arg(long, value_name = "URI")]
+    #[arg(long, value_name = "URI", value_parser = actor)]
     actor: Option<String>,
 }
 

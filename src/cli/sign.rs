@@ -9,12 +9,12 @@ use clap::ArgGroup;
 use zeroize::Zeroizing;
 
 use super::profile_flags::ProfileFlags;
-use super::{CliError, password, print, read_file, read_input};
+use super::{CliError, input_name, password, print, read_file, read_input};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::source::{SourceError, from_pem, from_pkcs12};
 use crate::keys::{KeyMaterial, Signer};
-use crate::wss::{MessageError, PlainMessage, Profile, Protection};
+use crate::wss::{MessageError, PlainMessage, Profile, Protection, SignError};
 use crate::xml::Limits;
 
 /// Sign one SOAP message and write it to standard output
@@ -96,22 +96,26 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     })?;
     let protection = Protection::new(args.profile.over(profile), Limits::default());
     let message = read_message(&protection, &args.input)?;
-    let signed = protection
-        .sign(&message, &Arc::new(signer), now)
-        .map_err(CliError::failed)?;
+    let signed = protection.sign(&message, &Arc::new(signer), now);
+    let signed = signed.map_err(|error| match error {
+        SignError::Message(error) => refused(&args.input, error),
+        SignError::Profile(_) | SignError::Signer(_) | SignError::Stopped | SignError::NoRandomness(_) => {
+            CliError::failed(error)
+        }
+    })?;
     for segment in signed.segments() {
         print(segment)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn refused(input: &Path, error: MessageError) -> CliError {
+    CliError::Failed(format!("{}: {error}", input_name(input)))
+}
+
 fn read_message(protection: &Arc<Protection>, input: &Path) -> Result<PlainMessage, CliError> {
-    let name = if input == Path::new("-") {
-        "standard input".into()
-    } else {
-        input.to_string_lossy()
-    };
-    let refused = |error: MessageError| CliError::Failed(format!("{name}: {error}"));
+    let refused = |error: MessageError| refused(input, error);
     let mut reader = protection.read(None);
     reader.feed(Bytes::from(read_input(input)?)).map_err(refused)?;
     reader.finish().map_err(refused)

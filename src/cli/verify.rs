@@ -6,14 +6,12 @@ use std::process::ExitCode;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{CliError, print, read_file, read_input};
+use super::{CliError, print, read_file, read_tree};
 use crate::clock::Clock;
 use crate::wss::policy::{Policy, Sha1};
 use crate::wss::verify::{
     CoveredPart, Timestamp, Trust, Untrusted, VerifiedMessage, VerifiedSignature, Verifier, VerifyError,
 };
-use crate::xml::Limits;
-use crate::xml::libxml::Tree;
 
 /// Verify one signed SOAP message and print which parts which certificate signed
 ///
@@ -60,7 +58,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         actor: args.actor,
     };
     let now = args.at.unwrap_or_else(|| Clock::system().now());
-    let tree = Tree::parse(&read_input(&args.input)?, &Limits::default()).map_err(CliError::failed)?;
+    let tree = read_tree(&args.input)?;
     let verified = verifier
         .verify(&tree, now)
         .map_err(|refused| CliError::Failed(explain(&refused)))?;

@@ -9,7 +9,7 @@ use super::access::{self, AccessConfig};
 use super::table::Table;
 use super::tls::ListenerTls;
 use super::value::Value;
-use super::{AliasConfig, defaults, value};
+use super::{AliasConfig, Client, RouteConfig, defaults, value};
 
 /// Where integration flows send to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,8 @@ pub struct ProxyConfig {
 }
 
 impl ProxyConfig {
-    pub(super) fn from_table(table: &mut Table<'_>) -> Self {
+    /// `routes` are all there are; `None` if one is wrong.
+    pub(super) fn from_table(table: &mut Table<'_>, routes: Option<&[RouteConfig]>) -> Self {
         let proxy = Self {
             listen: table
                 .optional("listen", value::address)
@@ -56,8 +57,12 @@ impl ProxyConfig {
                 .unwrap_or(defaults::DRAIN),
             open: table.optional("open", value::boolean).unwrap_or(false),
         };
-        if !proxy.listen.ip().is_loopback() && !proxy.open {
+        // Of routes that are wrong nothing is said that may be wrong, too.
+        if routes.is_some_and(|routes| proxy.is_open(routes)) && !proxy.open {
             table.report_at("listen", OPEN_PROXY);
+        }
+        if routes.is_some_and(|routes| !proxy.knows_clients() && routes.iter().any(names_subjects)) {
+            table.report_at("tls", NO_SUBJECTS);
         }
         if proxy.max_buffered < proxy.max_message {
             table.report_at(
@@ -67,10 +72,31 @@ impl ProxyConfig {
         }
         proxy
     }
+
+    /// Whether somebody beyond this host gets messages signed without having been named.
+    pub fn is_open(&self, routes: &[RouteConfig]) -> bool {
+        let named = self.knows_clients() || routes.iter().all(|route| !route.clients.is_empty());
+        !self.listen.ip().is_loopback() && !named
+    }
+
+    /// Every client shows a certificate.
+    fn knows_clients(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+    }
 }
 
-const OPEN_PROXY: &str = "whoever reaches this address gets messages signed; \
-    listen on 127.0.0.1, or write open = true if that is meant";
+fn names_subjects(route: &RouteConfig) -> bool {
+    route
+        .clients
+        .iter()
+        .any(|client| matches!(client, Client::Subject(_)))
+}
+
+const OPEN_PROXY: &str = "whoever reaches this address gets messages signed; listen on 127.0.0.1, demand certificates \
+    with tls.client_ca, name the clients of every route, or write open = true if that is meant";
+
+const NO_SUBJECTS: &str = "a route's clients name a certificate's subject, and nobody is asked for a certificate; \
+    write tls = { certificate = \"…\", private_key = \"…\", client_ca = \"…\" }";
 
 /// API, metrics, health.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,9 +7,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("alias.*", "hold"),
     ("alias.*", "expired"),
     ("alias.*.source", "pkcs11"),
-    ("route", "url"),
     ("route", "key_refused"),
-    ("route", "clients"),
 ];
 
 /// A value that is not served yet: its key and itself.

@@ -52,7 +52,7 @@ pub(super) fn from_table(table: &mut Table<'_>) -> Option<Profile> {
         inner_signature: table
             .optional("inner_signature", value::word)
             .unwrap_or(default.inner_signature),
-        actor: table.optional("actor", |actor| value::text(actor).map(str::to_owned)),
+        actor: table.optional("actor", |actor| value::actor(value::text(actor)?)),
         #[cfg(feature = "sabotage")]
         sabotage: default.sabotage,
     })

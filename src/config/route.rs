@@ -8,7 +8,7 @@ use http::Uri;
 use super::table::{Table, nearest};
 use super::tls::ReceiverTls;
 use super::value::Value;
-use super::{AliasConfig, defaults, value};
+use super::{AliasConfig, Client, Url, clients, defaults, value};
 use crate::spelling::vocabulary;
 use crate::wss::Profile;
 
@@ -17,8 +17,12 @@ use crate::wss::Profile;
 pub struct RouteConfig {
     /// Unique; in logs, metrics and the admin API.
     pub name: String,
-    /// Unique; the request path that leads here, exactly.
-    pub path: String,
+    /// Unique; the request path that leads here, exactly. `None`: there is a `url`.
+    pub path: Option<String>,
+    /// Unique; the address that leads here for clients that use us as their HTTP proxy. `None`: there is a `path`.
+    pub url: Option<Url>,
+    /// Who may use it; nobody is excluded if it is empty.
+    pub clients: Vec<Client>,
     /// `http` or `https`.
     pub receiver: Uri,
     /// The signing identity; one of [`super::Config::aliases`].
@@ -85,14 +89,17 @@ pub(super) fn all(
     aliases: &BTreeMap<String, Option<AliasConfig>>,
     profiles: &BTreeMap<String, Option<Profile>>,
 ) -> Option<Vec<RouteConfig>> {
-    let (mut names, mut paths) = (BTreeMap::new(), BTreeMap::new());
+    let (mut names, mut paths, mut urls) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let read = |table: &mut Table<'_>| {
         let name = table.required("name", "\"orders\"", |value| {
             unique(value, value::name(value)?, &mut names)
         });
-        let path = table.required("path", "\"/orders\"", |value| {
-            unique(value, path(value)?, &mut paths)
-        });
+        let path = table.optional("path", |value| unique(value, path(value)?, &mut paths));
+        let url = table.optional("url", |value| unique(value, url(value)?, &mut urls));
+        if !table.has("path") && !table.has("url") {
+            table.report(NO_ADDRESS.to_owned());
+        }
+        let clients = clients::all(table);
         let receiver = table.required("receiver", "\"https://erp.example.com/orders\"", receiver);
         let alias = table.required("alias", "\"orders\"", |value| one_of(value, "alias", aliases));
         let profile_name = table
@@ -114,7 +121,9 @@ pub(super) fn all(
         let profile = profiles.get(&profile_name).cloned().flatten()?;
         Some(RouteConfig {
             name: name?,
-            path: path?,
+            path,
+            url,
+            clients: clients?,
             receiver: receiver?,
             alias: alias?,
             profile_name,
@@ -132,6 +141,9 @@ pub(super) fn all(
     }
     routes.into_iter().collect()
 }
+
+const NO_ADDRESS: &str = "path is missing; write path = \"/orders\", or url = \"http://…\" for clients that use us as \
+    their HTTP proxy";
 
 impl Timeouts {
     fn from_table(table: &mut Table<'_>) -> Self {
@@ -159,6 +171,15 @@ fn path(value: &Value<'_>) -> Result<String, String> {
     ))
 }
 
+fn url(value: &Value<'_>) -> Result<Url, String> {
+    let text = value::text(value)?;
+    let without_query = |uri: &Uri| uri.query().is_none();
+    let uri: Option<Uri> = text.parse().ok().filter(without_query);
+    uri.as_ref().and_then(Url::of).ok_or_else(|| {
+        format!("{text:?} is not what a client asks its HTTP proxy for; write \"http://host:port/path\", without query")
+    })
+}
+
 fn receiver(value: &Value<'_>) -> Result<Uri, String> {
     let text = value::text(value)?;
     let served = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
@@ -174,7 +195,7 @@ fn receiver(value: &Value<'_>) -> Result<Uri, String> {
 }
 
 /// Refuses a value that an earlier route has.
-fn unique(value: &Value<'_>, own: String, seen: &mut BTreeMap<String, usize>) -> Result<String, String> {
+fn unique<T: Ord + Clone>(value: &Value<'_>, own: T, seen: &mut BTreeMap<T, usize>) -> Result<T, String> {
     unique_of("route", value, own, seen)
 }
 

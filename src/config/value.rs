@@ -12,6 +12,7 @@ use toml::de::DeValue;
 use super::document::Document;
 use super::table::{Table, nearest};
 use crate::spelling::UnknownWord;
+use crate::xml::text::is_allowed;
 
 /// One value and where it stands.
 pub(super) struct Value<'d> {
@@ -185,9 +186,30 @@ pub fn lifetime(text: &str) -> Result<Option<Duration>, String> {
         .map_err(|sentence| format!("{sentence}; or \"off\" for none"))
 }
 
+/// The actor or role of a Security header: any text that XML has a place for.
+///
+/// # Errors
+/// With what is wrong with it.
+pub fn actor(text: &str) -> Result<String, String> {
+    match text.chars().find(|character| !is_allowed(*character)) {
+        Some(character) => Err(format!(
+            "U+{:04X} cannot stand in XML; write a URI",
+            u32::from(character)
+        )),
+        None => Ok(text.to_owned()),
+    }
+}
+
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .ok()
         .filter(|duration| !duration.is_zero());
-    duration.ok_or_else(|| format!("{text:?} is not a duration; write 90d, 5m, 10s, …"))
+    match duration {
+        Some(duration) if duration > LONGEST => Err(format!("{text:?} is longer than 100 years; write less")),
+        Some(duration) => Ok(duration),
+        None => Err(format!("{text:?} is not a duration; write 90d, 5m, 10s, …")),
+    }
 }
+
+/// No clock of ours overflows within it.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

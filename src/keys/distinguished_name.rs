@@ -4,13 +4,52 @@
 //! name is parsed and compared by RFC 5280, section 7.1: without regard to case and to the amount of
 //! white space. The other direction, a certificate's name as text, is `name`'s.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use openssl::bn::BigNum;
 
-/// A distinguished name: its RDNs, most specific first as in RFC 4514.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DistinguishedName(Vec<BTreeSet<(String, String)>>);
+/// A distinguished name. It is shown as it was written, and equal to what means the same.
+#[derive(Debug, Clone)]
+pub struct DistinguishedName {
+    written: String,
+    /// Most specific first, as in RFC 4514.
+    rdns: Vec<BTreeSet<(String, String)>>,
+}
+
+impl PartialEq for DistinguishedName {
+    fn eq(&self, other: &Self) -> bool {
+        self.rdns == other.rdns
+    }
+}
+
+impl Eq for DistinguishedName {}
+
+impl Hash for DistinguishedName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.rdns.hash(state);
+    }
+}
+
+impl PartialOrd for DistinguishedName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for DistinguishedName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rdns.cmp(&other.rdns)
+    }
+}
+
+impl fmt::Display for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
 
 impl DistinguishedName {
     /// Reads RFC 4514 and its elder forms: `;` for `,`, quoted values, spaces, `OID.1.2`.
@@ -30,18 +69,24 @@ impl DistinguishedName {
                 return None;
             }
         }
-        (!rdns.is_empty()).then_some(Self(rdns))
+        (!rdns.is_empty()).then(|| Self {
+            written: text.to_owned(),
+            rdns,
+        })
     }
 
     /// In the opposite order.
     pub(super) fn reversed(&self) -> Self {
-        Self(self.0.iter().rev().cloned().collect())
+        Self {
+            written: self.written.clone(),
+            rdns: self.rdns.iter().rev().cloned().collect(),
+        }
     }
 
     /// The same name, in the standard's order or in the opposite one that some stacks write. Enough to
     /// select a certificate; where a name grants something, only equality will do.
     pub fn means(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len() && (self == other || self.0.iter().eq(other.0.iter().rev()))
+        self.rdns.len() == other.rdns.len() && (self == other || self.rdns.iter().eq(other.rdns.iter().rev()))
     }
 }
 

@@ -82,7 +82,8 @@ fn hex_of_der(value: &Any<'_>) -> String {
 }
 
 /// RFC 4514, section 2.4; control characters and trailing spaces by XML Signature 1.1, 4.5.4.1,
-/// since both would not survive an XML parser's or a receiver's white-space handling.
+/// since both would not survive an XML parser's or a receiver's white-space handling. So are the two
+/// non-characters that XML has no place for.
 fn escape(value: &str) -> String {
     let text = value.trim_end_matches(' ');
     let mut escaped = String::with_capacity(value.len());
@@ -91,6 +92,8 @@ fn escape(value: &str) -> String {
             ' ' | '#' if index == 0 => escaped.extend(['\\', character]),
             '"' | '+' | ',' | ';' | '<' | '>' | '\\' => escaped.extend(['\\', character]),
             '\0'..='\x1f' => escaped.push_str(&format!("\\{:02X}", u32::from(character))),
+            '\u{FFFE}' => escaped.push_str("\\EF\\BF\\BE"),
+            '\u{FFFF}' => escaped.push_str("\\EF\\BF\\BF"),
             _ => escaped.push(character),
         }
     }
@@ -113,6 +116,7 @@ mod tests {
             ("  ", "\\20\\20"),
             ("a\"b+c;d<e>f\\g", "a\\\"b\\+c\\;d\\<e\\>f\\\\g"),
             ("line\r\n\0", "line\\0D\\0A\\00"),
+            ("no\u{FFFF}character", "no\\EF\\BF\\BFcharacter"),
         ] {
             assert_eq!(escape(value), expected, "{value:?}");
         }

@@ -236,7 +236,9 @@ impl Signer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignerError {
     /// The algorithm needs a key of another type.
-    #[error("{algorithm} does not fit a key of type {key_type}")]
+    #[error(
+        "{algorithm} does not fit a key of type {key_type}; leave the signature algorithm to \"auto\", or name one that does"
+    )]
     AlgorithmMismatch {
         /// Asked for.
         algorithm: SignatureAlgorithm,

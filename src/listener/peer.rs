@@ -1,10 +1,12 @@
 //! Who is on the other side of a connection. It says who, and grants nothing.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 
+use crate::config::Client;
 use crate::keys::{Certificate, DistinguishedName};
 
 /// The other side of a connection; cheap to clone.
@@ -35,6 +37,23 @@ impl Peer {
         Self {
             subject: subject.map(Arc::new),
             ..Self::new(address)
+        }
+    }
+
+    /// Whether it is the one that is meant.
+    pub fn is(&self, client: &Client) -> bool {
+        match client {
+            Client::Subject(name) => self.subject.as_deref() == Some(name),
+            Client::Network(network) => network.contains(&self.address),
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.subject {
+            Some(subject) => write!(f, "{subject} at {}", self.address),
+            None => write!(f, "{} without a client certificate", self.address),
         }
     }
 }

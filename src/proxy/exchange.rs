@@ -60,6 +60,11 @@ impl Exchange {
         self.place = Some(place);
     }
 
+    /// Whether the answer ends with its head.
+    pub(super) fn asks_for_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
     /// Its route.
     pub(super) fn route(&self) -> Option<&Route> {
         self.route.as_deref()

@@ -32,6 +32,13 @@ use settings::Settings;
 /// written just as the receiver closes is lost without anybody knowing.
 const IDLE: Duration = Duration::from_secs(4);
 
+/// A receiver that is silent on HTTP/2 is asked whether it is there, and has this long to say so: on one connection
+/// that is dead unnoticed all messages would wait in vain.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIME: Duration = Duration::from_secs(10);
+/// Bytes of the head of an answer by HTTP/2.
+const MAX_HEAD: u32 = 64 * 1024;
+
 /// Where a route's messages go.
 pub(super) struct Receiver {
     uri: Uri,
@@ -79,6 +86,10 @@ impl Receiver {
             None => Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(IDLE)
+                .timer(TokioTimer::new())
+                .http2_keep_alive_interval(PING_INTERVAL)
+                .http2_keep_alive_timeout(PING_TIME)
+                .http2_max_header_list_size(MAX_HEAD)
                 .http1_preserve_header_case(true)
                 .build(Connector::new(route)?),
         };

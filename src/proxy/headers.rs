@@ -3,8 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{Version, request};
 
@@ -22,7 +22,8 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Fields that speak of the body's old bytes, and those that are made anew for the next connection.
-const REPLACED: [HeaderName; 10] = [
+const REPLACED: [HeaderName; 11] = [
+    CONTENT_ENCODING,
     CONTENT_LENGTH,
     EXPECT,
     HOST,
@@ -67,15 +68,30 @@ impl Pseudonym {
         for name in &REPLACED {
             headers.remove(name);
         }
-        let version = if head.version == Version::HTTP_10 {
-            "1.0"
-        } else {
-            "1.1"
+        join_crumbs(&mut headers);
+        let version = match head.version {
+            Version::HTTP_10 => "1.0",
+            Version::HTTP_2 => "2.0",
+            _ => "1.1",
         };
         if let Ok(hop) = HeaderValue::try_from(format!("{version} {}", self.0)) {
             headers.append(VIA, hop);
         }
         headers
+    }
+}
+
+/// By HTTP/2 a Cookie may come in several fields, which only there mean the same (RFC 9113, section 8.2.3).
+fn join_crumbs(headers: &mut HeaderMap) {
+    let crumbs: Vec<_> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if crumbs.len() > 1
+        && let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, cookie);
     }
 }
 
@@ -142,6 +158,7 @@ mod tests {
             "signature-input",
             "expect",
             "host",
+            "content-encoding",
             "content-length",
         ];
         let fields: Vec<_> = dropped
@@ -158,6 +175,15 @@ mod tests {
             .into();
         let headers = onward(&fields);
         assert_eq!(headers.keys().collect::<Vec<_>>(), [VIA]);
+    }
+
+    #[test]
+    fn a_cookie_in_crumbs_goes_on_in_one_piece() {
+        let headers = onward(&[("cookie", "a=b"), ("cookie", "c=d; e=f")]);
+        assert_eq!(
+            headers.get_all(COOKIE).iter().collect::<Vec<_>>(),
+            ["a=b; c=d; e=f"]
+        );
     }
 
     #[test]

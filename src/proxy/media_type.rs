@@ -4,7 +4,7 @@ use http::HeaderValue;
 
 /// A media type with its parameters, in the order in which they were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MediaType {
+pub(crate) struct MediaType {
     /// `type/subtype`, lower case.
     essence: String,
     /// Names in lower case, values without quotes.
@@ -13,7 +13,7 @@ pub(super) struct MediaType {
 
 impl MediaType {
     /// Reads a header value; `None` if it is not a media type.
-    pub(super) fn parse(value: &HeaderValue) -> Option<Self> {
+    pub(crate) fn parse(value: &HeaderValue) -> Option<Self> {
         let text = value.to_str().ok()?;
         let (essence, mut rest) = match text.split_once(';') {
             Some((essence, rest)) => (essence, rest),
@@ -36,12 +36,12 @@ impl MediaType {
     }
 
     /// `type/subtype`, lower case.
-    pub(super) fn essence(&self) -> &str {
+    pub(crate) fn essence(&self) -> &str {
         &self.essence
     }
 
     /// The `charset` parameter.
-    pub(super) fn charset(&self) -> Option<&str> {
+    pub(crate) fn charset(&self) -> Option<&str> {
         self.parameters
             .iter()
             .find(|(name, _)| name == "charset")
@@ -49,7 +49,7 @@ impl MediaType {
     }
 
     /// The same type for a message that is in UTF-8 now.
-    pub(super) fn in_utf8(mut self) -> Option<HeaderValue> {
+    pub(crate) fn in_utf8(mut self) -> Option<HeaderValue> {
         self.parameters.retain(|(name, _)| name != "charset");
         self.parameters.push(("charset".to_owned(), "utf-8".to_owned()));
         let mut text = self.essence;

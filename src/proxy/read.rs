@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Exchange;
@@ -18,6 +19,12 @@ use super::media_type::MediaType;
 use super::route::Route;
 use crate::config::ProxyConfig;
 use crate::wss::{MessageError, PlainMessage, SoapVersion};
+
+mod coding;
+
+pub(super) use coding::CodingError;
+
+use coding::Decoding;
 
 /// After a refusal, the rest of the body is read up to this many bytes and this long, so that the
 /// connection can be used again; past that it is closed.
@@ -41,9 +48,12 @@ pub(super) enum ReadError {
         "attachments are not supported yet; send the SOAP envelope alone, as text/xml or application/soap+xml"
     )]
     Multipart,
-    /// Compressed.
-    #[error("the content coding {0} is not supported; send the message without Content-Encoding")]
-    Coding(String),
+    /// Compressed in a way that we do not read.
+    #[error(transparent)]
+    Coding(#[from] CodingError),
+    /// Besides chunks.
+    #[error("the transfer coding {0} is not supported; send the message with Content-Length, or chunked")]
+    TransferCoding(String),
     /// An `Expect` other than 100-continue.
     #[error("the expectation {0} cannot be met; leave out the Expect field")]
     Expectation(String),
@@ -103,18 +113,24 @@ impl Reading {
     ) -> Result<Received, ReadError> {
         let media_type = admitted(&head.headers)?;
         self.expect(declared_length(&head.headers))?;
+        let mut decoding = Decoding::of(&head.headers)?;
         let mut reader = route.protection.read(media_type.charset());
         let (mut length, mut memory) = (0, self.buffered.take(0)?);
         while let Some(chunk) = body.next(exchange.deadline()).await? {
-            length += chunk.len();
-            if length > self.max_message {
-                return Err(ReadError::TooLarge(self.max_message));
+            decoding.feed(chunk);
+            while let Some(piece) = decoding.next()? {
+                length += piece.len();
+                if length > self.max_message {
+                    return Err(ReadError::TooLarge(self.max_message));
+                }
+                memory.merge(self.buffered.take(piece.len())?);
+                let fed = reader.feed(piece);
+                exchange.soap_version_read(reader.soap_version());
+                fed?;
+                consume_budget().await; // a chunk may inflate to many pieces, and others want their turn
             }
-            memory.merge(self.buffered.take(chunk.len())?);
-            let fed = reader.feed(chunk);
-            exchange.soap_version_read(reader.soap_version());
-            fed?;
         }
+        decoding.finish()?;
         let message = reader.finish()?;
         remark(&message, route);
         if let Some(content_type) = message.transcoded().then(|| media_type.in_utf8()).flatten() {
@@ -233,11 +249,11 @@ fn admitted(headers: &HeaderMap) -> Result<MediaType, ReadError> {
         return Err(ReadError::Expectation(shown(other)));
     }
     if let Some(other) = headers
-        .get_all(CONTENT_ENCODING)
+        .get_all(TRANSFER_ENCODING)
         .iter()
-        .find(|value| !is(value, "identity"))
+        .find(|value| !is(value, "chunked"))
     {
-        return Err(ReadError::Coding(shown(other)));
+        return Err(ReadError::TransferCoding(shown(other)));
     }
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (types.next(), types.next()) else {

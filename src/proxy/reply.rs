@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
@@ -72,6 +72,7 @@ impl Refusal {
 pub(super) fn pass_on(response: UnverifiedResponse, mut exchange: Exchange) -> Response<ReplyBody> {
     let (mut head, body) = response.0.into_parts();
     end_to_end(&mut head.headers);
+    head.version = Version::default(); // ours, whichever the receiver speaks
     exchange.answered(head.status);
     if !body.is_end_stream() {
         return Response::from_parts(head, ReplyBody::Passing(Passing::begin(body, exchange)));
@@ -96,18 +97,29 @@ pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, reusable: bool) 
     let fault = fault::envelope(version, verdict.blame, &sentence);
     exchange.refused(status, verdict.outcome, sentence);
 
+    let length = fault.len();
+    // Over HTTP/2 hyper would send a body that the answer to a HEAD must not have.
+    let sent = if exchange.asks_for_head() {
+        String::new()
+    } else {
+        fault
+    };
     let mut response = Response::new(ReplyBody::Ours {
-        text: Full::new(Bytes::from(fault)),
+        text: Full::new(Bytes::from(sent)),
         _exchange: exchange,
     });
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(
         CONTENT_TYPE,
         HeaderValue::from_static(fault::content_type(version)),
     );
     if verdict.status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_TIME.as_secs()));
+    }
+    if matches!(refusal, Refusal::Read(ReadError::Coding(_))) {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
     }
     if verdict.status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(ALLOW, HeaderValue::from_static("POST, GET, HEAD"));

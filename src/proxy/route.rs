@@ -1,19 +1,22 @@
 //! Step 2: which flow, which receiver, which profile, which alias; and what is asked of us.
 //!
-//! A route's path is matched exactly: the address of a SOAP service is one path, and a path below it is another
-//! service. The query goes on to the receiver. A caller chooses nothing but the route.
+//! A route's path or url is matched exactly: the address of a SOAP service is one path, and a path below it is another
+//! service. The query goes on to the receiver. A caller chooses nothing but the route, and only if it is one of the
+//! route's clients.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Version, request};
+use http::header::HOST;
+use http::{Method, Uri, Version, request};
 
 use super::UnusableTls;
 use super::forward::Receiver;
 use super::headers::Pseudonym;
 use super::sign::Sampling;
-use crate::config::{Config, FaultStatus, RouteConfig};
+use crate::config::{Client, Config, FaultStatus, RouteConfig, Url};
+use crate::listener::Peer;
 use crate::wss::Protection;
 use crate::xml::Limits;
 
@@ -25,6 +28,7 @@ pub(super) struct Route {
     pub(super) sampling: Sampling,
     pub(super) receiver: Receiver,
     pub(super) fault_status: FaultStatus,
+    clients: Vec<Client>,
     /// For the exchange as a whole.
     pub(super) total: Duration,
 }
@@ -45,8 +49,16 @@ pub(super) enum RouteError {
     #[error("configure the client with the http:// address; the proxy speaks TLS to the receiver")]
     Tunnel,
     /// Never an open relay.
-    #[error("this proxy does not relay to {0}; send to the path of one of its routes")]
+    #[error("no route has the url {0}; this proxy relays to nobody else")]
     Relay(String),
+    /// RFC 9112, section 3.2: without exactly one Host a request is not HTTP/1.1.
+    #[error("the request has no Host field, or several; send exactly one")]
+    Host,
+    /// It is not among the route's clients.
+    #[error(
+        "{0} is not among the clients of this route; whoever runs the proxy adds it there, if it should be"
+    )]
+    Stranger(String),
     /// No such route.
     #[error("no route has the path {0}; check the address, or add a [[route]] with this path")]
     Unknown(String),
@@ -61,6 +73,7 @@ pub(super) enum RouteError {
 /// All routes of one configuration.
 pub(super) struct Routes {
     by_path: HashMap<String, Arc<Route>>,
+    by_url: HashMap<Url, Arc<Route>>,
     own_name: Pseudonym,
 }
 
@@ -69,6 +82,7 @@ impl Routes {
     pub(super) fn none() -> Self {
         Self {
             by_path: HashMap::new(),
+            by_url: HashMap::new(),
             own_name: Pseudonym::random(),
         }
     }
@@ -76,15 +90,22 @@ impl Routes {
     /// The configuration's. Reads the certificates that its routes name. Our own name stays: what has passed the last
     /// one's routes has passed us.
     pub(super) fn successor(&self, config: &Config) -> Result<Self, Vec<UnusableTls>> {
-        let (mut by_path, mut unusable) = (HashMap::new(), Vec::new());
-        for route in &config.routes {
-            let earlier = self.by_path.values().map(|route| &route.receiver);
-            match Receiver::new(route, self.own_name.clone(), earlier) {
+        let (mut by_path, mut by_url) = (HashMap::new(), HashMap::new());
+        let mut unusable = Vec::new();
+        for settings in &config.routes {
+            let earlier = self
+                .by_path
+                .values()
+                .chain(self.by_url.values())
+                .map(|route| &route.receiver);
+            match Receiver::new(settings, self.own_name.clone(), earlier) {
                 Ok(receiver) => {
-                    drop(by_path.insert(route.path.clone(), Arc::new(Route::new(route, receiver))))
+                    let route = Arc::new(Route::new(settings, receiver));
+                    by_path.extend(settings.path.clone().map(|path| (path, route.clone())));
+                    by_url.extend(settings.url.clone().map(|url| (url, route)));
                 }
                 Err(problem) => unusable.push(UnusableTls {
-                    place: format!("route {}", route.name),
+                    place: format!("route {}", settings.name),
                     problem,
                 }),
             }
@@ -94,30 +115,48 @@ impl Routes {
         }
         Ok(Self {
             by_path,
+            by_url,
             own_name: self.own_name.clone(),
         })
     }
 
-    /// Finds the route of a request.
+    /// Finds the route of a request whose sender may use it.
     pub(super) fn find(&self, head: &request::Parts) -> Result<Arc<Route>, RouteError> {
         if head.method == Method::CONNECT {
             return Err(RouteError::Tunnel);
         }
-        // By HTTP/2 every request has an authority, as by HTTP/1.1 it has a Host.
-        if let Some(authority) = head.uri.authority()
-            && head.version < Version::HTTP_2
-        {
-            return Err(RouteError::Relay(authority.to_string()));
+        if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
+            return Err(RouteError::Host);
         }
         if self.own_name.is_in(&head.headers) {
             return Err(RouteError::Loop);
         }
-        let path = head.uri.path();
-        self.by_path
-            .get(path)
-            .cloned()
-            .ok_or_else(|| RouteError::Unknown(path.to_owned()))
+        let route = self.addressed(&head.uri, head.version)?;
+        route.admit(head.extensions.get())?;
+        Ok(route.clone())
     }
+
+    /// By HTTP/1.1 an address with an authority is meant for a proxy, and its Host says nothing (RFC 9112, section
+    /// 3.2.2). By HTTP/2 every address has one, so a path alone will do.
+    fn addressed(&self, address: &Uri, version: Version) -> Result<&Arc<Route>, RouteError> {
+        let by_url = Url::of(address).and_then(|url| self.by_url.get(&url));
+        if let Some(route) = by_url {
+            return Ok(route);
+        }
+        if address.authority().is_some() && version < Version::HTTP_2 {
+            return Err(RouteError::Relay(without_query(address)));
+        }
+        let by_path = self.by_path.get(address.path());
+        by_path.ok_or_else(|| RouteError::Unknown(address.path().to_owned()))
+    }
+}
+
+fn without_query(address: &Uri) -> String {
+    let address = address.to_string();
+    address
+        .split_once('?')
+        .map_or(address.as_str(), |(address, _)| address)
+        .to_owned()
 }
 
 impl Route {
@@ -129,8 +168,19 @@ impl Route {
             sampling: Sampling::new(config.self_check),
             receiver,
             fault_status: config.fault_status,
+            clients: config.clients.clone(),
             total: config.timeouts.total,
         }
+    }
+
+    fn admit(&self, peer: Option<&Peer>) -> Result<(), RouteError> {
+        let is_client = |peer: &Peer| self.clients.iter().any(|client| peer.is(client));
+        if self.clients.is_empty() || peer.is_some_and(is_client) {
+            return Ok(());
+        }
+        Err(RouteError::Stranger(
+            peer.map_or_else(|| "the sender".to_owned(), Peer::to_string),
+        ))
     }
 
     /// Tells what a request asks of the route.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Options;
 use super::answer::Answer;
 use super::counts::{Counts, Recent};
+use crate::proxy::media_type::MediaType;
 use crate::wss::SoapVersion;
 use crate::wss::names::{WSA, WSA_2004};
 use crate::wss::verify::{Trust, VerifiedMessage, Verifier, VerifyError, soap_version};
@@ -77,8 +78,9 @@ impl Judge {
     }
 
     /// Verifies a message, counts it, and says what to answer.
-    pub(super) fn judge(&self, message: &Bytes, content_type: Option<&str>) -> Answer {
-        let tree = match Tree::parse(message, &Limits::default()) {
+    pub(super) fn judge(&self, message: &Bytes, content_type: Option<&MediaType>) -> Answer {
+        let charset = content_type.and_then(|media_type| media_type.charset());
+        let tree = match Tree::parse_as(message, charset, &Limits::default()) {
             Ok(tree) => tree,
             Err(error) => return self.refuse(version_of_type(content_type), &error.into()),
         };
@@ -164,8 +166,8 @@ fn addressed(body: Element<'_>) -> Option<String> {
 }
 
 /// The SOAP version that a media type tells, 1.1 where it tells none.
-fn version_of_type(content_type: Option<&str>) -> SoapVersion {
-    match content_type.is_some_and(|value| value.trim_start().starts_with("application/soap+xml")) {
+fn version_of_type(content_type: Option<&MediaType>) -> SoapVersion {
+    match content_type.is_some_and(|media_type| media_type.essence() == "application/soap+xml") {
         true => SoapVersion::Soap12,
         false => SoapVersion::Soap11,
     }

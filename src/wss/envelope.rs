@@ -3,23 +3,24 @@
 
 mod ids;
 mod outline;
+mod part;
+mod security;
 
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 pub(super) use outline::{Opening, Outline, Place};
 
 use super::SoapVersion;
 use super::error::{Reason, Refusal};
-use super::names::{self, DS, SOAP11, SOAP12, WSA, WSA_2004, WSSE, WSU};
-use super::profile::{ExistingSecurityHeader, InnerSignature, Layout, Part, ProcessingInstructions, Profile};
-use super::reference::{Digest, PrefixList, Reference, Transform, new_id};
-use crate::xml::canonical::{Canonicalizer, Comments};
-use crate::xml::namespace::{Namespaces, Prefix};
+use super::names::{self, DS, SOAP11, SOAP12, WSU};
+use super::profile::{ExistingSecurityHeader, InnerSignature, ProcessingInstructions, Profile};
+use super::reference::Reference;
+use crate::xml::namespace::Namespaces;
 use crate::xml::scan::{Amendment, EndTag, Handler, Piece, StartTag};
 use crate::xml::splice::Edit;
 use ids::Ids;
+use part::OpenPart;
+use security::{Security, Timestamp};
 
 /// Depths of what SOAP and WS-Security name; the Envelope's is 1.
 mod depth {
@@ -61,31 +62,6 @@ enum Inside {
     Header,
     Body,
     Other,
-}
-
-/// A part whose canonical octets are being digested.
-struct OpenPart {
-    id: String,
-    list: PrefixList,
-    canonicalizer: Canonicalizer<Digest>,
-}
-
-/// The Security header that is for our actor, in the message as it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Security {
-    None,
-    /// Open, and begun at this offset.
-    Open(u64),
-    Closed,
-}
-
-/// A Timestamp that the message already has in our Security header.
-#[derive(Default)]
-pub(super) struct Timestamp {
-    /// The text of its Expires.
-    pub(super) expires: Option<Vec<u8>>,
-    is_open: bool,
-    in_expires: bool,
 }
 
 impl Envelope {
@@ -169,41 +145,6 @@ impl Envelope {
         Ok(())
     }
 
-    fn security_header(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
-        if self.security != Security::None {
-            return refuse(tag, Reason::TwoSecurityHeaders);
-        }
-        match self.profile.existing_security_header {
-            ExistingSecurityHeader::Reject => return refuse(tag, Reason::SecurityHeader),
-            ExistingSecurityHeader::Replace => {}
-            ExistingSecurityHeader::Extend => {
-                self.place = Some(Place::Security(Opening::of(tag)));
-                self.namespaces = Some(tag.namespaces.clone());
-            }
-        }
-        self.security = Security::Open(tag.source.start());
-        Ok(())
-    }
-
-    fn timestamp(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
-        match self.timestamp.replace(Timestamp {
-            is_open: true,
-            ..Timestamp::default()
-        }) {
-            Some(_) => refuse(tag, Reason::TwoTimestamps),
-            None => Ok(()),
-        }
-    }
-
-    fn expires(&mut self, tag: &StartTag<'_>) {
-        if let Some(timestamp) = self.timestamp.as_mut().filter(|timestamp| timestamp.is_open) {
-            timestamp.in_expires = timestamp.expires.is_none() && tag.is(WSU, "Expires");
-            if timestamp.in_expires {
-                timestamp.expires = Some(Vec::new());
-            }
-        }
-    }
-
     /// An inner signature with inclusive C14N digests every namespace in scope, and wsu would be a new one.
     fn look_for_inner_signature(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
         let is_inclusive = |algorithm: &[u8]| {
@@ -221,117 +162,17 @@ impl Envelope {
         Ok(())
     }
 
-    fn open_part(&mut self, id: String, tag: &StartTag<'_>) {
-        let is_visibly_used = |prefix: Prefix| {
-            let on_attribute = tag.attributes.iter().any(|attribute| attribute.prefix == prefix);
-            prefix == tag.prefix || (prefix != Prefix::NONE && on_attribute)
-        };
-        let list = PrefixList::of(
-            self.profile.inclusive_prefixes,
-            tag.namespaces,
-            tag.mark,
-            is_visibly_used,
-        );
-        let inclusive = list.prefixes(tag.namespaces);
-        let digest = Digest::new(&self.profile);
-        let canonicalizer = Canonicalizer::new(digest, inclusive, Comments::Omitted);
-        self.part = Some(OpenPart {
-            id,
-            list,
-            canonicalizer,
-        });
-    }
-
-    /// What signs an existing Timestamp stands after it (strict layout; .NET refuses it otherwise).
-    fn end_in_security(&mut self, tag: &EndTag<'_>) {
-        if let Some(timestamp) = self.timestamp.as_mut().filter(|timestamp| timestamp.is_open) {
-            timestamp.is_open = false;
-            if self.profile.layout != Layout::LaxTimestampLast {
-                self.place = Some(Place::Security(Opening::At(tag.source.end())));
-            }
-        }
-    }
-
-    /// Whether the tag begins a part that the profile signs.
-    fn begins_part(&self, tag: &StartTag<'_>) -> bool {
-        let wanted = |part: &Part| match part {
-            Part::Body => {
-                tag.depth == depth::HEADER_OR_BODY && tag.local_name() == b"Body" && self.is_soap(tag)
-            }
-            Part::Timestamp => {
-                tag.depth == depth::IN_SECURITY && self.is_in_kept_security() && tag.is(WSU, "Timestamp")
-            }
-            Part::Token => false,
-            Part::Addressing => {
-                self.is_block(tag) && [WSA, WSA_2004].map(str::as_bytes).contains(&tag.namespace())
-            }
-            Part::Header { namespace, local } => self.is_block(tag) && tag.is(namespace, local),
-        };
-        tag.depth <= depth::IN_SECURITY && self.part.is_none() && self.profile.sign.iter().any(wanted)
-    }
-
-    /// A header block; never a Security header, which cannot hold its own signature's digest.
-    fn is_block(&self, tag: &StartTag<'_>) -> bool {
-        tag.depth == depth::BLOCK && self.inside == Inside::Header && !tag.is(WSSE, "Security")
-    }
-
     fn is_soap(&self, tag: &StartTag<'_>) -> bool {
         self.version
             .is_some_and(|version| tag.namespace() == version.namespace().as_bytes())
-    }
-
-    /// For our actor or role; an absent one, an empty one and SOAP 1.2's `ultimateReceiver` are one.
-    fn is_our_security(&self, tag: &StartTag<'_>) -> bool {
-        let Some(version) = self.version else { return false };
-        let ultimate = |actor: &[u8]| actor.is_empty() || actor == names::ULTIMATE_RECEIVER.as_bytes();
-        let actor = tag.attribute(version.namespace(), version.actor()).unwrap_or(b"");
-        let ours = self.profile.actor.as_deref().unwrap_or("").as_bytes();
-        tag.is(WSSE, "Security") && (actor == ours || (ultimate(actor) && ultimate(ours)))
-    }
-
-    fn is_in_kept_security(&self) -> bool {
-        matches!(self.security, Security::Open(_)) && !self.is_being_replaced()
-    }
-
-    fn is_being_replaced(&self) -> bool {
-        matches!(self.security, Security::Open(_))
-            && self.profile.existing_security_header == ExistingSecurityHeader::Replace
     }
 }
 
 impl Handler for Envelope {
     type Error = Refusal;
 
-    /// A part needs an id: its own `wsu:Id`, or a new one.
     fn amend(&mut self, tag: &StartTag<'_>) -> Result<Option<Amendment>, Refusal> {
-        if !self.begins_part(tag) {
-            return Ok(None);
-        }
-        if let Some(own) = tag.attribute(WSU, "Id") {
-            self.begun = Some(self.ids.name(own, tag)?);
-            return Ok(None);
-        }
-        let id = new_id("id").map_err(|error| Refusal {
-            offset: None,
-            reason: Reason::NoRandomness(error),
-        })?;
-        let bound = tag
-            .namespaces
-            .prefix_of(WSU.as_bytes())
-            .map(|prefix| String::from_utf8_lossy(prefix).into_owned());
-        let declare = bound.is_none().then_some(WSU);
-        let prefix = bound.unwrap_or_else(|| tag.namespaces.unused_prefix("wsu"));
-        let declaration = declare.map_or_else(String::new, |name| format!(r#" xmlns:{prefix}="{name}""#));
-        let inserted = Bytes::from(format!(r#"{declaration} {prefix}:Id="{id}""#));
-        self.edits.push(Edit::Insert(tag.after_name(), inserted));
-        self.body_declares_wsu |= tag.depth == depth::HEADER_OR_BODY && declare.is_some();
-        self.begun = Some(id.clone());
-        Ok(Some(Amendment {
-            prefix,
-            declare,
-            local: "Id",
-            value: id,
-        }))
+        self.begin_part(tag)
     }
 
     fn start_tag(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
@@ -365,20 +206,7 @@ impl Handler for Envelope {
     }
 
     fn end_tag(&mut self, tag: &EndTag<'_>) -> Result<(), Refusal> {
-        if self
-            .part
-            .as_mut()
-            .is_some_and(|part| part.canonicalizer.end_tag(tag))
-            && let Some(part) = self.part.take()
-        {
-            let digest = part.canonicalizer.finish(tag.source.buffer).finish();
-            let transform = Transform::Exclusive(part.list);
-            self.references.push(Reference {
-                id: part.id,
-                transform,
-                digest,
-            });
-        }
+        self.end_part(tag);
         match (tag.depth, self.security) {
             (depth::HEADER_OR_BODY, _) => self.inside = Inside::Other,
             (depth::BLOCK, Security::Open(start)) => {
@@ -430,6 +258,7 @@ impl Handler for Envelope {
         }
         Ok(())
     }
+
     fn buffer_ends(&mut self, buffer: &[u8]) {
         if let Some(part) = &mut self.part {
             part.canonicalizer.buffer_ends(buffer);

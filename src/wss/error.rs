@@ -27,16 +27,24 @@ pub enum MessageErrorKind {
     UnsupportedEncoding,
 }
 
-impl From<xml::encoding::Error> for MessageError {
-    fn from(error: xml::encoding::Error) -> Self {
-        let kind = match error {
-            xml::encoding::Error::Unsupported(_) => MessageErrorKind::UnsupportedEncoding,
-            xml::encoding::Error::Malformed { .. } => MessageErrorKind::Malformed,
+impl MessageError {
+    /// `document` is the text that has been read.
+    pub(super) fn in_encoding<'a>(
+        error: &xml::encoding::Error,
+        document: impl IntoIterator<Item = &'a Bytes>,
+    ) -> Self {
+        let (kind, position) = match error {
+            xml::encoding::Error::Unsupported(_) => (MessageErrorKind::UnsupportedEncoding, None),
+            xml::encoding::Error::Malformed { before, .. } => {
+                let read = document.into_iter().map(|segment| &**segment);
+                let position = Position::of(read.chain([before.as_bytes()]), u64::MAX);
+                (MessageErrorKind::Malformed, Some(position))
+            }
         };
         Self {
             kind,
-            position: None,
-            sentence: error.to_string(),
+            position,
+            sentence: position.map_or_else(|| error.to_string(), |position| format!("{position}: {error}")),
         }
     }
 }

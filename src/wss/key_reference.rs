@@ -8,6 +8,7 @@ use super::error::SignError;
 use super::names::{BASE64_BINARY, THUMBPRINT_SHA1, WSSE, WSSE11, WSU, X509_PKI_PATH, X509_SKI, X509_V3};
 use super::profile::{KeyIdentifier, Part, Profile};
 use crate::keys::{Certificate, Signer};
+use crate::xml::text::Exact;
 
 /// What is prepared once for a key and a profile.
 pub(super) struct KeyReference {
@@ -105,12 +106,13 @@ impl KeyReference {
         )
     }
 
-    /// The canonical octets that STR-Transform makes of the reference (WSS 1.1.1, section 8.3): the token,
-    /// rebuilt from the certificate, and `xmlns=""`, since no default namespace is rendered on it.
+    /// The canonical octets that STR-Transform makes of the reference (WSS 1.1.1, section 8.3): the token rebuilt
+    /// from the certificate, without EncodingType, since it has none to copy; and `xmlns=""`, since no default
+    /// namespace is rendered on it.
     pub(super) fn dereferenced(&self) -> String {
         let Token { value_type, base64 } = &self.referred;
         format!(
-            r#"<wsse:BinarySecurityToken xmlns="" xmlns:wsse="{WSSE}" EncodingType="{BASE64_BINARY}" ValueType="{value_type}">{base64}</wsse:BinarySecurityToken>"#
+            r#"<wsse:BinarySecurityToken xmlns="" xmlns:wsse="{WSSE}" ValueType="{value_type}">{base64}</wsse:BinarySecurityToken>"#
         )
     }
 }
@@ -135,7 +137,7 @@ fn issuer_serial(certificate: &Certificate) -> String {
     format!(
         "<ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>{}</ds:X509IssuerName>\
          <ds:X509SerialNumber>{}</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data>",
-        escaped(certificate.issuer()),
+        Exact(certificate.issuer()),
         certificate.serial()
     )
 }
@@ -166,12 +168,4 @@ fn pki_path(signer: &Signer) -> String {
     }
     der.extend_from_slice(&contents);
     BASE64.encode(der)
-}
-
-/// Text as content.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('\r', "&#xD;")
 }

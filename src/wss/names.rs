@@ -49,6 +49,13 @@ pub const INCLUSIVE_C14N: [&str; 4] = [
     "http://www.w3.org/2006/12/xml-c14n11#WithComments",
 ];
 
+/// Algorithms and elements of RFC 9231 that came in 2007.
+pub const XMLDSIG_MORE: &str = "http://www.w3.org/2007/05/xmldsig-more#";
+/// RSASSA-PSS whose parameters stand in an element (RFC 9231, section 2.3.9).
+pub const RSA_PSS: &str = "http://www.w3.org/2007/05/xmldsig-more#rsa-pss";
+/// The mask generation function of RSASSA-PSS (RFC 8017, appendix B.2.1).
+pub const MGF1: &str = "http://www.w3.org/2007/05/xmldsig-more#MGF1";
+
 /// `SignatureMethod/@Algorithm` (XML Signature 1.1, section 6.4; RFC 9231, section 2.3).
 #[must_use]
 pub const fn signature_algorithm(algorithm: SignatureAlgorithm) -> &'static str {

@@ -74,6 +74,19 @@ pub(super) const MOST_CERTIFICATES: usize = 32;
 /// Characters of a serial number: RFC 5280, section 4.1.2.2, has 20 octets.
 pub(super) const MOST_SERIAL_DIGITS: usize = 128;
 
+/// What RSASSA-PSS says of itself, where it says it (RFC 9231, section 2.3.9).
+#[derive(Debug, Clone, Default)]
+pub(super) struct PssParameters {
+    /// The URI of the digest.
+    pub(super) digest: Option<String>,
+    /// The URI of the digest within MGF1.
+    pub(super) mask_digest: Option<String>,
+    /// Bytes.
+    pub(super) salt_length: Option<u32>,
+    /// By its number in RFC 8017, appendix A.2.3.
+    pub(super) trailer_field: Option<u32>,
+}
+
 /// What a message asks for and does not get.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
@@ -99,6 +112,16 @@ pub enum PolicyError {
         /// The certificate's.
         key_type: KeyType,
     },
+    /// RSASSA-PSS as nobody needs it: each part its own digest, a salt that protects less or only costs.
+    #[error("RSASSA-PSS with {parameter} {found} is not accepted, only with {expected}")]
+    PssParameter {
+        /// Which.
+        parameter: &'static str,
+        /// As the message has it.
+        found: String,
+        /// What goes with the digest.
+        expected: String,
+    },
     /// Too short to protect, or so long that it only costs.
     #[error("{key_type} is not accepted: RSA keys have {least} to {MOST_RSA_BITS} bits")]
     KeySize {
@@ -116,6 +139,30 @@ impl Policy {
         let known = SignatureAlgorithm::ALL.iter().copied();
         let algorithm = find(known, names::signature_algorithm, role, uri)?;
         self.permit(role, algorithm == SignatureAlgorithm::RsaSha1)?;
+        Ok(algorithm)
+    }
+
+    /// RSASSA-PSS with these parameters, when they are those of an algorithm that needs none: MGF1 with the same
+    /// digest, a salt as long as that. What is left out is so too, the digest then SHA-256 (RFC 9231, section 2.3.9).
+    pub(super) fn pss_algorithm(
+        &self,
+        parameters: &PssParameters,
+    ) -> Result<SignatureAlgorithm, PolicyError> {
+        let sha256 = names::digest_algorithm(DigestAlgorithm::Sha256);
+        let digest = parameters.digest.as_deref().unwrap_or(sha256);
+        let (_, algorithm, length) = PSS
+            .into_iter()
+            .find(|(known, ..)| names::digest_algorithm(*known) == digest)
+            .ok_or_else(|| PolicyError::Algorithm {
+                role: "digest algorithm of RSASSA-PSS",
+                uri: digest.to_owned(),
+            })?;
+        let mask_digest = parameters.mask_digest.as_deref().unwrap_or(digest);
+        let salt_length = parameters.salt_length.unwrap_or(length);
+        let trailer_field = parameters.trailer_field.unwrap_or(TRAILER_FIELD_BC);
+        only("MGF1 by", mask_digest, digest)?;
+        only("a salt length of", salt_length, length)?;
+        only("trailer field", trailer_field, TRAILER_FIELD_BC)?;
         Ok(algorithm)
     }
 
@@ -167,6 +214,30 @@ impl Policy {
             Sha1::Refused | Sha1::Allowed => Ok(()),
         }
     }
+}
+
+/// By digest, with the bytes of the salt. SHA-1 is none, allowed or not: who knows PSS knows better.
+const PSS: [(DigestAlgorithm, SignatureAlgorithm, u32); 3] = [
+    (DigestAlgorithm::Sha256, SignatureAlgorithm::RsaPssSha256, 32),
+    (DigestAlgorithm::Sha384, SignatureAlgorithm::RsaPssSha384, 48),
+    (DigestAlgorithm::Sha512, SignatureAlgorithm::RsaPssSha512, 64),
+];
+/// The only one that there is (RFC 8017, appendix A.2.3).
+const TRAILER_FIELD_BC: u32 = 1;
+
+fn only<T: PartialEq + ToString + Copy>(
+    parameter: &'static str,
+    found: T,
+    expected: T,
+) -> Result<(), PolicyError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(PolicyError::PssParameter {
+        parameter,
+        found: found.to_string(),
+        expected: expected.to_string(),
+    })
 }
 
 fn find<T: Copy>(

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use time::OffsetDateTime;
 
 use super::error::SignError;
 use super::key_reference::KeyReference;
+use super::profile::{InclusivePrefixes, KeyIdentifier};
 use super::reference::{PrefixList, Reference, Transform};
 use super::{Prepared, Profile};
 use crate::keys::Signer;
@@ -63,6 +65,26 @@ vocabulary! {
         DoubledHeader = "doubled-header",
         /// The end of the message does not leave.
         CutOff = "cut-off",
+        /// The receiver need not understand the header.
+        LostMustUnderstand = "lost-must-understand",
+        /// The header is for another actor.
+        AnotherActor = "another-actor",
+        /// The Timestamp lives a second longer.
+        LongerLifetime = "longer-lifetime",
+        /// The Timestamp begins an hour ago.
+        AnotherMoment = "another-moment",
+        /// The certificate is named in another way.
+        AnotherKeyIdentifier = "another-key-identifier",
+        /// What is inserted has no PrefixLists, and is digested so.
+        LostPrefixLists = "lost-prefix-lists",
+        /// The token does not say how it is encoded.
+        LostEncodingType = "lost-encoding-type",
+        /// The signature has an attribute that nobody asked for.
+        ForeignAttribute = "foreign-attribute",
+        /// A comment gets into KeyInfo.
+        ForeignComment = "foreign-comment",
+        /// White space gets between the elements of the header.
+        ForeignSpace = "foreign-space",
     }
 }
 
@@ -71,6 +93,45 @@ vocabulary! {
     reason = "each seam has errors of its own and passes the others on"
 )]
 impl Sabotage {
+    /// The profile on its way to where the header is made.
+    pub(super) fn profile(self, profile: &Profile) -> Profile {
+        let profile = profile.clone();
+        match self {
+            Self::LostMustUnderstand => Profile {
+                must_understand: false,
+                ..profile
+            },
+            Self::AnotherActor => Profile {
+                actor: Some("urn:another".to_owned()),
+                ..profile
+            },
+            Self::LongerLifetime => Profile {
+                timestamp: profile
+                    .timestamp
+                    .map(|lifetime| lifetime + Duration::from_secs(1)),
+                ..profile
+            },
+            Self::AnotherKeyIdentifier => Profile {
+                key_identifier: KeyIdentifier::Thumbprint,
+                include_token: true,
+                ..profile
+            },
+            Self::LostPrefixLists => Profile {
+                inclusive_prefixes: InclusivePrefixes::None,
+                ..profile
+            },
+            _ => profile,
+        }
+    }
+
+    /// The moment of signing.
+    pub(super) fn now(self, now: OffsetDateTime) -> OffsetDateTime {
+        match self {
+            Self::AnotherMoment => now - Duration::from_secs(60 * 60),
+            _ => now,
+        }
+    }
+
     /// Canonical octets on their way into a digest.
     pub(super) fn digested(self, octets: &[u8]) -> Cow<'_, [u8]> {
         let text = String::from_utf8_lossy(octets);
@@ -142,6 +203,10 @@ impl Sabotage {
                 text.replacen(header, &header.repeat(2), 1)
             }
             Self::CutOff => text.trim_end_matches('>').to_owned(),
+            Self::LostEncodingType => without_first(&text, " EncodingType=", "Base64Binary\""),
+            Self::ForeignAttribute => text.replace("<ds:Signature ", "<ds:Signature Id=\"x\" "),
+            Self::ForeignComment => text.replace("<ds:KeyInfo>", "<ds:KeyInfo><!-- -->"),
+            Self::ForeignSpace => text.replace("<ds:Signature ", "\n<ds:Signature "),
             _ => return segments,
         };
         vec![broken.into()]

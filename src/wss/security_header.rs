@@ -4,30 +4,30 @@
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-use super::Prepared;
 use super::envelope::{Opening, Outline, Place};
-use super::error::{MessageError, Reason, Refusal, SignError};
-use super::key_reference::escaped;
+use super::error::{Reason, Refusal, SignError};
 use super::names::WSSE;
 use super::profile::{Layout, Part, Profile};
 use super::reference::{Digest, PrefixList, Reference, Transform, new_id};
-use super::{signature, timestamp};
+use super::{PlainMessage, Prepared, signature, timestamp};
 use crate::xml::Limits;
 use crate::xml::canonical::{Comments, Sink as _, canonicalize};
 use crate::xml::namespace::Namespaces;
 use crate::xml::splice::Edit;
+use crate::xml::text::Exact;
 
 /// All edits that make the message a signed one.
 pub(super) fn edits(
-    outline: &Outline,
+    message: &PlainMessage,
     profile: &Profile,
     prepared: &Prepared,
     now: OffsetDateTime,
 ) -> Result<Vec<Edit>, SignError> {
+    let outline = &message.outline;
     let mut namespaces = outline.namespaces.clone();
     let frame = Frame::new(outline, profile, &mut namespaces);
     let mut references = outline.references.clone();
-    let timestamp = timestamp(outline, profile, &namespaces, &mut references, now)?;
+    let timestamp = timestamp(message, profile, &namespaces, &mut references, now)?;
     let token_id = new_id("x509")?;
     let token = prepared
         .key_reference
@@ -74,23 +74,23 @@ pub(super) fn edits(
 
 /// Our Timestamp, digested if it is signed; empty where there is none or the message has its own.
 fn timestamp(
-    outline: &Outline,
+    message: &PlainMessage,
     profile: &Profile,
     namespaces: &Namespaces,
     references: &mut Vec<Reference>,
     now: OffsetDateTime,
 ) -> Result<String, SignError> {
-    if let Some(theirs) = &outline.timestamp {
+    if let Some(theirs) = &message.outline.timestamp {
         let expired = theirs
             .expires
             .as_deref()
             .and_then(|expires| timestamp::expired(expires, now));
         return expired.map_or(Ok(String::new()), |at| {
             let refusal = Refusal {
-                offset: None,
+                offset: Some(theirs.start),
                 reason: Reason::Expired(at),
             };
-            Err(MessageError::from(refusal).into())
+            Err(refusal.at(&message.segments).into())
         });
     }
     let Some(lifetime) = profile.timestamp else {
@@ -236,11 +236,7 @@ fn soap_attributes(outline: &Outline, profile: &Profile, namespaces: &mut Namesp
         attributes += &format!(r#" {prefix}:mustUnderstand="{}""#, outline.version.true_word());
     }
     if let Some(actor) = &profile.actor {
-        attributes += &format!(
-            r#" {prefix}:{}="{}""#,
-            outline.version.actor(),
-            escaped(actor).replace('"', "&quot;")
-        );
+        attributes += &format!(r#" {prefix}:{}="{}""#, outline.version.actor(), Exact(actor));
     }
     attributes
 }

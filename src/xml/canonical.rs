@@ -3,7 +3,6 @@
 //! Octets go to a [`Sink`], usually a digest. A run of input that already is canonical goes there as the
 //! slice it is. The other canonical forms are the second engine's.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::Limits;
@@ -39,28 +38,31 @@ pub struct Canonicalizer<S> {
     inclusive: Vec<Prefix>,
     /// The namespace nodes that stand on the open elements of the output.
     rendered: Vec<Rendered>,
-    /// For each prefix the innermost of `rendered`.
-    innermost: Vec<Option<usize>>,
-    /// Height of `rendered` before each open element.
-    open: Vec<usize>,
+    /// For each prefix the declaration that was rendered innermost.
+    innermost: Vec<Option<Binding>>,
+    /// Elements open in the output.
+    depth: usize,
     /// The part of the current buffer that is canonical as it lies there and not yet written.
     run: Range<usize>,
     /// Short pieces on their way to the sink.
     staged: Vec<u8>,
     to_render: Vec<Prefix>,
-    order: Vec<usize>,
 }
 
 struct Rendered {
     prefix: Prefix,
-    binding: Option<Binding>,
-    outer: Option<usize>,
+    /// What was rendered before.
+    outer: Option<Binding>,
+    /// Of the element it stands on.
+    depth: usize,
 }
 
+/// How long a run may grow: what was just scanned is still in the processor's cache when it is digested.
+const CACHED: usize = 64 << 10;
 /// Octets from which on a piece goes to the sink by itself.
 const LONG: usize = 512;
 /// Room for shorter ones; a sink is called for about so many octets.
-const STAGE: usize = 4096;
+const STAGE: usize = (2 << 10) - LONG;
 
 impl<S: Sink> Canonicalizer<S> {
     /// Begins before the start tag of the element.
@@ -69,30 +71,43 @@ impl<S: Sink> Canonicalizer<S> {
             sink,
             comments,
             inclusive,
-            rendered: Vec::new(),
-            innermost: Vec::new(),
-            open: Vec::new(),
+            rendered: Vec::with_capacity(8),
+            innermost: Vec::with_capacity(8),
+            depth: 0,
             run: 0..0,
-            staged: Vec::with_capacity(STAGE + LONG),
+            staged: Vec::with_capacity(LONG),
             to_render: Vec::new(),
-            order: Vec::new(),
         }
     }
 
     /// A start tag.
+    #[inline(always)]
     pub fn start_tag(&mut self, tag: &StartTag<'_>) {
-        let is_apex = self.open.is_empty();
-        self.open.push(self.rendered.len());
+        let is_apex = self.depth == 0;
+        self.depth += 1;
         self.choose_namespaces(tag, is_apex);
-        if tag.is_canonical && self.to_render.is_empty() && is_in_order(tag) {
-            self.as_written(tag.source.buffer, &tag.source.span);
+        if tag.is_canonical && self.to_render.is_empty() {
+            self.tag_as_written(tag);
         } else {
             self.flush(tag.source.buffer);
             self.render(tag);
         }
     }
 
+    #[inline(always)]
+    fn tag_as_written(&mut self, tag: &StartTag<'_>) {
+        let Range { start, end } = tag.source.span;
+        if tag.is_empty {
+            self.as_written(tag.source.buffer, &(start..end - "/>".len()));
+            self.flush(tag.source.buffer);
+            self.stage(b">");
+        } else {
+            self.as_written(tag.source.buffer, &(start..end));
+        }
+    }
+
     /// An end tag; whether it was the element's own.
+    #[inline(always)]
     pub fn end_tag(&mut self, tag: &EndTag<'_>) -> bool {
         if tag.is_canonical {
             self.as_written(tag.source.buffer, &tag.source.span);
@@ -102,17 +117,18 @@ impl<S: Sink> Canonicalizer<S> {
                 self.stage(part);
             }
         }
-        let height = self.open.pop().unwrap_or(0);
-        while self.rendered.len() > height {
-            let Some(rendered) = self.rendered.pop() else {
-                break;
-            };
+        if self.run.end > self.run.start + CACHED {
+            self.flush(tag.source.buffer);
+        }
+        while let Some(rendered) = self.rendered.pop_if(|rendered| rendered.depth >= self.depth) {
             self.remember(rendered.prefix, rendered.outer);
         }
-        self.open.is_empty()
+        self.depth = self.depth.saturating_sub(1);
+        self.depth == 0
     }
 
     /// Text or a part of a processing instruction.
+    #[inline(always)]
     pub fn piece(&mut self, piece: &Piece<'_>) {
         match piece.replaced {
             None => self.as_written(piece.source.buffer, &piece.source.span),
@@ -144,6 +160,7 @@ impl<S: Sink> Canonicalizer<S> {
         self.sink
     }
 
+    #[inline(always)]
     fn as_written(&mut self, buffer: &[u8], span: &Range<usize>) {
         if self.run.end != span.start {
             self.flush(buffer);
@@ -172,6 +189,7 @@ impl<S: Sink> Canonicalizer<S> {
     }
 
     /// Which declarations the start tag has in canonical form (Exclusive C14N, section 3).
+    #[inline(always)]
     fn choose_namespaces(&mut self, tag: &StartTag<'_>, is_apex: bool) {
         self.to_render.clear();
         self.choose(tag.prefix, tag.namespaces);
@@ -191,26 +209,37 @@ impl<S: Sink> Canonicalizer<S> {
     }
 
     /// Renders the prefix here unless its nearest rendered ancestor says the same.
+    #[inline(always)]
     fn choose(&mut self, prefix: Prefix, namespaces: &Namespaces) {
         let binding = namespaces.binding(prefix);
+        let outer = self.innermost.get(prefix.index()).copied().flatten();
+        if outer != binding && prefix != Prefix::XML {
+            self.choose_new(prefix, namespaces, outer, binding);
+        }
+    }
+
+    /// The same, where another declaration is in force than was rendered.
+    fn choose_new(
+        &mut self,
+        prefix: Prefix,
+        namespaces: &Namespaces,
+        outer: Option<Binding>,
+        binding: Option<Binding>,
+    ) {
         let name = |binding: Option<Binding>| binding.map_or(&[][..], |binding| namespaces.name(binding));
-        let rendered = self.innermost.get(prefix.index()).copied().flatten();
-        let outer = rendered
-            .and_then(|at| self.rendered.get(at))
-            .and_then(|rendered| rendered.binding);
-        if outer == binding || prefix == Prefix::XML || name(outer) == name(binding) {
+        if name(outer) == name(binding) {
             return;
         }
         self.to_render.push(prefix);
-        self.remember(prefix, Some(self.rendered.len()));
+        self.remember(prefix, binding);
         self.rendered.push(Rendered {
             prefix,
-            binding,
-            outer: rendered,
+            outer,
+            depth: self.depth,
         });
     }
 
-    fn remember(&mut self, prefix: Prefix, rendered: Option<usize>) {
+    fn remember(&mut self, prefix: Prefix, rendered: Option<Binding>) {
         if self.innermost.len() <= prefix.index() {
             self.innermost.resize(prefix.index() + 1, None);
         }
@@ -234,16 +263,7 @@ impl<S: Sink> Canonicalizer<S> {
             self.value(tag.namespaces.resolve(*prefix));
         }
         self.to_render = prefixes;
-        let mut order = std::mem::take(&mut self.order);
-        order.clear();
-        order.extend(0..tag.attributes.len());
-        order.sort_unstable_by(
-            |one, other| match (tag.attributes.get(*one), tag.attributes.get(*other)) {
-                (Some(one), Some(other)) => tag.canonical_order(one, other),
-                _ => Ordering::Equal,
-            },
-        );
-        for attribute in order.iter().filter_map(|at| tag.attributes.get(*at)) {
+        for attribute in tag.in_canonical_order() {
             if let Some(written) = tag.attribute_as_written(attribute) {
                 self.stage(written);
                 continue;
@@ -252,7 +272,6 @@ impl<S: Sink> Canonicalizer<S> {
             self.stage(tag.attribute_name(attribute));
             self.value(tag.value(attribute));
         }
-        self.order = order;
         self.stage(b">");
     }
 
@@ -261,11 +280,6 @@ impl<S: Sink> Canonicalizer<S> {
         self.stage(value);
         self.stage(b"\"");
     }
-}
-
-fn is_in_order(tag: &StartTag<'_>) -> bool {
-    tag.attributes
-        .is_sorted_by(|one, other| tag.canonical_order(one, other).is_le())
 }
 
 /// Canonicalises the root element of a document that is at hand as a whole.
@@ -306,16 +320,19 @@ struct Root<S> {
 impl<S: Sink> Handler for Root<S> {
     type Error = Error;
 
+    #[inline(always)]
     fn start_tag(&mut self, tag: &StartTag<'_>) -> Result<(), Error> {
         self.canonicalizer.start_tag(tag);
         Ok(())
     }
 
+    #[inline(always)]
     fn end_tag(&mut self, tag: &EndTag<'_>) -> Result<(), Error> {
         self.canonicalizer.end_tag(tag);
         Ok(())
     }
 
+    #[inline(always)]
     fn text(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
         self.canonicalizer.piece(piece);
         Ok(())

@@ -4,10 +4,15 @@
 //! then the XML declaration, else UTF-8. UTF-8 passes as it is. Malformed input is refused, never
 //! replaced. ISO-8859-1 and US-ASCII go by their own tables, not by WHATWG's, which reads both as windows-1252.
 
+mod beginning;
+mod charset;
+
 use bytes::Bytes;
-use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, UTF_8};
 
 use super::scan::declaration::{self, Parsed};
+use beginning::Beginning;
+use charset::{Charset, disagreement};
 
 /// Why the bytes cannot be read as text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +29,27 @@ pub enum Error {
         offset: u64,
         /// The encoding by name.
         encoding: &'static str,
+        /// The text before them that has not been handed out.
+        before: String,
     },
+}
+
+impl Error {
+    /// More was held back.
+    fn after(self, held: &[u8]) -> Self {
+        match self {
+            Self::Malformed {
+                offset,
+                encoding,
+                before,
+            } => Self::Malformed {
+                offset,
+                encoding,
+                before: String::from_utf8_lossy(held).into_owned() + &before,
+            },
+            Self::Unsupported(_) => self,
+        }
+    }
 }
 
 /// Turns one document's bytes into UTF-8.
@@ -46,15 +71,6 @@ enum Stage {
     Latin1,
     Ascii,
     Library(Box<encoding_rs::Decoder>),
-}
-
-/// What a document is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Charset {
-    Utf8,
-    Latin1,
-    Ascii,
-    Library(&'static Encoding),
 }
 
 impl Decoder {
@@ -119,14 +135,14 @@ impl Decoder {
             self.stage = Stage::Deciding(start.to_vec());
             return Ok(Bytes::new());
         };
-        let charset = self.charset.as_deref().map(Charset::named).transpose()?;
-        let declared = beginning.declared.as_deref().map(Charset::named).transpose();
-        let marked = beginning.marked.map(|(charset, _)| charset);
-        let used = match (marked, charset) {
-            (Some(used), _) | (None, Some(used)) => used,
-            (None, None) => beginning.decided(declared.clone()?)?,
+        let charset = self.charset.as_deref().map(Charset::named);
+        let declared = beginning.declared.as_deref().map(Charset::named);
+        let used = match (beginning.marked, charset.clone()) {
+            (Some((marked, _)), _) => marked,
+            (None, Some(charset)) => charset?,
+            (None, None) => beginning.decided(declared.clone().transpose()?)?,
         };
-        self.disagreement = disagreement(used, charset, declared.ok().flatten());
+        self.disagreement = disagreement(used, charset, declared);
         self.stage = used.stage();
         let text = start.slice(
             if self.transcodes() {
@@ -142,10 +158,10 @@ impl Decoder {
 
     /// Converts, and makes the declaration true once it is whole.
     fn convert_head(&mut self, chunk: Bytes, is_last: bool) -> Result<Bytes, Error> {
-        let text = self.convert(chunk, is_last)?;
         let Some(mut head) = self.head.take() else {
-            return Ok(text);
+            return self.convert(chunk, is_last);
         };
+        let text = self.convert(chunk, is_last).map_err(|error| error.after(&head))?;
         head.extend_from_slice(&text);
         if !is_last && (head.is_empty() || declaration::may_go_on(&head)) {
             self.head = Some(head);
@@ -168,6 +184,7 @@ impl Decoder {
                 Some(at) => Err(Error::Malformed {
                     offset: before + at as u64,
                     encoding: "US-ASCII",
+                    before: String::from_utf8_lossy(chunk.get(..at).unwrap_or(&[])).into_owned(),
                 }),
                 None => Ok(chunk),
             },
@@ -189,6 +206,7 @@ fn through(
         return Err(Error::Malformed {
             offset: before,
             encoding,
+            before: String::new(),
         });
     };
     let mut text = String::with_capacity(room);
@@ -199,134 +217,15 @@ fn through(
             Err(Error::Malformed {
                 offset: offset(read).saturating_sub(end),
                 encoding,
+                before: text,
             })
         }
         (DecoderResult::OutputFull, read) => Err(Error::Malformed {
             offset: offset(read),
             encoding,
+            before: text,
         }),
     }
-}
-
-/// The first bytes of a document.
-struct Beginning {
-    /// What the byte order mark says, and its length.
-    marked: Option<(Charset, usize)>,
-    /// What two-byte units without a mark say (XML 1.0, appendix F.1).
-    patterned: Option<Charset>,
-    /// What the declaration says, if it can be read as ASCII.
-    declared: Option<String>,
-}
-
-impl Beginning {
-    /// `None` if it takes more bytes to know.
-    fn of(bytes: &[u8], is_all: bool) -> Result<Option<Self>, Error> {
-        let mut beginning = Self {
-            marked: None,
-            patterned: None,
-            declared: None,
-        };
-        match bytes {
-            [0x00, 0x00, 0xFE, 0xFF, ..]
-            | [0xFF, 0xFE, 0x00, 0x00, ..]
-            | [0x00, 0x00, 0x00, b'<', ..]
-            | [b'<', 0x00, 0x00, 0x00, ..] => return Err(Error::Unsupported("UTF-32".into())),
-            [0x4C, 0x6F, 0xA7, 0x94, ..] => return Err(Error::Unsupported("EBCDIC".into())),
-            [] | [_] | [_, _] | [_, _, _] if !is_all => return Ok(None),
-            [0xEF, 0xBB, 0xBF, ..] => beginning.marked = Some((Charset::Utf8, 3)),
-            [0xFE, 0xFF, ..] => beginning.marked = Some((Charset::Library(UTF_16BE), 2)),
-            [0xFF, 0xFE, ..] => beginning.marked = Some((Charset::Library(UTF_16LE), 2)),
-            [0x00, b'<', ..] => beginning.patterned = Some(Charset::Library(UTF_16BE)),
-            [b'<', 0x00, ..] => beginning.patterned = Some(Charset::Library(UTF_16LE)),
-            _ => {}
-        }
-        let mark = beginning.marked.map_or(0, |(_, length)| length);
-        let document = bytes.get(mark..).unwrap_or(&[]);
-        // A malformed declaration is the scanner's to refuse, in its own words.
-        match declaration::parse(document).unwrap_or(Parsed::None) {
-            Parsed::Cut if !is_all => return Ok(None),
-            Parsed::Cut | Parsed::None => {}
-            Parsed::Declaration(found) => {
-                let name = found.encoding.and_then(|range| document.get(range));
-                beginning.declared = name.map(|name| String::from_utf8_lossy(name).into_owned());
-            }
-        }
-        Ok(Some(beginning))
-    }
-
-    /// Without mark and charset.
-    fn decided(&self, declared: Option<Charset>) -> Result<Charset, Error> {
-        match (self.patterned, declared) {
-            (Some(patterned), _) => Ok(patterned),
-            // What could be read as ASCII is not in two-byte units, whatever it declares.
-            (None, Some(Charset::Library(utf16))) if utf16 == UTF_16BE || utf16 == UTF_16LE => {
-                Err(Error::Malformed {
-                    offset: 0,
-                    encoding: "UTF-16",
-                })
-            }
-            (None, declared) => Ok(declared.unwrap_or(Charset::Utf8)),
-        }
-    }
-}
-
-impl Charset {
-    fn named(name: &str) -> Result<Self, Error> {
-        let name = name.trim();
-        let is_one_of = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
-        if is_one_of(&["iso-8859-1", "iso_8859-1", "iso8859-1", "latin1", "latin-1", "l1"]) {
-            return Ok(Self::Latin1);
-        }
-        if is_one_of(&["us-ascii", "ascii", "iso646-us", "ansi_x3.4-1968"]) {
-            return Ok(Self::Ascii);
-        }
-        match Encoding::for_label_no_replacement(name.as_bytes()) {
-            Some(utf8) if utf8 == UTF_8 => Ok(Self::Utf8),
-            Some(known) => Ok(Self::Library(known)),
-            None => Err(Error::Unsupported(name.to_owned())),
-        }
-    }
-
-    fn stage(self) -> Stage {
-        match self {
-            Self::Utf8 => Stage::Utf8,
-            Self::Latin1 => Stage::Latin1,
-            Self::Ascii => Stage::Ascii,
-            Self::Library(encoding) => Stage::Library(Box::new(encoding.new_decoder_without_bom_handling())),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Utf8 => "UTF-8",
-            Self::Latin1 => "ISO-8859-1",
-            Self::Ascii => "US-ASCII",
-            Self::Library(encoding) => encoding.name(),
-        }
-    }
-}
-
-/// US-ASCII is UTF-8, and "UTF-16" names either order: neither is a disagreement.
-fn disagreement(used: Charset, charset: Option<Charset>, declared: Option<Charset>) -> Option<String> {
-    let is_utf16 =
-        |charset| matches!(charset, Charset::Library(utf16) if utf16 == UTF_16BE || utf16 == UTF_16LE);
-    let agrees = |other: Charset| {
-        other == used
-            || (is_utf16(other) && is_utf16(used))
-            || (used, other) == (Charset::Utf8, Charset::Ascii)
-    };
-    let others = [
-        ("the charset of the media type", charset),
-        ("the XML declaration", declared),
-    ];
-    others.into_iter().find_map(|(what, other)| {
-        let other = other.filter(|other| !agrees(*other))?;
-        Some(format!(
-            "{what} says {}, the message was read as {} (RFC 7303, section 3)",
-            other.name(),
-            used.name()
-        ))
-    })
 }
 
 /// The declaration of a transcoded document, made true.
@@ -380,6 +279,19 @@ mod tests {
         assert_eq!(
             decoded(Some("iso-8859-1"), document, 1000).unwrap(),
             expected.as_bytes()
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_goes_before_a_charset_even_one_that_is_not_served() {
+        let mut decoder = Decoder::new(Some("utf-7"));
+        let text = decoder.decode(Bytes::from_static("\u{FEFF}<a>é</a>".as_bytes()));
+        assert_eq!(text.unwrap(), "\u{FEFF}<a>é</a>");
+        assert_eq!(
+            decoder.disagreement(),
+            Some(
+                "the charset of the media type says utf-7, the message was read as UTF-8 (RFC 7303, section 3)"
+            )
         );
     }
 

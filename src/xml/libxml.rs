@@ -18,6 +18,8 @@ use libxml::bindings::{_xmlDoc, _xmlNode, xmlChar, xmlDocGetRootElement, xmlFree
 
 mod canonical;
 mod element;
+mod encoding;
+mod errors;
 mod flood;
 mod parse;
 mod tag;
@@ -48,7 +50,16 @@ impl Tree {
     /// When it is not namespace-well-formed, has a document type or a relative namespace name, or
     /// exceeds the limits. The first fault ends the parsing.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, ParseError> {
-        let document = parse::parse(bytes, limits)?;
+        Self::parse_as(bytes, None, limits)
+    }
+
+    /// The same of a document that came with a media type: its `charset` goes before what it declares (RFC 7303,
+    /// section 3).
+    ///
+    /// # Errors
+    /// As for [`Tree::parse`].
+    pub fn parse_as(bytes: &[u8], charset: Option<&str>, limits: &Limits) -> Result<Self, ParseError> {
+        let document = parse::parse(bytes, charset, limits)?;
         // SAFETY: the document is live, and reading it changes nothing
         let root = unsafe { xmlDocGetRootElement(document.0.as_ptr()) };
         let root = NonNull::new(root).ok_or_else(ParseError::empty)?;

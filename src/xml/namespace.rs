@@ -5,6 +5,7 @@
 //! with the value: they can be compared and written without being decoded.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use super::word::{WIDTH, Word};
@@ -31,9 +32,20 @@ impl Prefix {
     }
 }
 
-/// A declaration in scope, by its place on the stack.
+/// A declaration in scope, by its place on the stack, the lowest being 1: so an optional one is compared as fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Binding(usize);
+pub struct Binding(NonZeroUsize);
+
+impl Binding {
+    /// The one that is made at this height of the stack.
+    const fn above(height: usize) -> Self {
+        Self(NonZeroUsize::MIN.saturating_add(height))
+    }
+
+    const fn height(self) -> usize {
+        self.0.get() - 1
+    }
+}
 
 /// The height of the stack before an element's declarations; [`Namespaces::leave`] goes back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,19 +55,27 @@ pub struct Mark(usize);
 #[derive(Debug, Clone)]
 pub struct Namespaces {
     prefixes: Vec<Known>,
+    /// The texts of `prefixes`, end to end.
+    texts: Vec<u8>,
+    /// Those beyond the first [`FEW`]: most documents have no more, and need no table.
     numbers: HashMap<Box<[u8]>, Prefix>,
-    /// A guess in front of `numbers`, by a hash: documents repeat few prefixes often.
+    /// A guess in front of them, by a hash: documents repeat few prefixes often.
     guesses: [Prefix; 1 << GUESS_BITS],
+    /// The last name that had a prefix, and its prefix: the next one mostly has the same.
+    last: (Word, Prefix),
     bindings: Vec<Bound>,
     /// The namespace names of `bindings`, end to end.
     names: Vec<u8>,
 }
 
-const GUESS_BITS: u32 = 5;
+const GUESS_BITS: u32 = 4;
+
+/// So many prefixes are found by looking at each.
+const FEW: usize = 16;
 
 #[derive(Debug, Clone)]
 struct Known {
-    text: Box<[u8]>,
+    text: Range<usize>,
     word: Word,
     innermost: Option<Binding>,
 }
@@ -73,11 +93,13 @@ impl Namespaces {
     #[must_use]
     pub fn new() -> Self {
         let mut namespaces = Self {
-            prefixes: Vec::new(),
+            prefixes: Vec::with_capacity(FEW),
+            texts: Vec::with_capacity(128),
             numbers: HashMap::new(),
             guesses: [Prefix::NONE; 1 << GUESS_BITS],
-            bindings: Vec::new(),
-            names: Vec::new(),
+            last: (Word::of_short(b""), Prefix::NONE),
+            bindings: Vec::with_capacity(FEW),
+            names: Vec::with_capacity(512),
         };
         namespaces.number(b"");
         let xml = namespaces.number(b"xml");
@@ -88,6 +110,24 @@ impl Namespaces {
     /// The number of a prefix, known or new.
     pub fn number(&mut self, text: &[u8]) -> Prefix {
         self.number_of(text, Word::of(text, text.len()))
+    }
+
+    /// The prefix at the start of a name whose local part begins at `local_at`.
+    #[inline]
+    pub(super) fn prefix(&mut self, name: &[u8], local_at: usize) -> Prefix {
+        if local_at == 0 {
+            return Prefix::NONE;
+        }
+        let word = Word::at(name);
+        let (last, prefix) = self.last;
+        // The first colon is part of what they share, so they have one prefix.
+        if word.shared(last) >= local_at && local_at <= WIDTH {
+            return prefix;
+        }
+        let prefix = name.get(..local_at - 1).unwrap_or(&[]);
+        let prefix = self.number_of(prefix, word.first(prefix.len()));
+        self.last = (word, prefix);
+        prefix
     }
 
     /// The same, where its word is known.
@@ -102,25 +142,31 @@ impl Namespaces {
         {
             return guess;
         }
-        let number = self
-            .numbers
-            .get(text)
-            .copied()
-            .unwrap_or_else(|| self.learn(text));
+        let number = self.find(text, word).unwrap_or_else(|| self.learn(text, word));
         if let Some(guess) = self.guesses.get_mut(slot) {
             *guess = number;
         }
         number
     }
 
-    fn learn(&mut self, text: &[u8]) -> Prefix {
+    fn find(&self, text: &[u8], word: Word) -> Option<Prefix> {
+        let is_it = |known: &Known| known.word == word && self.texts.get(known.text.clone()) == Some(text);
+        let few = self.prefixes.iter().take(FEW).position(is_it).map(Prefix);
+        few.or_else(|| self.numbers.get(text).copied())
+    }
+
+    fn learn(&mut self, text: &[u8], word: Word) -> Prefix {
         let number = Prefix(self.prefixes.len());
+        let start = self.texts.len();
+        self.texts.extend_from_slice(text);
         self.prefixes.push(Known {
-            text: text.into(),
-            word: Word::of(text, text.len()),
+            text: start..self.texts.len(),
+            word,
             innermost: None,
         });
-        self.numbers.insert(text.into(), number);
+        if number.0 >= FEW {
+            self.numbers.insert(text.into(), number);
+        }
         number
     }
 
@@ -128,7 +174,23 @@ impl Namespaces {
     #[must_use]
     #[inline]
     pub fn text(&self, prefix: Prefix) -> &[u8] {
-        self.prefixes.get(prefix.0).map_or(&[], |known| &known.text)
+        self.prefixes.get(prefix.0).map_or(&[], |known| self.known(known))
+    }
+
+    fn known(&self, known: &Known) -> &[u8] {
+        self.texts.get(known.text.clone()).unwrap_or(&[])
+    }
+
+    /// How many declarations are in scope; those of `xml`, which add nothing, do not count.
+    #[must_use]
+    pub fn declarations(&self) -> usize {
+        let of_others = |bound: &&Bound| bound.prefix != Prefix::XML;
+        self.bindings.iter().filter(of_others).count()
+    }
+
+    /// Whether more declarations are in scope; counts them only where it might be so.
+    pub(super) fn has_more_than(&self, most: usize) -> bool {
+        self.bindings.len() > most && self.declarations() > most
     }
 
     /// Where the stack stands now.
@@ -140,7 +202,7 @@ impl Namespaces {
 
     /// Binds a prefix from here on; an empty name undeclares the default namespace.
     pub fn bind(&mut self, prefix: Prefix, name: &[u8]) {
-        let binding = Binding(self.bindings.len());
+        let binding = Binding::above(self.bindings.len());
         let start = self.names.len();
         self.names.extend_from_slice(name);
         let outer = self
@@ -155,7 +217,6 @@ impl Namespaces {
     }
 
     /// Forgets everything bound since the mark.
-    #[inline]
     pub fn leave(&mut self, mark: Mark) {
         while self.bindings.len() > mark.0 {
             let Some(bound) = self.bindings.pop() else { return };
@@ -178,7 +239,7 @@ impl Namespaces {
     #[inline]
     pub fn name(&self, binding: Binding) -> &[u8] {
         self.bindings
-            .get(binding.0)
+            .get(binding.height())
             .and_then(|bound| self.names.get(bound.name.clone()))
             .unwrap_or(&[])
     }
@@ -193,7 +254,8 @@ impl Namespaces {
     /// Whether the prefix was bound since the mark, that is, on the element itself.
     #[must_use]
     pub fn is_bound_since(&self, prefix: Prefix, mark: Mark) -> bool {
-        self.binding(prefix).is_some_and(|binding| binding.0 >= mark.0)
+        self.binding(prefix)
+            .is_some_and(|binding| binding.height() >= mark.0)
     }
 
     /// The prefixes bound since the mark, in the order of their declarations.
@@ -220,7 +282,11 @@ impl Namespaces {
             .iter()
             .enumerate()
             .filter(|(number, _)| *number != Prefix::XML.0);
-        declared.filter_map(|(_, known)| known.innermost.map(|binding| (&*known.text, self.name(binding))))
+        declared.filter_map(|(_, known)| {
+            known
+                .innermost
+                .map(|binding| (self.known(known), self.name(binding)))
+        })
     }
 
     /// A prefix (not the default) that stands for the namespace here.

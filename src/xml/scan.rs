@@ -4,12 +4,16 @@
 //! It knows what bytes are in canonical form already ([`Piece::canonical`], [`StartTag::is_canonical`]), so
 //! that they can be digested where they lie, and where each stands in the document, so that others
 //! can be put between them. It does not know SOAP.
+//!
+//! What happens at every tag and text is inlined, up to the handler's own work, so that events are values in registers
+//! and not structures written to memory and read again; what is rare is kept out of that way.
 
 mod chars;
 pub mod declaration;
 mod element;
 mod error;
 mod event;
+mod name;
 mod resolve;
 mod section;
 mod tag;
@@ -23,8 +27,8 @@ pub use tag::Attribute;
 
 use super::Limits;
 use super::namespace::{Mark, Namespaces};
-use super::word::Word;
 use chars::Checked;
+use name::OpenName;
 use tag::Lexer;
 use utf8::Utf8;
 
@@ -43,9 +47,11 @@ pub struct Scanner {
     utf8: Utf8,
     lexer: Lexer,
     namespaces: Namespaces,
+    /// How many declarations `namespaces` may hold, with those around a fragment, which are others' affair.
+    most_declarations: usize,
     open: Vec<Open>,
     root_seen: bool,
-    /// The names of the open elements, end to end.
+    /// What is long about the names of the open elements, end to end.
     names: Vec<u8>,
 }
 
@@ -66,8 +72,7 @@ enum State {
 }
 
 struct Open {
-    name: usize,
-    word: Word,
+    name: OpenName,
     mark: Mark,
 }
 
@@ -91,8 +96,9 @@ impl Scanner {
             carry: Vec::new(),
             utf8: Utf8::default(),
             lexer: Lexer::default(),
+            most_declarations: limits.declarations.saturating_add(namespaces.declarations()),
             namespaces,
-            open: Vec::new(),
+            open: Vec::with_capacity(16),
             root_seen: false,
             names: Vec::new(),
         }
@@ -183,10 +189,12 @@ impl Scanner {
     }
 
     /// Reads one token, or a piece of one that may be long.
+    #[inline(always)]
     fn step<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
         match self.state {
-            State::Content => self.content(buffer, at, handler),
+            State::Content if buffer.get(at) == Some(&b'<') => self.markup(buffer, at, handler),
             State::Start => Ok(self.start(buffer, at)?),
+            State::Content => self.content(buffer, at, handler),
             State::Prolog | State::Epilog => self.outside(buffer, at, handler),
             State::CData => self.section(buffer, at, b"]]>", handler),
             State::Comment => self.section(buffer, at, b"-->", handler),
@@ -226,22 +234,24 @@ impl Scanner {
         }
     }
 
-    /// Within the root element.
+    /// Text within the root element.
+    #[inline(always)]
     fn content<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
-        let rest = buffer.get(at..).unwrap_or(&[]);
-        let plain = chars::plain_text(rest);
-        if plain > 0 {
-            let end = at + plain;
-            self.text(buffer, at..end, None, handler)?;
-            // Text mostly ends with markup, which needs no further look around.
-            return match rest.get(plain) {
-                Some(b'<') => Ok(Some(self.markup(buffer, end, handler)?.unwrap_or(end))),
-                _ => Ok(Some(end)),
-            };
+        match chars::plain_text(buffer.get(at..).unwrap_or(&[])) {
+            0 => self.odd_text(buffer, at, handler),
+            plain => self.text(buffer, at..at + plain, None, handler),
         }
+    }
+
+    /// What ends plain text and is no markup.
+    #[inline(never)]
+    fn odd_text<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
+        let rest = buffer.get(at..).unwrap_or(&[]);
         let mut room = [0; 4];
         let (length, replaced): (usize, Option<&[u8]>) = match rest {
-            [b'<', ..] => return self.markup(buffer, at, handler),
+            // as canonical text writes them
+            [b'&', b'a', b'm', b'p', b';', ..] => (5, None),
+            [b'&', b'l' | b'g', b't', b';', ..] => (4, None),
             [b'&', ..] => match chars::reference(rest).map_err(|problem| self.error(at, problem))? {
                 Some((length, character)) => (length, Some(chars::canonical_text(character, &mut room))),
                 None => return Ok(None),
@@ -262,6 +272,7 @@ impl Scanner {
         self.text(buffer, at..at + length, replaced.filter(|_| !as_written), handler)
     }
 
+    #[inline(always)]
     fn text<H: Handler>(
         &self,
         buffer: &[u8],
@@ -275,6 +286,7 @@ impl Scanner {
     }
 
     /// What begins with `<`.
+    #[inline(always)]
     fn markup<H: Handler>(&mut self, buffer: &[u8], at: usize, handler: &mut H) -> Result<Step, H::Error> {
         let rest = buffer.get(at..).unwrap_or(&[]);
         match rest {
@@ -314,6 +326,7 @@ impl Scanner {
         chars::check(bytes).map_err(|problem| self.error(at, problem))
     }
 
+    #[cold]
     fn error(&self, at: usize, problem: Problem) -> Error {
         Error {
             offset: self.base + at as u64,

@@ -1,10 +1,19 @@
-//! Text that others wrote, on its way into a document of ours.
+//! Text that others wrote, on its way into a document of ours: shown to people, or kept to the letter.
 
 use std::fmt::{self, Display, Write};
 
-/// Character data of an element. It may quote what a peer sent: nothing of that becomes markup, and what
+/// Character data for people. It may quote what a peer sent: nothing of that becomes markup, and what
 /// XML 1.0 has no place for (section 2.2) is replaced.
 pub(crate) struct Text<'a>(pub(crate) &'a str);
+
+/// An attribute's value or character data that a parser gives back to the letter: white space that it would
+/// normalise (sections 2.11 and 3.3.3) is written as references. What XML has no place for must not be in it.
+pub(crate) struct Exact<'a>(pub(crate) &'a str);
+
+/// XML 1.0, section 2.2.
+pub(crate) const fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -13,10 +22,26 @@ impl Display for Text<'_> {
                 '&' => f.write_str("&amp;")?,
                 '<' => f.write_str("&lt;")?,
                 '>' => f.write_str("&gt;")?,
-                '\t' | '\n' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'.. => {
-                    f.write_char(character)?
-                }
+                // A parser reads it as a line feed.
+                '\r' => f.write_char(char::REPLACEMENT_CHARACTER)?,
+                _ if is_allowed(character) => f.write_char(character)?,
                 _ => f.write_char(char::REPLACEMENT_CHARACTER)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Display for Exact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\t' | '\n' | '\r' => write!(f, "&#x{:X};", u32::from(character))?,
+                _ => f.write_char(character)?,
             }
         }
         Ok(())
@@ -26,6 +51,14 @@ impl Display for Text<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_must_be_exact_has_no_character_that_a_parser_would_change() {
+        assert_eq!(
+            Exact("<\"a\"> & 'b'\r\n\té").to_string(),
+            "&lt;&quot;a&quot;&gt; &amp; 'b'&#xD;&#xA;&#x9;é"
+        );
+    }
 
     #[test]
     fn what_a_peer_sent_stays_text() {

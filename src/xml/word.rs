@@ -11,17 +11,27 @@ pub(super) struct Word(u128);
 pub(super) const WIDTH: usize = 16;
 
 impl Word {
+    /// The bytes at the start of `bytes`, whatever they are.
+    #[inline]
+    pub(super) fn at(bytes: &[u8]) -> Self {
+        Self(match bytes.first_chunk::<WIDTH>() {
+            Some(chunk) => u128::from_le_bytes(*chunk),
+            None => short(bytes),
+        })
+    }
+
     /// Of the name of `length` bytes at the start of `bytes`, which may go on behind it.
     #[inline]
     pub(super) fn of(bytes: &[u8], length: usize) -> Self {
-        let word = match bytes.first_chunk::<WIDTH>() {
-            Some(chunk) => u128::from_le_bytes(*chunk),
-            None => bytes
-                .iter()
-                .rev()
-                .fold(0, |word, byte| word << 8 | u128::from(*byte)),
-        };
-        Self(word).first(length)
+        Self::at(bytes).first(length)
+    }
+
+    /// Of a name that is known when compiling.
+    pub(super) const fn of_short(name: &[u8]) -> Self {
+        let mut word = [0; WIDTH];
+        let (beginning, _) = word.split_at_mut(name.len());
+        beginning.copy_from_slice(name);
+        Self(u128::from_le_bytes(word))
     }
 
     /// The word of the first so many of its bytes.
@@ -34,14 +44,15 @@ impl Word {
         }
     }
 
-    /// Where the first byte of this value is.
+    /// How many bytes the two have in common before they differ.
     #[inline]
-    pub(super) fn position(self, byte: u8) -> Option<usize> {
-        const ONES: u128 = u128::MAX / 0xFF;
-        // Mycroft's test for a zero byte: exact up to the first one.
-        let difference = self.0 ^ (ONES * u128::from(byte));
-        let zeros = difference.wrapping_sub(ONES) & !difference & (ONES << 7);
-        (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
+    pub(super) const fn shared(self, other: Self) -> usize {
+        (self.0 ^ other.0).trailing_zeros() as usize / 8
+    }
+
+    /// All of it.
+    pub(super) const fn bytes(self) -> [u8; WIDTH] {
+        self.0.to_le_bytes()
     }
 
     /// A small number that depends on all bytes, below `1 << bits`.
@@ -52,6 +63,13 @@ impl Word {
         let product = (half(self.0) ^ half(self.0 >> 64)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         usize::try_from(product >> (64 - bits)).unwrap_or(0)
     }
+}
+
+/// Fewer bytes than a word has; noughts behind them.
+#[cold]
+fn short(bytes: &[u8]) -> u128 {
+    let shift = |word, byte: &u8| word << 8 | u128::from(*byte);
+    bytes.iter().rev().fold(0, shift)
 }
 
 /// In the order of the bytes: noughts make a name come before those that it begins.
@@ -81,11 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn the_first_such_byte_is_found() {
-        assert_eq!(Word::of(b"a:b:c", 5).position(b':'), Some(1));
-        assert_eq!(Word::of(b"abcdefghijklmno:", 16).position(b':'), Some(15));
-        assert_eq!(Word::of(b"abc:", 3).position(b':'), None);
-        assert_eq!(Word::of(b";:", 2).position(b':'), Some(1));
+    fn two_words_share_what_stands_before_their_first_difference() {
+        let word = |name: &[u8]| Word::of(name, name.len());
+        assert_eq!(word(b"soap:Body").shared(word(b"soap:Header")), 5);
+        assert_eq!(word(b"a").shared(word(b"b")), 0);
+        assert_eq!(word(b"0123456789abcde").shared(word(b"0123456789abcdef")), 15);
+        assert_eq!(
+            word(b"0123456789abcdef").shared(word(b"0123456789abcdefg")),
+            WIDTH
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tempfile::tempdir;
 
 use crate::support::admin::{TestAdmin, new_key};
 use crate::support::client::{Flow, request};
-use crate::support::countersign::Running;
+use crate::support::countersign::{Running, countersign};
 
 const ORDERS: &str = "/api/v1/aliases/orders";
 const INVOICES: &str = "/api/v1/aliases/invoices";
@@ -70,6 +70,7 @@ async fn an_alias_that_one_may_not_see_is_as_one_that_does_not_exist() {
     }
     let ask = async |method, path: &str| admin.ask_as("billing", method, path).await;
 
+    ask(Method::GET, "/api/v1/aliases/%6frders").await.problem(404);
     let aliases = ask(Method::GET, "/api/v1/aliases").await.json();
     assert_eq!(aliases.as_array().unwrap().len(), 1);
     assert_eq!(aliases[0]["alias"], "invoices");
@@ -161,8 +162,16 @@ fn every_token_that_is_of_no_use_is_named_at_once() {
     ]) {
         assert!(sentence.contains(words), "{sentence}");
     }
-    let checked = Access::check(&config.admin).unwrap_err().to_string();
-    assert_eq!(checked, errors, "and `check` says the same");
+    fs::write(directory.path().join("test.toml"), text).unwrap();
+    fs::remove_dir_all(directory.path().join("state")).unwrap();
+    let checked = countersign(directory.path(), "check --config test.toml");
+    assert_eq!(checked.code, Some(1));
+    for (line, sentence) in [3, 7, 15].into_iter().zip(sentences) {
+        let sentence = sentence.replace(&format!("{}/", directory.path().display()), "");
+        let said = format!("error: test.toml:{line}: {sentence}\n");
+        assert!(checked.stderr.contains(&said), "{said} in {}", checked.stderr);
+    }
+    assert!(!directory.path().join("state").exists(), "a check makes no token");
 }
 
 #[tokio::test]

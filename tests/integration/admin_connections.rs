@@ -60,6 +60,11 @@ async fn who_sends_nothing_takes_a_place_only_for_a_while() {
     }
     let mut late = Raw::connect(admin.address).await;
     late.send(HEALTH).await;
+    for _ in 0..50 {
+        // Time enough for the late one, if there were a place.
+        idle[0].send(HEALTH).await;
+        idle[0].message().await;
+    }
     let mut byte = [0];
     let read = late.0.try_read(&mut byte);
     assert_eq!(

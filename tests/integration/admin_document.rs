@@ -121,7 +121,7 @@ async fn errors_are_described_as_problem_documents() {
     );
     for (path, method, operation) in operations(&document) {
         for (status, response) in operation["responses"].as_object().unwrap() {
-            let plain = status.starts_with(['2', '3']) || path == "/readyz";
+            let plain = status.starts_with(['2', '3']);
             let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
             assert_eq!(
                 schema == "#/components/schemas/ProblemView",

@@ -13,7 +13,7 @@ use countersign::keys::SignatureAlgorithm::{
 use countersign::keys::source::from_pem;
 use countersign::keys::{SignatureAlgorithm, Signer};
 use countersign::wss::Profile;
-use countersign::wss::names::{BASE64_BINARY, DS, SOAP12, WSA, WSSE, X509_V3};
+use countersign::wss::names::{DS, SOAP12, WSA, WSSE, X509_V3};
 use countersign::wss::profile::{DigestAlgorithm, InclusivePrefixes, KeyIdentifier, Part};
 use regex::Regex;
 use tempfile::{TempDir, tempdir};
@@ -132,10 +132,10 @@ fn a_token_that_is_not_in_the_message_is_signed_as_the_standard_rebuilds_it() {
         "x509 -in certificate.pem -outform DER -out certificate.der",
     );
     let certificate = openssl(directory, "base64 -A -in certificate.der");
-    // WSS 1.1.1, section 8.3: the element of the X.509 profile, and xmlns="" at its apex.
+    // WSS 1.1.1, section 8.3: the element of the X.509 profile without EncodingType, and xmlns="" at its apex.
     let token = format!(
-        "<wsse:BinarySecurityToken ValueType=\"{X509_V3}\" EncodingType=\"{BASE64_BINARY}\" \
-         xmlns:wsse=\"{WSSE}\">{certificate}</wsse:BinarySecurityToken>"
+        "<wsse:BinarySecurityToken ValueType=\"{X509_V3}\" xmlns:wsse=\"{WSSE}\">{certificate}\
+         </wsse:BinarySecurityToken>"
     );
     let octets = canonical(directory, &token).replacen(" xmlns:wsse=", " xmlns=\"\" xmlns:wsse=", 1);
     fs::write(directory.join("octets"), octets).unwrap();

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use countersign::keys::generate::KeyAlgorithm;
 use countersign::keys::{SignatureAlgorithm, Signer};
 use countersign::wss::Profile;
-use countersign::wss::names::{DS, EXC_C14N, WSSE, WSU};
+use countersign::wss::names::{BASE64_BINARY, DS, EXC_C14N, WSSE, WSU, X509_V3};
 use countersign::wss::profile::ProcessingInstructions;
 
 use crate::support::forge::{envelope, forge, reference, signature, x509_data};
@@ -507,10 +509,7 @@ fn names_and_serials_of_issuers_compare_by_meaning() {
 #[test]
 fn the_str_transform_is_of_the_signatures_own_reference() {
     let key = trusted();
-    let thumbprint = base64::Engine::encode(
-        &base64::engine::general_purpose::STANDARD,
-        key.certificate().thumbprint(),
-    );
+    let thumbprint = BASE64.encode(key.certificate().thumbprint());
     let reference_to = |id: &str| {
         format!(
             "<wsse:SecurityTokenReference wsu:Id=\"{id}\"><wsse:KeyIdentifier \
@@ -529,6 +528,22 @@ fn the_str_transform_is_of_the_signatures_own_reference() {
     let signed = replaced(&signed, "</ds:SignedInfo>", &format!("{token}</ds:SignedInfo>"));
     let own = signed.replace("#str", "#own");
     assert_refused(&with_signature(&own), "the signing token was changed");
+    // WSS 1.1.1, section 8.3: the rebuilt token has no EncodingType
+    let digest_of = |encoding: &str| {
+        let certificate = BASE64.encode(key.certificate().der());
+        let token = format!(
+            "<wsse:BinarySecurityToken xmlns=\"\" xmlns:wsse=\"{WSSE}\"{encoding} ValueType=\"{X509_V3}\">\
+             {certificate}</wsse:BinarySecurityToken>"
+        );
+        BASE64.encode(openssl::sha::sha256(token.as_bytes()))
+    };
+    let with_digest = |digest: &str| with_signature(&own.replace("AAAA", digest));
+    assert_eq!(
+        verify(&trusting(&key), with_digest(&digest_of("")), |_| ()),
+        Ok(())
+    );
+    let encoded = digest_of(&format!(" EncodingType=\"{BASE64_BINARY}\""));
+    assert_refused(&with_digest(&encoded), "the signing token was changed");
     let message = forged(
         &format!("<wsse:Security>{signed}{}</wsse:Security>", reference_to("str")),
         BODY,

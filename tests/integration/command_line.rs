@@ -66,6 +66,8 @@ fn wrong_usage_exits_with_2() {
         "sign --config a.toml",
         "sign --key a --certificate a --layout loose",
         "sign --key a --certificate a --timestamp soon",
+        "sign --key a --certificate a --timestamp 5000000d",
+        "sign --key a --certificate a --actor \u{1}",
         "sign --key a --certificate a --sign bodies",
     ];
     for arguments in cases {
@@ -197,7 +199,7 @@ fn what_cannot_be_signed_with_says_what_to_do() {
         ("--config none.toml --route orders", "none.toml: cannot read"),
         (
             "--key orders.pem --certificate orders.pem --signature-algorithm rsa-sha256",
-            "rsa-sha256",
+            "leave the signature algorithm to \"auto\"",
         ),
     ];
     for (flags, words) in cases {
@@ -218,6 +220,7 @@ fn check_prints_each_route_and_what_may_surprise() {
     for words in [
         "route orders\n",
         "posted to http://127.0.0.1:8080/orders, sent on to http://127.0.0.1:8081/",
+        "for everybody\n",
         "its source brings CN=orders, P-256, valid until",
         "profile erp: signs the Body, the Timestamp",
         "by ecdsa-sha256, digests by sha256",
@@ -233,6 +236,54 @@ fn check_prints_each_route_and_what_may_surprise() {
             run.text()
         );
     }
+}
+
+#[test]
+fn check_says_in_words_who_may_use_a_route_and_by_which_addresses() {
+    let dir = with_key();
+    let named = "[proxy]\nlisten = \"0.0.0.0:8443\"\ntls = { certificate = \"orders.pem\", private_key = \"orders.pem\", \
+         client_ca = \"orders.pem\" }"
+        .to_owned()
+        + CONFIGURATION
+        + "url = \"http://ERP.example.com/orders\"\nclients = [\"CN=flow, O=Example\", \"10.0.0.0/8\"]\n";
+    fs::write(dir.path().join("countersign.toml"), named).unwrap();
+
+    let run = countersign(dir.path(), "check --config countersign.toml");
+
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for words in [
+        "posted to https://0.0.0.0:8443/orders or to http://erp.example.com/orders with https://0.0.0.0:8443 as HTTP \
+         proxy, sent on to",
+        "for clients with a certificate of orders.pem that are CN=flow, O=Example or come from 10.0.0.0/8\n",
+    ] {
+        assert!(
+            run.text().contains(words),
+            "{words:?} is missing in {}",
+            run.text()
+        );
+    }
+    assert!(!run.text().contains("whoever reaches"), "{}", run.text());
+}
+
+#[test]
+fn check_names_a_file_of_tls_that_cannot_be_used() {
+    let dir = with_key();
+    let without_key =
+        "[proxy]\ntls = { certificate = \"orders.pem\", private_key = \"order.xml\" }".to_owned();
+    fs::write(dir.path().join("countersign.toml"), without_key + CONFIGURATION).unwrap();
+
+    let run = countersign(dir.path(), "check --config countersign.toml");
+
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stderr
+            .starts_with("error: countersign.toml:2: proxy.tls: order.xml: ")
+            && run
+                .stderr
+                .contains("it must be a PEM file with an unencrypted private key"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

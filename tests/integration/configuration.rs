@@ -123,7 +123,7 @@ fn a_profile_is_read_in_full_and_reaches_its_routes() {
 fn every_mistake_is_reported_at_once_by_line() {
     let text = r#"
 [proxy]
-listen = "0.0.0.0:8080"
+listen = "localhost:8080"
 max_mesage = "1MiB"
 [alias.orders]
 activate = "never"
@@ -173,7 +173,66 @@ fn each_mistake_of_a_listener_says_what_to_do() {
             "write plaintext = true if that is meant",
         ),
         ("[admin]\nmetrics = \"closed\"", 2, "write \"open\", or remove it"),
+        (
+            "[proxy]\ntls = { certificate = \"a\" }",
+            2,
+            "private_key is missing; write private_key = \"proxy.key\"",
+        ),
+        (
+            "[proxy]\ntls = true",
+            2,
+            "true or false stands where a table is expected",
+        ),
     ]);
+}
+
+#[test]
+fn beyond_loopback_somebody_must_be_named_or_the_port_be_open_in_so_many_words() {
+    let beyond = |lines: &str, clients: &str| {
+        let clients = format!("alias = \"orders\"\n{clients}");
+        let route = LEAST.replace("alias = \"orders\"", &clients);
+        format!("[proxy]\nlisten = \"0.0.0.0:8080\"\n{lines}\n{route}")
+    };
+    let tls = "tls = { certificate = \"a\", private_key = \"b\" }";
+    let with_ca = "tls = { certificate = \"a\", private_key = \"b\", client_ca = \"c\" }";
+    for (lines, clients) in [
+        ("open = true", ""),
+        (with_ca, ""),
+        ("", "clients = [\"10.0.0.0/8\"]"),
+        (with_ca, "clients = [\"CN=erp\"]"),
+    ] {
+        parse(&beyond(lines, clients));
+    }
+    for (lines, clients, line, words) in [
+        ("", "", 2, "write open = true if that is meant"),
+        (tls, "", 2, "demand certificates with tls.client_ca"),
+        (
+            tls,
+            "clients = [\"CN=erp\"]",
+            3,
+            "nobody is asked for a certificate",
+        ),
+        (
+            "",
+            "clients = [\"erp\"]",
+            11,
+            "neither a network nor a certificate's subject",
+        ),
+    ] {
+        let errors = mistakes(&beyond(lines, clients));
+        assert!(
+            errors.len() == 1 && errors[0].0 == line && errors[0].1.contains(words),
+            "{lines} {clients}: {errors:#?}"
+        );
+    }
+    let of_two = beyond("", "clients = [\"10.0.0.0/8\"]")
+        + LEAST
+            .trim_start()
+            .trim_start_matches("[alias.orders]")
+            .replace("name = \"orders\"", "name = \"others\"")
+            .replace("/orders\"\nreceiver", "/others\"\nreceiver")
+            .as_str();
+    assert_eq!(mistakes(&of_two).len(), 1, "one route without clients is enough");
 }
 
 #[test]
@@ -310,6 +369,16 @@ fn each_mistake_of_a_profile_says_what_to_do() {
             2,
             "did you mean rsa-sha256?",
         ),
+        (
+            "[profile.p]\nactor = \"urn:\\u0001\"",
+            2,
+            "U+0001 cannot stand in XML",
+        ),
+        (
+            "[profile.p]\ntimestamp = \"5000000d\"",
+            2,
+            "longer than 100 years",
+        ),
         ("[profile.p]\nsign = []", 2, "at least one part"),
         ("[profile.p]\nsign = \"body\"", 2, "write [\"…\", \"…\"]"),
         (
@@ -391,13 +460,53 @@ fn each_mistake_of_a_route_says_what_to_do() {
         ),
         ("name = \"orders\"", "name = \"my orders\"", "is not a name"),
     ];
-    for (right, wrong, words) in cases {
-        let errors = mistakes(&LEAST.replace(right, wrong));
-        assert!(
-            errors.len() == 1 && errors[0].1.contains(words),
-            "{wrong:?} should say {words:?}: {errors:#?}"
-        );
-    }
+    each_replaced_says(&cases);
+}
+
+#[test]
+fn each_mistake_of_a_routes_address_or_clients_says_what_to_do() {
+    each_replaced_says(&[
+        (
+            "path = \"/orders\"\n",
+            "",
+            "path is missing; write path = \"/orders\", or url = \"http://…\"",
+        ),
+        (
+            "path",
+            "url",
+            "\"/orders\" is not what a client asks its HTTP proxy for; write \"http://host:port/path\"",
+        ),
+        (
+            "path = \"/orders\"",
+            "url = \"https://erp.example.com/orders\"",
+            "write \"http://host:port/path\"",
+        ),
+        (
+            "path = \"/orders\"",
+            "url = \"http://erp.example.com/orders?a=b\"",
+            "without query",
+        ),
+        (
+            "name = \"orders\"",
+            "name = \"orders\"\nclients = []",
+            "nobody could use the route; name somebody, or remove it",
+        ),
+        (
+            "name = \"orders\"",
+            "name = \"orders\"\nclients = [\"erp\"]",
+            "write \"10.0.0.0/8\" or \"CN=orders\"",
+        ),
+        (
+            "name = \"orders\"",
+            "name = \"orders\"\nclients = [\"10.0.0.1/8\"]",
+            "write \"10.0.0.0/8\" for all of it, or the address alone",
+        ),
+        (
+            "name = \"orders\"",
+            "name = \"orders\"\nclients = [\"CN=\\\"a\"]",
+            "is not a certificate's subject",
+        ),
+    ]);
 }
 
 #[test]
@@ -436,11 +545,7 @@ fn what_is_only_coming_is_refused_by_name() {
         "[alias.o]\nhold = { count = 1 }",
         "[alias.o]\nexpired = \"sign\"",
     ];
-    let of_routes = [
-        "url = \"http://x/\"",
-        "key_refused = [\"cxf\"]",
-        "clients = [\"CN=x\"]",
-    ];
+    let of_routes = ["key_refused = [\"cxf\"]"];
     let configurations = sections
         .iter()
         .map(|section| format!("{section}\n{LEAST}"))
@@ -501,7 +606,7 @@ fn the_example_is_right_with_its_comments_and_without() {
 fn the_embedded_default_is_right() {
     let config = Config::embedded().unwrap();
 
-    assert_eq!(config.routes[0].path, "/demo");
+    assert_eq!(config.routes[0].path.as_deref(), Some("/demo"));
     assert_eq!(config.routes[0].receiver.to_string(), "http://127.0.0.1:8081/");
     assert_eq!(config.state.directory, Path::new("state"));
     let pem = Source::Pem {
@@ -561,4 +666,15 @@ fn mistakes(text: &str) -> Vec<(usize, String)> {
         .iter()
         .map(|error| (error.line.unwrap(), error.sentence.clone()))
         .collect()
+}
+
+/// Each replacement in an otherwise right configuration is answered with the words.
+fn each_replaced_says(cases: &[(&str, &str, &str)]) {
+    for (right, wrong, words) in cases {
+        let errors = mistakes(&LEAST.replace(right, wrong));
+        assert!(
+            errors.len() == 1 && errors[0].1.contains(words),
+            "{wrong:?} should say {words:?}: {errors:#?}"
+        );
+    }
 }

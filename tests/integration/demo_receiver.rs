@@ -61,6 +61,28 @@ async fn an_accepted_message_is_answered_with_its_key_in_its_soap_version() {
 }
 
 #[tokio::test]
+async fn the_charset_of_the_media_type_says_what_a_message_is_in() {
+    let key = key(KeyAlgorithm::P256);
+    let (_receiver, mut flow) = start(&[&key], |_| ()).await;
+    let plain = String::from_utf8(message("soap11"))
+        .unwrap()
+        .replace("bolt", "B\u{f6}lt");
+    let signed = String::from_utf8(sign(plain.as_bytes(), Profile::default(), &key)).unwrap();
+    let latin1: Vec<u8> = signed
+        .chars()
+        .map(|character| u8::try_from(character).unwrap())
+        .collect();
+    for (content_type, status) in [
+        ("text/xml; charset=iso-8859-1", StatusCode::OK),
+        ("text/xml; charset=\"utf-8\"", StatusCode::INTERNAL_SERVER_ERROR),
+        ("text/xml", StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
+        let answer = flow.post("/", content_type, latin1.clone()).await;
+        assert_eq!(answer.status, status, "{content_type}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_is_a_fault_with_the_code_of_the_standard() {
     let (key, stranger) = (key(KeyAlgorithm::P256), new_key(KeyAlgorithm::P256, "Stranger"));
     let (receiver, mut flow) = start(&[&key], |_| ()).await;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Output;
+use std::sync::atomic::Ordering;
 
 use tokio::process::Command;
 
@@ -271,6 +272,30 @@ async fn each_way_not_to_reach_the_listener_says_what_to_do() {
     }
     let wrong_usage = run(&tls, &format!("list --admin http://{plain} --ca {ca}")).await;
     assert_eq!(wrong_usage.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn healthcheck_asks_without_a_token_whether_messages_are_taken() {
+    let authority = Authority::of(&["us"]);
+    let (plain, tls) = (TestAdmin::start().await, over_tls(&authority).await);
+    tls.ready.store(true, Ordering::Relaxed);
+    let check = async |arguments: String| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command.arg("healthcheck").args(arguments.split_whitespace());
+        let output = command.output().await.unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, error) = check(format!("--admin http://{}", plain.address)).await;
+    assert_eq!(code, Some(1));
+    assert!(error.contains("this proxy is not ready"), "{error}");
+    plain.ready.store(true, Ordering::Relaxed);
+    let ca = authority.file("ca.pem");
+    for arguments in [
+        format!("--admin http://{}", plain.address),
+        format!("--admin https://{} --ca {}", tls.address, ca.display()),
+    ] {
+        assert_eq!(check(arguments).await, (Some(0), String::new()));
+    }
 }
 
 /// An admin listener that speaks TLS and looks at client certificates; `console` may do everything.

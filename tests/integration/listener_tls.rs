@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use http::{Method, StatusCode};
+use tokio::io::AsyncReadExt;
 
 use crate::support::authority::Authority;
 use crate::support::client::{Flow, SOAP11, request};
@@ -120,7 +121,6 @@ async fn garbage_ends_its_connection() {
         let mut raw = Raw::connect(proxy.address()).await;
         raw.send(garbage).await;
         let mut answer = Vec::new();
-        use tokio::io::AsyncReadExt as _;
         let ended = within(raw.0.read_to_end(&mut answer)).await;
         assert!(
             ended.is_ok() || ended.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset),

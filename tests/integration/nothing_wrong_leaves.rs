@@ -131,5 +131,14 @@ fn found(sabotage: countersign::wss::sabotage::Sabotage) -> &'static str {
         }
         S::DoubledHeader => "two for the same actor",
         S::CutOff => "line ",
+        S::LostMustUnderstand => "profile demands: Security has other attributes than it should have",
+        S::AnotherActor => "no Security header for this receiver",
+        S::LongerLifetime | S::AnotherMoment => "profile demands: the Timestamp is not from",
+        S::AnotherKeyIdentifier => "profile demands: there is a KeyIdentifier in place of Reference",
+        S::LostPrefixLists => "profile demands: CanonicalizationMethod holds more or less than it should",
+        S::LostEncodingType => "profile demands: BinarySecurityToken has other attributes",
+        S::ForeignAttribute => "profile demands: Signature has other attributes",
+        S::ForeignComment => "profile demands: KeyInfo holds more or less",
+        S::ForeignSpace => "profile demands: Security holds more or less",
     }
 }

@@ -1,16 +1,18 @@
 //! The self-check: silent about what the signer makes, and never about a message that is not the plain one,
 //! rightly signed.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::support::corpus::{corpus, files};
+use crate::support::foreign::Message;
 use crate::support::signing::{NOW, key, message, new_key, sign, try_sign};
 use countersign::keys::generate::KeyAlgorithm;
 use countersign::keys::{SignatureAlgorithm, Signer};
 use countersign::wss::Profile;
-use countersign::wss::profile::{DigestAlgorithm, ExistingSecurityHeader, KeyIdentifier, Layout, Part};
+use countersign::wss::profile::{
+    DigestAlgorithm, ExistingSecurityHeader, InclusivePrefixes, KeyIdentifier, Layout, Part,
+};
 use countersign::wss::verify::{Expected, SelfCheckError};
 use countersign::xml::Limits;
 
@@ -34,6 +36,7 @@ fn check_of(
         profile,
         limits,
         certificate: signer.certificate(),
+        chain: signer.chain(),
         now: NOW,
     };
     expected.check(plain, signed)
@@ -52,7 +55,7 @@ fn of_changed(name: &str, from: &str, to: &str) -> Result<(), SelfCheckError> {
 fn whatever_the_signer_makes_passes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages");
     for file in files(&folder, "xml") {
-        let plain = fs::read(&file).unwrap();
+        let plain = Message::read(&file);
         for &key_identifier in KeyIdentifier::ALL {
             for &layout in Layout::ALL {
                 let profile = Profile {
@@ -60,8 +63,8 @@ fn whatever_the_signer_makes_passes() {
                     layout,
                     ..Profile::default()
                 };
-                let signed = sign(&plain, profile.clone(), &signer());
-                let checked = check(&plain, &signed, &profile);
+                let signed = sign(&plain.bytes, profile.clone(), &signer());
+                let checked = check(plain.in_utf8().as_bytes(), &signed, &profile);
                 assert_eq!(checked, Ok(()), "{} {key_identifier} {layout}", file.display());
             }
         }
@@ -76,9 +79,9 @@ fn foreign_messages_pass() {
     let profile = Profile::default();
     let mut passed = 0;
     for file in files(&corpus.join("soap"), "xml") {
-        let plain = fs::read(&file).unwrap();
-        if let Ok(signed) = try_sign(&plain, profile.clone(), &signer()) {
-            let checked = check(&plain, &signed, &profile);
+        let plain = Message::read(&file);
+        if let Ok(signed) = try_sign(&plain.bytes, profile.clone(), &signer()) {
+            let checked = check(plain.in_utf8().as_bytes(), &signed, &profile);
             assert_eq!(checked, Ok(()), "{}", file.display());
             passed += 1;
         }
@@ -274,6 +277,39 @@ fn other_elements_may_stand_after_the_body() {
 }
 
 #[test]
+fn every_declaration_around_a_part_is_in_its_prefix_list() {
+    for attributes in [
+        " xmlns=\"\"",
+        " xmlns=\"urn:default\"",
+        " xmlns:a=\"urn:a\" xmlns:b=\"urn:a\" xmlns:A=\"urn:b\"",
+        " xmlns:wsu=\"urn:not-wsu\" xmlns:wsse=\"urn:not-wsse\" xmlns:ds=\"urn:not-ds\"",
+        " xmlns:u=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd\"",
+        " xmlns:xml=\"http://www.w3.org/XML/1998/namespace\" xml:lang=\"en\"",
+        " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:nil=\"false\"",
+    ] {
+        let header = format!("<s:Header{attributes}/>");
+        for plain in [
+            envelope(attributes, "<s:Body/>"),
+            envelope(attributes, "<s:Body xmlns=\"\" xmlns:a=\"urn:c\"><x/></s:Body>"),
+            envelope(
+                attributes,
+                "<Body xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:s=\"urn:s\"/>",
+            ),
+            envelope("", "<s:Body/>").replace("<s:Header/>", &header),
+            envelope(attributes, "<s:Body/>").replace("<s:Header/>", &header),
+        ] {
+            for &inclusive_prefixes in InclusivePrefixes::ALL {
+                let profile = Profile {
+                    inclusive_prefixes,
+                    ..Profile::default()
+                };
+                passes(&plain, &profile);
+            }
+        }
+    }
+}
+
+#[test]
 fn what_the_sender_wrote_into_its_security_header_is_not_judged() {
     let token = format!("<o:BinarySecurityToken ValueType=\"{X509_V3}\">no certificate");
     let end = "</o:BinarySecurityToken>";
@@ -316,7 +352,11 @@ fn only_what_the_profile_has_may_come_into_a_security_header() {
     ] {
         assert_ne!(changed, signed);
         let checked = check(plain.as_bytes(), changed.as_bytes(), &profile);
-        assert!(matches!(checked, Err(SelfCheckError::Changed(_))), "{checked:?}");
+        let is_found = matches!(
+            checked,
+            Err(SelfCheckError::Changed(_) | SelfCheckError::Header(_))
+        );
+        assert!(is_found, "{checked:?}");
     }
 }
 
@@ -325,6 +365,7 @@ fn a_message_at_its_limits_has_room_for_the_insertion() {
     let limits = Limits {
         depth: 3,
         attributes: 4,
+        declarations: 4,
         name: 10,
         value: 41,
     };

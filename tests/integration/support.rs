@@ -8,6 +8,7 @@ pub(crate) mod corpus;
 pub(crate) mod countersign;
 pub(crate) mod foreign;
 pub(crate) mod forge;
+pub(crate) mod frames;
 pub(crate) mod insertion;
 pub(crate) mod judges;
 pub(crate) mod load;

@@ -94,7 +94,7 @@ fn verify_names_what_is_wrong() {
         ),
         (
             "verify --trust certificate.pem broken.xml",
-            "error: line 5, column 106: Opening and ending tag mismatch",
+            "error: broken.xml: line 5, column 106: Opening and ending tag mismatch",
         ),
         (
             "verify --trust nothing.pem signed.xml",
@@ -106,7 +106,7 @@ fn verify_names_what_is_wrong() {
         ),
         (
             "verify --trust certificate.pem --at 2020-01-01T00:00:00Z signed.xml",
-            "error: the Timestamp was created in the future",
+            "error: the Timestamp was created in the future, at 20",
         ),
     ] {
         let run = folder.run(arguments);
@@ -159,14 +159,19 @@ fn canonicalize_prints_the_form_that_is_asked_for() {
 fn canonicalize_refuses_what_has_no_form() {
     let folder = tempdir().unwrap();
     for (flags, document, code, sentence) in [
-        ("", "<a>\n<b></a>", 1, "error: line 2, column 8: "),
+        ("", "<a>\n<b></a>", 1, "error: standard input: line 2, column 8: "),
         (
             "",
             "<a xmlns='SAMPLE'/>",
             1,
-            "error: line 1, column 18: xmlns: URI SAMPLE is not absolute",
+            "error: standard input: line 1, column 18: xmlns: URI SAMPLE is not absolute",
         ),
-        ("", "<!DOCTYPE a><a/>", 1, "error: line 1, column "),
+        (
+            "",
+            "<!DOCTYPE a><a/>",
+            1,
+            "error: standard input: line 1, column ",
+        ),
         (
             "--mode inclusive --prefixes a",
             "<a/>",

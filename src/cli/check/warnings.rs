@@ -57,7 +57,7 @@ const MASTER_KEY_BESIDE: &str = "the master key lies beside the database that it
 
 fn of_listeners(config: &Config) -> Vec<String> {
     let (proxy, admin) = (&config.proxy, &config.admin);
-    let open = !proxy.listen.ip().is_loopback();
+    let open = proxy.is_open(&config.routes);
     let plaintext = !admin.listen.ip().is_loopback() && admin.tls.is_none();
     let by_subject = |entry: &AccessConfig| matches!(entry.credential, Credential::ClientSubject(_));
     let asks = admin.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());

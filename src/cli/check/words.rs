@@ -2,7 +2,7 @@
 
 use humantime::format_duration;
 
-use crate::config::{Config, FaultStatus, ListenerTls, RouteConfig};
+use crate::config::{Client, Config, FaultStatus, RouteConfig};
 use crate::keys::Signer;
 use crate::wss::Profile;
 use crate::wss::profile::{
@@ -16,6 +16,7 @@ pub(super) fn route(route: &RouteConfig, config: &Config, signer: Option<&Signer
     let lines = [
         format!("route {}", route.name),
         posted(route, config),
+        clients(route, config),
         key(&route.alias, signer),
         format!("profile {}: signs {}", route.profile_name, parts(profile)),
         algorithms(profile, signer),
@@ -29,21 +30,43 @@ pub(super) fn route(route: &RouteConfig, config: &Config, signer: Option<&Signer
     lines.join("\n  ") + "\n"
 }
 
+/// For a client on this host; others write its name.
 fn posted(route: &RouteConfig, config: &Config) -> String {
-    let (scheme, who) = match &config.proxy.tls {
-        None => ("http", String::new()),
-        Some(ListenerTls { client_ca: None, .. }) => ("https", String::new()),
-        Some(ListenerTls {
-            client_ca: Some(ca), ..
-        }) => (
-            "https",
-            format!(" by clients with a certificate of {}", ca.display()),
-        ),
+    let scheme = if config.proxy.tls.is_some() {
+        "https"
+    } else {
+        "http"
     };
+    let listen = config.proxy.listen;
+    let own = route
+        .path
+        .as_ref()
+        .map(|path| format!("{scheme}://{listen}{path}"));
+    let proxied = route
+        .url
+        .as_ref()
+        .map(|url| format!("{url} with {scheme}://{listen} as HTTP proxy"));
+    let addresses: Vec<_> = own.into_iter().chain(proxied).collect();
     format!(
-        "posted to {scheme}://{}{}{who}, sent on to {}",
-        config.proxy.listen, route.path, route.receiver
+        "posted to {}, sent on to {}",
+        addresses.join(" or to "),
+        route.receiver
     )
+}
+
+fn clients(route: &RouteConfig, config: &Config) -> String {
+    let authority = config.proxy.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+    let certified = authority.map(|ca| format!(" with a certificate of {}", ca.display()));
+    let named = route.clients.iter().map(|client| match client {
+        Client::Subject(name) => format!("are {name}"),
+        Client::Network(network) => format!("come from {network}"),
+    });
+    let named = named.collect::<Vec<_>>().join(" or ");
+    match (certified, named.as_str()) {
+        (None, "") => "for everybody".to_owned(),
+        (Some(certified), "") => format!("for clients{certified}"),
+        (certified, named) => format!("for clients{} that {named}", certified.unwrap_or_default()),
+    }
 }
 
 fn key(alias: &str, signer: Option<&Signer>) -> String {

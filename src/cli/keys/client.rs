@@ -42,12 +42,27 @@ pub(in crate::cli) struct Answer {
 }
 
 impl AdminClient {
+    /// One who shows a token or a certificate.
     pub(in crate::cli) fn new(connection: &Connection) -> Result<Self, CliError> {
         Ok(Self {
-            url: connection.admin.to_string().trim_end_matches('/').to_owned(),
             authorization: connection.authorization()?,
+            ..Self::anonymous(connection)?
+        })
+    }
+
+    /// One who shows nothing.
+    pub(in crate::cli) fn anonymous(connection: &Connection) -> Result<Self, CliError> {
+        Ok(Self {
+            url: connection.admin.to_string().trim_end_matches('/').to_owned(),
+            authorization: None,
             http: Client::builder(TokioExecutor::new()).build(connection.connector()?),
         })
+    }
+
+    /// Whether the proxy takes messages.
+    pub(in crate::cli) async fn ready(&self) -> Result<(), CliError> {
+        let request = Request::get(format!("{}/readyz", self.url));
+        self.send(request, Bytes::new()).await.map(drop)
     }
 
     /// `path` is what follows `/api/v1/`.

@@ -1,4 +1,5 @@
-//! Connections to one receiver: TCP, TLS by rustls, and the time both may take.
+//! Connections to one receiver: TCP, TLS by rustls, HTTP/2 where the receiver chooses it by ALPN, and the time all
+//! that may take.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -37,6 +38,7 @@ impl Connector {
             .with_tls_config(client_config(&route.receiver, &route.receiver_tls)?)
             .https_or_http()
             .enable_http1()
+            .enable_http2()
             .wrap_connector(http);
         Ok(Self {
             inner,

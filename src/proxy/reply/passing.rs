@@ -85,12 +85,16 @@ async fn pass(mut body: Incoming, mut exchange: Exchange, hand: mpsc::Sender<Han
     }
 }
 
+/// Trailer fields end here, as their announcement does.
 async fn next(body: &mut Incoming) -> Handed {
-    match body.frame().await {
-        Some(Ok(frame)) if body.is_end_stream() => Handed::Last(frame),
-        Some(Ok(frame)) => Handed::Frame(frame),
-        Some(Err(error)) => Handed::Broken(error.into()),
-        None => Handed::End,
+    loop {
+        return match body.frame().await {
+            Some(Ok(frame)) if frame.is_trailers() => continue,
+            Some(Ok(frame)) if body.is_end_stream() => Handed::Last(frame),
+            Some(Ok(frame)) => Handed::Frame(frame),
+            Some(Err(error)) => Handed::Broken(error.into()),
+            None => Handed::End,
+        };
     }
 }
 

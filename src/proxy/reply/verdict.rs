@@ -7,7 +7,7 @@ use super::fault::Blame;
 use crate::config::FaultStatus;
 use crate::metrics::Outcome;
 use crate::proxy::forward::ForwardError;
-use crate::proxy::read::ReadError;
+use crate::proxy::read::{CodingError, ReadError};
 use crate::proxy::route::RouteError;
 use crate::proxy::sign::SigningError;
 use crate::wss::{MessageError, MessageErrorKind, SoapVersion};
@@ -37,18 +37,25 @@ impl Verdict {
         match refusal {
             Refusal::Route(error) => match error {
                 RouteError::Tunnel | RouteError::Method(_) => Self::http(StatusCode::METHOD_NOT_ALLOWED),
-                RouteError::Relay(_) => Self::http(StatusCode::FORBIDDEN),
+                RouteError::Relay(_) | RouteError::Stranger(_) => Self::http(StatusCode::FORBIDDEN),
+                RouteError::Host => Self::http(StatusCode::BAD_REQUEST),
                 RouteError::Unknown(_) => Self::http(StatusCode::NOT_FOUND),
                 RouteError::Loop => Self::http(StatusCode::LOOP_DETECTED),
             },
             Refusal::Load(_) => Self::overload(),
             Refusal::Read(error) => match error {
-                ReadError::MediaType(_) | ReadError::Multipart | ReadError::Coding(_) => {
+                ReadError::MediaType(_)
+                | ReadError::Multipart
+                | ReadError::Coding(CodingError::Unsupported(_)) => {
                     Self::http(StatusCode::UNSUPPORTED_MEDIA_TYPE)
                 }
+                ReadError::Coding(CodingError::Ratio) => Self::sender(StatusCode::PAYLOAD_TOO_LARGE),
+                ReadError::TransferCoding(_) => Self::http(StatusCode::NOT_IMPLEMENTED),
                 ReadError::Expectation(_) => Self::http(StatusCode::EXPECTATION_FAILED),
                 ReadError::TooSlow => Self::http(StatusCode::REQUEST_TIMEOUT),
-                ReadError::BrokenOff(_) => Self::http(StatusCode::BAD_REQUEST),
+                ReadError::BrokenOff(_) | ReadError::Coding(CodingError::Malformed(_)) => {
+                    Self::http(StatusCode::BAD_REQUEST)
+                }
                 ReadError::TooLarge(_) => Self::sender(StatusCode::PAYLOAD_TOO_LARGE),
                 ReadError::Message(error) => Self::message(error),
                 ReadError::Overloaded(_) => Self::overload(),

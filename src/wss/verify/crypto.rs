@@ -96,13 +96,6 @@ fn message_digest(algorithm: SignatureAlgorithm) -> Option<MessageDigest> {
     }
 }
 
-/// The digest of these octets.
-pub(super) fn digest(algorithm: DigestAlgorithm, octets: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-    let mut hasher = hasher(algorithm)?;
-    hasher.update(octets)?;
-    Ok(hasher.finish()?.to_vec())
-}
-
 /// A hasher for octets as they are made.
 pub(super) fn hasher(algorithm: DigestAlgorithm) -> Result<Hasher, ErrorStack> {
     Hasher::new(match algorithm {

@@ -2,6 +2,7 @@
 
 use openssl::error::ErrorStack;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::Place;
 use crate::keys::Certificate;
@@ -73,11 +74,16 @@ pub enum VerifyError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Stale {
     /// `Expires`, or the freshness of `Created`, is over.
-    #[error("the Timestamp expired at {0}")]
+    #[error("the Timestamp expired at {}", written(.0))]
     Expired(OffsetDateTime),
     /// `Created` lies ahead.
-    #[error("the Timestamp was created in the future, at {0}")]
+    #[error("the Timestamp was created in the future, at {}", written(.0))]
     FromTheFuture(OffsetDateTime),
+}
+
+/// As a Timestamp has it.
+fn written(at: &OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
 }
 
 /// Why a certificate is not trusted.

@@ -18,6 +18,19 @@ pub(super) struct Insertion<'i, 'o> {
     pub(super) inserted: Vec<Node<'o>>,
     /// What came into the Security header.
     pub(super) elements: Vec<Element<'o>>,
+    /// What came in around them.
+    pub(super) created: Created,
+}
+
+/// What the message did not have, and has now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Created {
+    /// A Header, with the Security header in it.
+    Header,
+    /// A Security header.
+    Security,
+    /// It had both.
+    Neither,
 }
 
 impl<'i, 'o> Insertion<'i, 'o> {
@@ -32,10 +45,15 @@ impl<'i, 'o> Insertion<'i, 'o> {
             .filter(|_| profile.existing_security_header != ExistingSecurityHeader::Replace);
         let replaced = plain.security.filter(|_| extended.is_none());
         let elements = security_elements(extended, signed.security, profile)?;
-        let mut inserted: Vec<_> = match (plain.header, extended) {
-            (None, _) => vec![Node::Element(signed.header)],
-            (Some(_), None) => vec![Node::Element(signed.security)],
-            (Some(_), Some(_)) => elements.iter().copied().map(Node::Element).collect(),
+        let created = match (plain.header, extended) {
+            (None, _) => Created::Header,
+            (Some(_), None) => Created::Security,
+            (Some(_), Some(_)) => Created::Neither,
+        };
+        let mut inserted: Vec<_> = match created {
+            Created::Header => vec![Node::Element(signed.header)],
+            Created::Security => vec![Node::Element(signed.security)],
+            Created::Neither => elements.iter().copied().map(Node::Element).collect(),
         };
         let demanded: Vec<_> = demanded(profile, signed).collect();
         for (before, after) in counterparts(plain, signed, extended, &elements)? {
@@ -47,6 +65,7 @@ impl<'i, 'o> Insertion<'i, 'o> {
             replaced: replaced.map(Node::Element).into_iter().collect(),
             inserted,
             elements,
+            created,
         })
     }
 
@@ -88,7 +107,8 @@ fn security_elements<'o>(
     }
 }
 
-fn carries_token(profile: &Profile) -> bool {
+/// Does a token travel along?
+pub(super) fn carries_token(profile: &Profile) -> bool {
     match profile.key_identifier {
         KeyIdentifier::BinarySecurityToken | KeyIdentifier::PkiPath => true,
         KeyIdentifier::IssuerSerial | KeyIdentifier::SubjectKeyIdentifier | KeyIdentifier::Thumbprint => {

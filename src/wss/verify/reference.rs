@@ -1,6 +1,6 @@
 //! One `ds:Reference` against the part it names: where the part stands, and what its digest is.
 
-use super::crypto::{digest, hasher};
+use super::crypto::hasher;
 use super::envelope::Place;
 use super::security_token::dereference;
 use super::signature::{Reference, Transform};
@@ -30,8 +30,7 @@ impl Reference {
     ) -> Result<CoveredPart, VerifyError> {
         let element = message.ids.resolve(&self.id)?;
         let place = self.place(element, message, signer)?;
-        let digests = self.digests(element, signer)?;
-        if !digests.contains(&self.digest) {
+        if self.digest(element, signer)? != self.digest {
             return Err(VerifyError::Digest {
                 place,
                 id: self.id.clone(),
@@ -67,21 +66,12 @@ impl Reference {
         place.ok_or_else(misplaced)
     }
 
-    /// The digest, in every form in use of what was signed.
-    fn digests(&self, element: Element<'_>, signer: &Signer<'_>) -> Result<Vec<Vec<u8>>, VerifyError> {
+    fn digest(&self, element: Element<'_>, signer: &Signer<'_>) -> Result<Vec<u8>, VerifyError> {
+        let mut hasher = hasher(self.digest_algorithm)?;
         match &self.transform {
-            Transform::Canonical(form) => {
-                let mut hasher = hasher(self.digest_algorithm)?;
-                element.canonicalize_to(form, &mut hasher)?;
-                Ok(vec![hasher.finish()?.to_vec()])
-            }
-            Transform::SecurityToken(form) => {
-                let tokens = dereference(element, signer, form)?;
-                tokens
-                    .iter()
-                    .map(|octets| Ok(digest(self.digest_algorithm, octets)?))
-                    .collect()
-            }
+            Transform::Canonical(form) => element.canonicalize_to(form, &mut hasher)?,
+            Transform::SecurityToken(form) => hasher.update(&dereference(element, signer, form)?)?,
         }
+        Ok(hasher.finish()?.to_vec())
     }
 }

@@ -7,23 +7,22 @@ use base64::engine::general_purpose::STANDARD;
 use super::key_info::KeyInfo;
 use super::{Signer, VerifyError};
 use crate::keys::Certificate;
-use crate::wss::names::{BASE64_BINARY, WSSE, X509_V3};
+use crate::wss::names::{WSSE, X509_V3};
 use crate::xml::libxml::{CanonicalForm, Element};
 
-/// The octets to digest. A token rebuilt from the certificate has two forms in use: the standard
-/// leaves open whether it has an EncodingType, and WSS4J leaves it out. Both mean this certificate.
+/// The octets to digest.
 pub(super) fn dereference(
     reference: Element<'_>,
     signer: &Signer<'_>,
     form: &CanonicalForm,
-) -> Result<Vec<Vec<u8>>, VerifyError> {
-    if let KeyInfo::Token(token) = signer.key_info {
-        return Ok(vec![with_default_namespace(token.canonicalize(form)?)]);
+) -> Result<Vec<u8>, VerifyError> {
+    match signer.key_info {
+        KeyInfo::Token(token) => Ok(with_default_namespace(token.canonicalize(form)?)),
+        KeyInfo::Certificates(_)
+        | KeyInfo::IssuerSerial { .. }
+        | KeyInfo::SubjectKeyIdentifier(_)
+        | KeyInfo::Thumbprint(_) => Ok(rebuilt(&reference.prefix(), signer.certificate).into_bytes()),
     }
-    let prefix = reference.prefix();
-    let encodings = [String::new(), format!(" EncodingType=\"{BASE64_BINARY}\"")];
-    let token = |encoding: String| rebuilt(&prefix, &encoding, signer.certificate).into_bytes();
-    Ok(encodings.into_iter().map(token).collect())
 }
 
 /// An apex without default namespace carries `xmlns=""`, even where exclusive C14N gives none. It
@@ -42,8 +41,8 @@ fn with_default_namespace(mut octets: Vec<u8>) -> Vec<u8> {
     octets
 }
 
-/// A BinarySecurityToken with the prefix of the reference and base64 without line breaks.
-fn rebuilt(prefix: &str, encoding: &str, certificate: &Certificate) -> String {
+/// A BinarySecurityToken with the prefix of the reference, without EncodingType, and base64 without line breaks.
+fn rebuilt(prefix: &str, certificate: &Certificate) -> String {
     let (name, namespaces) = match prefix {
         "" => ("BinarySecurityToken".to_owned(), format!("xmlns=\"{WSSE}\"")),
         _ => (
@@ -52,5 +51,5 @@ fn rebuilt(prefix: &str, encoding: &str, certificate: &Certificate) -> String {
         ),
     };
     let content = STANDARD.encode(certificate.der());
-    format!("<{name} {namespaces}{encoding} ValueType=\"{X509_V3}\">{content}</{name}>")
+    format!("<{name} {namespaces} ValueType=\"{X509_V3}\">{content}</{name}>")
 }

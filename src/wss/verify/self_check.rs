@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::envelope::{Envelope, Outline};
 use super::insertion::Insertion;
-use super::{CoveredPart, Ids, Made, Message, Timestamp, Tokens, Trust, Verifier, VerifyError, crypto};
+use super::{CoveredPart, Ids, Made, Message, Tokens, Trust, Verifier, VerifyError, crypto};
 use crate::keys::{Certificate, KeyType};
 use crate::wss::names::{DS, WSA, WSA_2004, WSSE, WSU};
 use crate::wss::policy::{Policy, Sha1};
@@ -42,6 +42,9 @@ pub enum SelfCheckError {
         /// The profile's.
         expected: String,
     },
+    /// The Security header, or what came into it, is not what the profile demands.
+    #[error("the Security header is not what the profile demands: {0}")]
+    Header(String),
     /// The parts signed are not those that the profile demands.
     #[error("signed are {found}; the profile demands {demanded}")]
     Parts {
@@ -61,6 +64,8 @@ pub struct Expected<'a> {
     pub limits: &'a Limits,
     /// Of the key that was to sign.
     pub certificate: &'a Certificate,
+    /// Further certificates of its path, the issuer's first.
+    pub chain: &'a [Certificate],
     /// When it was signed.
     pub now: OffsetDateTime,
 }
@@ -68,14 +73,16 @@ pub struct Expected<'a> {
 impl Expected<'_> {
     /// Checks that `output` is `input` signed with the key of the certificate as the profile says: the rest of it
     /// has the input's canonical form; signature value and digests verify; certificate, algorithms and parts are
-    /// those expected.
+    /// those expected; and of what came in, nothing else is there.
     ///
     /// # Errors
     /// With the first that does not hold.
     pub fn check(&self, input: &[u8], output: &[u8]) -> Result<(), SelfCheckError> {
         let actor = self.profile.actor.as_deref();
-        let input = Tree::parse(input, self.limits).map_err(|error| SelfCheckError::Input(error.into()))?;
-        let output = Tree::parse(output, &with_insertion(self.limits)).map_err(VerifyError::from)?;
+        let input = Tree::parse_as(input, UTF_8, self.limits);
+        let input = input.map_err(|error| SelfCheckError::Input(error.into()))?;
+        let output =
+            Tree::parse_as(output, UTF_8, &with_insertion(self.limits)).map_err(VerifyError::from)?;
         let plain = Outline::read(input.root(), actor).map_err(SelfCheckError::Input)?;
         let envelope = Envelope::read(output.root(), actor)?;
 
@@ -96,13 +103,6 @@ impl Expected<'_> {
     ) -> Result<(), SelfCheckError> {
         let no_signature = VerifyError::Unsigned("its Security header has no signature");
         let signature = insertion.element(DS, "Signature").ok_or(no_signature)?;
-        if insertion
-            .elements
-            .iter()
-            .any(|own| own.holds_processing_instruction())
-        {
-            return Err(SelfCheckError::Changed("a processing instruction came in"));
-        }
         let verifier = self.verifier();
         let message = Message {
             tokens: Tokens::read(insertion.elements.iter().copied(), &verifier.trust)?,
@@ -112,12 +112,10 @@ impl Expected<'_> {
         let made = verifier.find_maker(signature, &message)?;
         let parts = made.check_parts(&message)?;
         self.check_maker(&made, &parts)?;
-        if let Some(timestamp) = insertion.element(WSU, "Timestamp") {
-            Timestamp::read(timestamp)?.check(&verifier.policy, self.now)?;
-        }
         let token = self.profile.sign.contains(&Part::Token);
         let token = token.then(|| signing_token(insertion, signature)).flatten();
-        check_parts(&parts, demanded(self.profile, &envelope).chain(token), &envelope)
+        check_parts(&parts, demanded(self.profile, &envelope).chain(token), &envelope)?;
+        self.check_header(insertion, &made, &message)
     }
 
     /// Finds the certificate also where the message only refers to it, and accepts whatever a profile or a
@@ -154,6 +152,9 @@ impl Expected<'_> {
         Err(SelfCheckError::Algorithm { found, expected })
     }
 }
+
+/// What we sign and send is in it, whatever a declaration says that a mark or charset overruled.
+const UTF_8: Option<&str> = Some("utf-8");
 
 /// The parts that the profile demands of a message, but for the token.
 pub(super) fn demanded<'t>(profile: &Profile, envelope: &Envelope<'t>) -> impl Iterator<Item = Element<'t>> {
@@ -232,6 +233,7 @@ fn with_insertion(limits: &Limits) -> Limits {
     Limits {
         depth: limits.depth.max(DEPTH),
         attributes: limits.attributes.saturating_add(ATTRIBUTES),
+        declarations: limits.declarations.saturating_add(ATTRIBUTES),
         name: usize::MAX,
         value: usize::MAX,
     }

@@ -2,8 +2,8 @@
 //! its order, each once. What is not expected is refused, never skipped (CVE-2025-29774: a second
 //! SignedInfo).
 
-use super::VerifyError;
-use super::strict::{attribute, base64, exactly, exactly_of};
+use super::strict::{algorithm, base64, childless, exactly, exactly_of};
+use super::{VerifyError, signature_method};
 use crate::keys::SignatureAlgorithm;
 use crate::wss::names::{DS, EXC_C14N, STR_TRANSFORM, WSSE};
 use crate::wss::policy::Policy;
@@ -47,7 +47,6 @@ impl<'t> Signature<'t> {
         };
         let canonicalization = next("CanonicalizationMethod")?;
         let method = next("SignatureMethod")?;
-        childless(method)?;
         let most = policy.most_references;
         let references: Vec<_> = within.take(most.saturating_add(1)).collect();
         if references.is_empty() || references.len() > most {
@@ -57,7 +56,7 @@ impl<'t> Signature<'t> {
         }
         Ok(Self {
             form: canonical_form(canonicalization, policy)?,
-            algorithm: policy.signature_algorithm(&algorithm(method)?)?,
+            algorithm: signature_method::read(method, policy)?,
             references: references
                 .into_iter()
                 .map(|at| Reference::read(at, policy))
@@ -129,20 +128,4 @@ fn canonical_form(method: Element<'_>, policy: &Policy) -> Result<CanonicalForm,
         )));
     }
     Ok(form)
-}
-
-fn algorithm(method: Element<'_>) -> Result<String, VerifyError> {
-    attribute(method, "Algorithm")
-}
-
-/// Parameters would change what the algorithm means (BSP R5401: HMACOutputLength).
-fn childless(method: Element<'_>) -> Result<(), VerifyError> {
-    match method.children().next() {
-        None => Ok(()),
-        Some(child) => Err(VerifyError::Header(format!(
-            "{} has a {}",
-            method.local_name(),
-            child.local_name()
-        ))),
-    }
 }

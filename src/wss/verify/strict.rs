@@ -74,3 +74,20 @@ pub(super) fn attribute(element: Element<'_>, name: &str) -> Result<String, Veri
     let missing = || VerifyError::Header(format!("{} has no {name}", element.local_name()));
     element.attribute("", name).ok_or_else(missing)
 }
+
+/// The algorithm that a method or transform names.
+pub(super) fn algorithm(method: Element<'_>) -> Result<String, VerifyError> {
+    attribute(method, "Algorithm")
+}
+
+/// For algorithms without parameters.
+pub(super) fn childless(method: Element<'_>) -> Result<(), VerifyError> {
+    match method.children().next() {
+        None => Ok(()),
+        Some(child) => Err(VerifyError::Header(format!(
+            "{} has a {}",
+            method.local_name(),
+            child.local_name()
+        ))),
+    }
+}

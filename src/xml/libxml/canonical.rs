@@ -9,12 +9,13 @@ use std::ptr::{NonNull, null_mut};
 
 use libxml::bindings::{
     _xmlDoc, xmlC14NExecute, xmlC14NIsVisibleCallback, xmlC14NMode, xmlC14NMode_XML_C14N_1_0,
-    xmlC14NMode_XML_C14N_1_1, xmlC14NMode_XML_C14N_EXCLUSIVE_1_0, xmlChar, xmlGetLastError,
-    xmlOutputBufferClose, xmlOutputBufferCreateIO, xmlResetLastError, xmlSetStructuredErrorFunc,
+    xmlC14NMode_XML_C14N_1_1, xmlC14NMode_XML_C14N_EXCLUSIVE_1_0, xmlChar, xmlOutputBufferClose,
+    xmlOutputBufferCreateIO,
 };
 
+use super::errors::Errors;
 use super::visibility::{Isolated, Marks, Node, is_visible};
-use super::{Element, Tree, borrow};
+use super::{Element, Tree};
 use crate::spelling::vocabulary;
 
 vocabulary! {
@@ -123,7 +124,7 @@ fn execute(
     list.push(null_mut());
 
     let mut sink = Sink { out, written: 0 };
-    let trap = ErrorTrap::set();
+    let errors = Errors::kept();
     // SAFETY: the sink outlives the buffer, which is closed below
     let buffer = unsafe { xmlOutputBufferCreateIO(Some(write), None, (&raw mut sink).cast(), null_mut()) };
     let (mode, comments) = (mode_number(form.mode), c_int::from(form.with_comments));
@@ -143,7 +144,12 @@ fn execute(
     let closed = unsafe { xmlOutputBufferClose(buffer) };
     match executed >= 0 && closed >= 0 && sink.written > 0 {
         true => Ok(()),
-        false => Err(trap.error()),
+        false => {
+            let reason = errors.first();
+            Err(CanonicalError(
+                reason.unwrap_or_else(|| "libxml2 gives no reason".to_owned()),
+            ))
+        }
     }
 }
 
@@ -189,37 +195,3 @@ unsafe extern "C" fn write(sink: *mut c_void, octets: *const c_char, length: c_i
         Err(_) => -1,
     }
 }
-
-/// While it lives, libxml2's errors on this thread do not go to standard error. Canonicalisation
-/// has no context of its own that could tell them.
-struct ErrorTrap;
-
-impl ErrorTrap {
-    fn set() -> Self {
-        // SAFETY: both touch what libxml2 keeps for this thread
-        unsafe { xmlResetLastError() };
-        // SAFETY: as above; the handler needs no data
-        unsafe { xmlSetStructuredErrorFunc(null_mut(), Some(keep_quiet)) };
-        Self
-    }
-
-    fn error(self) -> CanonicalError {
-        // SAFETY: touches what libxml2 keeps for this thread
-        let error = unsafe { xmlGetLastError() };
-        // SAFETY: null, or an error that stays until the next one
-        let error = unsafe { error.as_ref() };
-        // SAFETY: a message is null or ends with NUL
-        let message = error.map(|error| unsafe { borrow(error.message.cast()) }.trim_end().to_owned());
-        CanonicalError(message.unwrap_or_else(|| "libxml2 gives no reason".to_owned()))
-    }
-}
-
-impl Drop for ErrorTrap {
-    fn drop(&mut self) {
-        // SAFETY: as when it was set
-        unsafe { xmlSetStructuredErrorFunc(null_mut(), None) };
-    }
-}
-
-/// Generic, because the type of the second argument differs between versions of libxml2.
-unsafe extern "C" fn keep_quiet<E>(_: *mut c_void, _: E) {}

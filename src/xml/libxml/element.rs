@@ -56,10 +56,7 @@ impl<'t> Element<'t> {
     /// The prefix it is written with; empty for none.
     #[must_use]
     pub fn prefix(self) -> Cow<'t, str> {
-        // SAFETY: null, or a declaration that lives as long as the tree
-        let prefix = unsafe { self.node().ns.as_ref() }.map_or(null(), |declaration| declaration.prefix);
-        // SAFETY: null, or a text that ends with NUL and lives as long as the tree
-        unsafe { borrow(prefix) }
+        prefix_of(self.node().ns)
     }
 
     /// Is this its name?
@@ -137,6 +134,13 @@ impl<'t> Element<'t> {
         nodes.any(|node| kind(node) == xmlElementType_XML_PI_NODE)
     }
 
+    /// Does it hold nothing but elements, not even white space?
+    #[must_use]
+    pub fn holds_only_elements(self) -> bool {
+        self.nodes()
+            .all(|node| kind(node) == xmlElementType_XML_ELEMENT_NODE)
+    }
+
     fn next_sibling(self) -> Option<Self> {
         siblings(self.node().next).find_map(as_element)
     }
@@ -167,6 +171,13 @@ impl<'t> Attribute<'t> {
         name == local && namespace_name(self.attribute().ns) == namespace
     }
 
+    /// Is it written with this prefix? None has the empty one.
+    #[must_use]
+    pub fn has_prefix(self, prefix: &str) -> bool {
+        let written = prefix_of(self.attribute().ns);
+        !written.is_empty() && written == prefix
+    }
+
     /// The normalised value.
     #[must_use]
     pub fn value(self) -> String {
@@ -190,10 +201,7 @@ impl Declaration<'_> {
     /// The prefix; empty for the default namespace.
     #[must_use]
     pub fn prefix(&self) -> Cow<'_, str> {
-        // SAFETY: a declaration of the tree
-        let prefix = unsafe { self.raw.as_ref() }.prefix;
-        // SAFETY: null, or a text that ends with NUL and lives as long as the tree
-        unsafe { borrow(prefix) }
+        prefix_of(self.raw.as_ptr())
     }
 
     /// The namespace name; empty where the default namespace is undeclared.
@@ -236,4 +244,11 @@ fn namespace_name<'t>(declaration: *const xmlNs) -> Cow<'t, str> {
     let name = unsafe { declaration.as_ref() }.map_or(null(), |declaration| declaration.href);
     // SAFETY: null, or a text that ends with NUL and lives as long as the tree
     unsafe { borrow(name) }
+}
+
+fn prefix_of<'t>(declaration: *const xmlNs) -> Cow<'t, str> {
+    // SAFETY: null, or a declaration that lives as long as the tree
+    let prefix = unsafe { declaration.as_ref() }.map_or(null(), |declaration| declaration.prefix);
+    // SAFETY: null, or a text that ends with NUL and lives as long as the tree
+    unsafe { borrow(prefix) }
 }

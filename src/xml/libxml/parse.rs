@@ -2,6 +2,8 @@
 
 use std::ffi::c_int;
 
+use super::encoding::{self, NOT_SERVED, Told};
+use super::errors::Errors;
 use super::watch::Parser;
 use super::{Document, flood};
 use crate::xml::{Limits, Position};
@@ -56,23 +58,30 @@ impl ParseError {
 /// it refuses itself, and tells the place.
 const FLOOD: usize = 4;
 
-/// Parses; the first fault ends it.
-pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Document, ParseError> {
+/// Parses; the first fault ends it. `charset` is the media type's, where it is known.
+pub(super) fn parse(bytes: &[u8], charset: Option<&str>, limits: &Limits) -> Result<Document, ParseError> {
     let refuse = |kind, message: &str| Err(ParseError::new(kind, message, None));
-    let Ok(size) = c_int::try_from(bytes.len()) else {
-        return refuse(ParseErrorKind::Limit, "the document is larger than 2 GiB");
-    };
     if is_foreign(bytes) {
         return refuse(ParseErrorKind::Encoding, NOT_SERVED);
     }
     if flood::floods(bytes, limits.attributes.saturating_mul(FLOOD)) {
         return refuse(ParseErrorKind::Limit, "an element has far too many attributes");
     }
-    Parser::parse(bytes, size, limits)?.ok_or_else(ParseError::empty)
+    let errors = Errors::kept();
+    let (told, document) = encoding::told(bytes, charset)?;
+    let Ok(size) = c_int::try_from(document.len()) else {
+        return refuse(ParseErrorKind::Limit, "the document is larger than 2 GiB");
+    };
+    // By these the parser would know UTF-16
+    if matches!(told, Told::Utf8)
+        && document
+            .first_chunk::<4>()
+            .is_some_and(|first| first.contains(&0))
+    {
+        return refuse(ParseErrorKind::NotWellFormed, "a NUL character in UTF-8");
+    }
+    Parser::parse(document, size, &told, limits, &errors)?.ok_or_else(ParseError::empty)
 }
-
-/// Said of an encoding.
-pub(super) const NOT_SERVED: &str = "the encoding of the document is not served: send UTF-8";
 
 /// UTF-32 and EBCDIC, which libxml2 would recognise by their first bytes (XML 1.0, appendix F).
 fn is_foreign(bytes: &[u8]) -> bool {

@@ -29,8 +29,8 @@ pub(super) struct Tag<'t> {
 
 impl Tag<'_> {
     /// Tells which limit it exceeds. Values are measured as normalised, which is never longer than as
-    /// written. Every name is looked up through all declarations in scope: there may be no more of
-    /// them than on one element, or a small message costs minutes.
+    /// written. Every name is looked up through all declarations in scope: without a limit on them a
+    /// small message costs minutes.
     ///
     /// # Safety
     /// Every [`Text`] is one; a value ends where its row says.
@@ -46,7 +46,7 @@ impl Tag<'_> {
             "attributes of one element",
         )?;
         at_most(
-            limits.attributes,
+            limits.declarations,
             self.in_scope,
             "namespace declarations in scope",
         )?;

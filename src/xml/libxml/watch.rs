@@ -5,15 +5,17 @@ use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr::{NonNull, null};
 
-use encoding_rs::Encoding;
 use libxml::bindings::{
     _xmlParserCtxt, _xmlParserInput, xmlChar, xmlCtxtReadMemory, xmlErrorDomain_XML_FROM_NAMESPACE,
     xmlErrorLevel_XML_ERR_ERROR, xmlErrorLevel_XML_ERR_FATAL, xmlFreeParserCtxt, xmlNewParserCtxt,
-    xmlParserErrors_XML_WAR_NS_URI_RELATIVE, xmlParserOption_XML_PARSE_HUGE, xmlParserOption_XML_PARSE_NONET,
+    xmlParserErrors_XML_WAR_NS_URI_RELATIVE, xmlParserOption_XML_PARSE_HUGE,
+    xmlParserOption_XML_PARSE_IGNORE_ENC, xmlParserOption_XML_PARSE_NONET,
     xmlParserOption_XML_PARSE_PEDANTIC, xmlSAX2StartDocument, xmlSAX2StartElementNs, xmlStopParser,
 };
 
-use super::parse::{NOT_SERVED, ParseError, ParseErrorKind};
+use super::encoding::{NOT_SERVED, Told, is_served};
+use super::errors::{Errors, sentence};
+use super::parse::{ParseError, ParseErrorKind};
 use super::tag::{Tag, rows};
 use super::{Document, borrow};
 use crate::xml::{Limits, Position};
@@ -33,21 +35,40 @@ const OPTIONS: c_int =
     (xmlParserOption_XML_PARSE_HUGE | xmlParserOption_XML_PARSE_NONET | xmlParserOption_XML_PARSE_PEDANTIC)
         .cast_signed();
 
+/// Its encoding was told from outside.
+const IGNORE_DECLARED: c_int = xmlParserOption_XML_PARSE_IGNORE_ENC.cast_signed();
+
 impl<'w> Parser<'w> {
     /// A document, as far as it was parsed without a fault; none, if libxml2 made none.
-    pub(super) fn parse(bytes: &[u8], size: c_int, limits: &Limits) -> Result<Option<Document>, ParseError> {
+    pub(super) fn parse(
+        bytes: &[u8],
+        size: c_int,
+        told: &Told,
+        limits: &Limits,
+        errors: &Errors,
+    ) -> Result<Option<Document>, ParseError> {
         let mut watch = Watch {
             limits: *limits,
             refusal: None,
         };
         let parser = Parser::watched_by(&mut watch);
         let bytes = bytes.as_ptr().cast();
+        let (encoding, options) = match told {
+            Told::Nothing => (null(), OPTIONS),
+            Told::Utf8 => (null(), OPTIONS | IGNORE_DECLARED),
+            Told::Other(name) => (name.as_ptr(), OPTIONS | IGNORE_DECLARED),
+        };
         // SAFETY: the context is live and `size` bytes are there; libxml2 copies them before it returns
-        let document = unsafe { xmlCtxtReadMemory(parser.0.as_ptr(), bytes, size, null(), null(), OPTIONS) };
+        let document =
+            unsafe { xmlCtxtReadMemory(parser.0.as_ptr(), bytes, size, null(), encoding, options) };
         let document = NonNull::new(document).map(Document);
         let well_formed = parser.says_well_formed();
         let stopped_at = parser.stopped_before_the_end();
         drop(parser);
+        // Bytes that are not in the encoding end the input for libxml2, as if there were no more of it
+        if let Some(reason) = errors.first() {
+            return Err(ParseError::new(ParseErrorKind::NotWellFormed, reason, None));
+        }
         match (watch.refusal, stopped_at) {
             (Some(refusal), _) => Err(refusal),
             (None, Some(position)) => Err(ParseError::new(
@@ -148,13 +169,12 @@ unsafe extern "C" fn note_error<E>(context: *mut c_void, _error: E) {
         return;
     };
     // SAFETY: a message is null or ends with NUL, and lives until the next error
-    let message = unsafe { borrow(error.message.cast()) }.trim_end().to_owned();
+    let message = unsafe { sentence(error) };
     // SAFETY: as above
     unsafe { refuse(context, kind, &message) }
 }
 
-/// SAX `startDocument`: called when the XML declaration has been read. Encodings in which a byte of ASCII
-/// may be something else would hide markup from [`super::flood`].
+/// SAX `startDocument`: called when the XML declaration has been read.
 unsafe extern "C" fn start_document(context: *mut c_void) {
     let parser = context.cast::<_xmlParserCtxt>();
     // SAFETY: libxml2 passes the context as user data, and nothing writes to it meanwhile
@@ -164,9 +184,7 @@ unsafe extern "C" fn start_document(context: *mut c_void) {
     let served = [fields.encoding, of_input].into_iter().all(|label| {
         // SAFETY: null, or a text that ends with NUL
         let label = unsafe { borrow(label) };
-        let encoding = Encoding::for_label(label.as_bytes());
-        label.is_empty()
-            || encoding.is_some_and(|known| known.is_ascii_compatible() || UTF_16.contains(&known))
+        label.is_empty() || is_served(&label)
     });
     // SAFETY: null, or a text that ends with NUL
     let version = unsafe { borrow(fields.version) };
@@ -181,8 +199,6 @@ unsafe extern "C" fn start_document(context: *mut c_void) {
         unsafe { xmlSAX2StartDocument(context) }
     }
 }
-
-const UTF_16: [&Encoding; 2] = [encoding_rs::UTF_16LE, encoding_rs::UTF_16BE];
 
 /// SAX `internalSubset`: called when the DOCTYPE's name has been read, before any declaration in it.
 unsafe extern "C" fn refuse_document_type(

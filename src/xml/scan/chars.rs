@@ -201,6 +201,12 @@ pub(super) fn canonical_value(c: char, room: &mut [u8; 4]) -> &[u8] {
 #[inline]
 fn run(bytes: &[u8], stops: impl Fn(u8x16) -> u8x16) -> usize {
     let first = |block: [u8; 16]| stops(u8x16::new(block)).to_bitmask().trailing_zeros() as usize;
+    // Most runs end here.
+    if let Some(block) = bytes.first_chunk::<16>()
+        && let found @ ..16 = first(*block)
+    {
+        return found;
+    }
     let (blocks, rest) = bytes.as_chunks::<16>();
     for (number, block) in blocks.iter().enumerate() {
         let found = first(*block);
@@ -215,7 +221,8 @@ fn run(bytes: &[u8], stops: impl Fn(u8x16) -> u8x16) -> usize {
     bytes.len() - rest.len() + first(last).min(rest.len())
 }
 
-fn is(bytes: u8x16, byte: u8) -> u8x16 {
+#[inline]
+pub(super) fn is(bytes: u8x16, byte: u8) -> u8x16 {
     bytes.simd_eq(u8x16::splat(byte))
 }
 
@@ -241,9 +248,20 @@ fn stops_section(bytes: u8x16) -> u8x16 {
 
 /// Everything but [`is_ascii_name`].
 fn stops_name(bytes: u8x16) -> u8x16 {
+    !(starts_ascii_name(bytes) | goes_on_in_name(bytes))
+}
+
+/// ASCII letters and the underscore.
+#[inline]
+pub(super) fn starts_ascii_name(bytes: u8x16) -> u8x16 {
     let letter = is_at_most((bytes | u8x16::splat(0x20)) - u8x16::splat(b'a'), 25);
-    let digit_or_colon = is_at_most(bytes - u8x16::splat(b'0'), 10);
-    !(letter | digit_or_colon | is(bytes, b'_') | is(bytes, b'-') | is(bytes, b'.'))
+    letter | is(bytes, b'_')
+}
+
+/// What else a name may have of ASCII: all from `-` to `:`, but no `/`.
+#[inline]
+pub(super) fn goes_on_in_name(bytes: u8x16) -> u8x16 {
+    is_at_most(bytes - u8x16::splat(b'-'), b':' - b'-') & !is(bytes, b'/')
 }
 
 /// A control (CR among them, for its line end), or the first byte of U+FFFE and U+FFFF.

@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 
+use super::name::OpenName;
 use super::tag::{Fault, Lexed};
 use super::{
-    Amendment, EndTag, Handler, Open, Problem, Scanner, Source, StartTag, State, Step, chars, lossy, resolve,
+    Amendment, EndTag, Error, Handler, Open, Problem, Scanner, Source, StartTag, State, Step, chars, lossy,
+    resolve,
 };
 use crate::xml::namespace::{Mark, Prefix};
-use crate::xml::word::{WIDTH, Word};
 
 impl Scanner {
+    #[inline(never)]
     pub(super) fn start_tag<H: Handler>(
         &mut self,
         buffer: &[u8],
@@ -26,43 +28,45 @@ impl Scanner {
         let mark = self.namespaces.mark();
         let declares = resolve::declare(&mut self.namespaces, &mut self.lexer, buffer, mark);
         let declares = declares.map_err(|Fault(at, problem)| self.error(at, problem))?;
-        let name = buffer.get(lexed.name.clone()).unwrap_or(&[]);
-        let word = Word::of(buffer.get(lexed.name.start..).unwrap_or(&[]), name.len());
-        let prefix =
-            resolve::element(&mut self.namespaces, name, word).map_err(|problem| self.error(at, problem))?;
-        let attributes = resolve::attributes(&mut self.namespaces, &mut self.lexer, buffer);
-        attributes.map_err(|Fault(at, problem)| self.error(at, problem))?;
-        self.open.push(Open {
-            name: self.names.len(),
-            word,
-            mark,
-        });
-        self.names.extend_from_slice(name);
+        if declares && self.namespaces.has_more_than(self.most_declarations) {
+            let most = self.limits.declarations;
+            return Err(self.error(at, Problem::TooManyDeclarations(most)).into());
+        }
+        let prefix = resolve::element(&mut self.namespaces, &lexed.name, buffer)
+            .map_err(|problem| self.error(at, problem))?;
+        let in_order = resolve::attributes(&mut self.namespaces, &mut self.lexer, buffer)
+            .map_err(|Fault(at, problem)| self.error(at, problem))?;
+        let name = OpenName::keep(&lexed.name, buffer, &mut self.names);
+        self.open.push(Open { name, mark });
         self.state = State::Content;
         self.root_seen = true;
-        let tag = self.tag(buffer, at, &lexed, prefix, mark, declares);
+        let tag = self.tag(buffer, at, &lexed, prefix, mark, declares || !in_order);
         match handler.amend(&tag)? {
             None => handler.start_tag(&tag)?,
             Some(amendment) => {
-                self.amend(&amendment);
+                self.amend(buffer, &amendment)?;
                 handler.start_tag(&self.tag(buffer, at, &lexed, prefix, mark, true))?;
             }
         }
         if lexed.is_empty {
-            self.close(buffer, lexed.end..lexed.end, false, handler)?;
+            let name = buffer.get(lexed.name.start..lexed.name.end()).unwrap_or(&[]);
+            self.close(buffer, lexed.end..lexed.end, name, false, handler)?;
         }
         Ok(Some(lexed.end))
     }
 
     /// The tag as it will be.
-    fn amend(&mut self, amendment: &Amendment) {
+    fn amend(&mut self, buffer: &[u8], amendment: &Amendment) -> Result<(), Error> {
         let prefix = self.namespaces.number(amendment.prefix.as_bytes());
         if let Some(name) = amendment.declare {
             self.namespaces.bind(prefix, name.as_bytes());
         }
         self.lexer.amend(amendment, prefix);
+        resolve::sort(&self.namespaces, &mut self.lexer, buffer)
+            .map_err(|Fault(at, problem)| self.error(at, problem))
     }
 
+    #[inline(always)]
     fn tag<'a>(
         &'a self,
         buffer: &'a [u8],
@@ -85,12 +89,14 @@ impl Scanner {
             namespaces: &self.namespaces,
             mark,
             attributes: &self.lexer.attributes,
-            name: lexed.name.clone(),
+            order: &self.lexer.order,
+            name: lexed.name,
             local_at,
             values: &self.lexer.made,
         }
     }
 
+    #[inline(always)]
     pub(super) fn end_tag<H: Handler>(
         &mut self,
         buffer: &[u8],
@@ -100,16 +106,30 @@ impl Scanner {
         let Some(open) = self.open.last() else {
             return Err(self.error(at, Problem::NothingOpen).into());
         };
-        let due = self.names.get(open.name..).unwrap_or(&[]);
+        let due = open.name.length();
         let rest = buffer.get(at + 2..).unwrap_or(&[]);
-        if rest.get(due.len()) == Some(&b'>')
-            && Word::of(rest, due.len()) == open.word
-            && rest.get(WIDTH..due.len()) == due.get(WIDTH..)
-        {
-            let end = at + 2 + due.len() + 1;
-            self.close(buffer, at..end, true, handler)?;
+        if rest.get(due) == Some(&b'>') && open.name.begins(rest, &self.names) {
+            let end = at + 2 + due + 1;
+            self.close(buffer, at..end, rest.get(..due).unwrap_or(&[]), true, handler)?;
             return Ok(Some(end));
         }
+        self.odd_end_tag(buffer, at, handler)
+    }
+
+    /// An end tag with white space in it, or with a fault, or cut.
+    #[cold]
+    fn odd_end_tag<H: Handler>(
+        &mut self,
+        buffer: &[u8],
+        at: usize,
+        handler: &mut H,
+    ) -> Result<Step, H::Error> {
+        let due = self
+            .open
+            .last()
+            .map(|open| open.name.written(&self.names))
+            .unwrap_or_default();
+        let rest = buffer.get(at + 2..).unwrap_or(&[]);
         let Some(length) = memchr::memchr(b'>', rest) else {
             return if rest.len() > due.len() + self.limits.name {
                 Err(self.error(at, Problem::EndTag).into())
@@ -126,45 +146,47 @@ impl Scanner {
                 .error(
                     at,
                     Problem::Mismatch {
-                        expected: lossy(due),
+                        expected: lossy(&due),
                         found: lossy(name),
                     },
                 )
                 .into());
         }
         let end = at + 2 + length + 1;
-        self.close(buffer, at..end, false, handler)?;
+        self.close(buffer, at..end, name, false, handler)?;
         Ok(Some(end))
     }
 
     /// Tells the end of the innermost element and forgets it.
+    #[inline(always)]
     fn close<H: Handler>(
         &mut self,
         buffer: &[u8],
         span: Range<usize>,
+        name: &[u8],
         is_canonical: bool,
         handler: &mut H,
     ) -> Result<(), H::Error> {
-        let Some(Open { name, mark, .. }) = self.open.last() else {
-            return Ok(());
-        };
-        let (start, mark) = (*name, *mark);
         let source = Source {
             buffer,
             base: self.base,
             span,
         };
-        let name = self.names.get(start..).unwrap_or(&[]);
         handler.end_tag(&EndTag {
             source,
             name,
             depth: self.open.len(),
             is_canonical,
         })?;
-        self.open.pop();
-        self.names.truncate(start);
-        self.namespaces.leave(mark);
-        self.state = self.around();
+        if let Some(Open { name, mark }) = self.open.pop() {
+            name.forget(&mut self.names);
+            if self.namespaces.mark() != mark {
+                self.namespaces.leave(mark);
+            }
+        }
+        if self.open.is_empty() {
+            self.state = State::Epilog;
+        }
         Ok(())
     }
 }

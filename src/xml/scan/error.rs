@@ -99,6 +99,9 @@ pub enum Problem {
     /// [`Limits::attributes`](crate::xml::Limits::attributes).
     #[error("more than {0} attributes on one element")]
     TooManyAttributes(usize),
+    /// [`Limits::declarations`](crate::xml::Limits::declarations).
+    #[error("more than {0} namespace declarations in scope")]
+    TooManyDeclarations(usize),
     /// [`Limits::name`](crate::xml::Limits::name).
     #[error("a name of more than {0} bytes")]
     NameTooLong(usize),

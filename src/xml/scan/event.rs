@@ -1,10 +1,10 @@
 //! What the scanner tells: events, each with its place and what canonical form makes of it.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::Error;
+use super::name::Name;
 use super::tag::Attribute;
+use super::{Error, resolve};
 use crate::xml::namespace::{Mark, Namespaces, Prefix};
 
 /// Takes the events of a document in their order.
@@ -125,7 +125,8 @@ pub struct StartTag<'a> {
     pub depth: usize,
     /// Whether it is an empty-element tag.
     pub is_empty: bool,
-    /// Whether its separators and values are as canonical form writes them and it declares nothing.
+    /// Whether its separators, its values and the order of its attributes are as canonical form writes them, and
+    /// it declares nothing. An empty-element tag has a `/` too much all the same.
     pub is_canonical: bool,
     /// All that is in scope.
     pub namespaces: &'a Namespaces,
@@ -133,8 +134,9 @@ pub struct StartTag<'a> {
     pub mark: Mark,
     /// Its attributes in their order, without declarations.
     pub attributes: &'a [Attribute],
-    pub(super) name: Range<usize>,
-    /// Bytes of `name` before the local part, colon included.
+    pub(super) order: &'a [usize],
+    pub(super) name: Name,
+    /// Bytes of the name before the local part, colon included.
     pub(super) local_at: usize,
     pub(super) values: &'a [u8],
 }
@@ -143,7 +145,10 @@ impl<'a> StartTag<'a> {
     /// The name as written.
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
-        self.source.buffer.get(self.name.clone()).unwrap_or(&[])
+        self.source
+            .buffer
+            .get(self.name.start..self.name.end())
+            .unwrap_or(&[])
     }
 
     /// The name without its prefix.
@@ -167,7 +172,7 @@ impl<'a> StartTag<'a> {
     /// Offset in the document of the byte after the name.
     #[must_use]
     pub fn after_name(&self) -> u64 {
-        self.source.base + self.name.end as u64
+        self.source.base + self.name.end() as u64
     }
 
     /// An attribute's name as written.
@@ -180,18 +185,14 @@ impl<'a> StartTag<'a> {
     #[must_use]
     pub fn attribute_local_name(&self, attribute: &Attribute) -> &'a [u8] {
         self.attribute_name(attribute)
-            .get(attribute.local_at..)
+            .get(attribute.local_at.unwrap_or(0)..)
             .unwrap_or(&[])
     }
 
     /// An attribute's namespace name; empty for none, also where there is a default namespace.
     #[must_use]
     pub fn attribute_namespace(&self, attribute: &Attribute) -> &'a [u8] {
-        if attribute.prefix == Prefix::NONE {
-            &[]
-        } else {
-            self.namespaces.resolve(attribute.prefix)
-        }
+        resolve::namespace(self.namespaces, attribute)
     }
 
     /// An attribute's canonical value (C14N 1.0, section 2.3), without quotes.
@@ -203,25 +204,15 @@ impl<'a> StartTag<'a> {
     /// The whole attribute and the space before it, if it stands as canonical form writes it.
     #[must_use]
     pub fn attribute_as_written(&self, attribute: &Attribute) -> Option<&'a [u8]> {
-        self.source.buffer.get(attribute.as_written.clone()?)
+        attribute.as_written(self.source.buffer)
     }
 
-    /// The order of two attributes in canonical form: by namespace name, then by local name (C14N 1.0, section 2.2).
-    #[must_use]
-    pub fn canonical_order(&self, one: &Attribute, other: &Attribute) -> Ordering {
-        let by_namespace = || self.attribute_namespace(one).cmp(self.attribute_namespace(other));
-        let by_name = || {
-            self.attribute_local_name(one)
-                .cmp(self.attribute_local_name(other))
-        };
-        let namespaces = if one.prefix == other.prefix {
-            Ordering::Equal
-        } else {
-            by_namespace()
-        };
-        namespaces
-            .then_with(|| one.word.cmp(&other.word))
-            .then_with(by_name)
+    /// Its attributes in canonical order: by namespace name, then by local name (C14N 1.0, section 2.2).
+    pub fn in_canonical_order(&self) -> impl Iterator<Item = &'a Attribute> {
+        let attributes = self.attributes;
+        let as_written = if self.order.is_empty() { attributes } else { &[] };
+        let sorted = self.order.iter().filter_map(|at| attributes.get(*at));
+        as_written.iter().chain(sorted)
     }
 
     /// The canonical value of the attribute with this expanded name.

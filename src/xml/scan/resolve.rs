@@ -1,22 +1,36 @@
 //! What the names of a start tag mean (Namespaces in XML 1.0): declarations, prefixes, uniqueness.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
 use super::Problem;
 use super::chars;
 use super::lossy;
+use super::name::Name;
 use super::tag::{Attribute, Fault, Lexer};
 use crate::xml::namespace::{Mark, Namespaces, Prefix, XML, XMLNS};
-use crate::xml::word::{WIDTH, Word};
+use crate::xml::word::Word;
 
 /// Puts the tag's declarations into force and takes them out of its attributes; whether there were any.
+#[inline(always)]
 pub(super) fn declare(
     namespaces: &mut Namespaces,
     lexer: &mut Lexer,
     buffer: &[u8],
     mark: Mark,
 ) -> Result<bool, Fault> {
-    if !lexer.may_declare {
-        return Ok(false);
+    match lexer.may_declare {
+        true => declare_some(namespaces, lexer, buffer, mark),
+        false => Ok(false),
     }
+}
+
+fn declare_some(
+    namespaces: &mut Namespaces,
+    lexer: &mut Lexer,
+    buffer: &[u8],
+    mark: Mark,
+) -> Result<bool, Fault> {
     let made = &lexer.made;
     let mut failed = None;
     let before = lexer.attributes.len();
@@ -82,115 +96,142 @@ fn bind(
 /// A namespace name is a URI reference (Namespaces, section 2.2), and not a relative one, which has no
 /// canonical form.
 fn check_uri(name: &[u8]) -> Result<(), Problem> {
+    let Ok(text) = std::str::from_utf8(name) else {
+        return Err(Problem::Utf8);
+    };
+    let mut text = Cow::Borrowed(text);
     // Canonical text escapes one letter that URIs have, and some that they have not.
-    let text = lossy(name)
-        .replace("&lt;", "<")
-        .replace("&quot;", "\"")
-        .replace("&#x", " ")
-        .replace("&amp;", "&");
-    match fluent_uri::UriRef::parse(text.as_str()) {
+    if text.contains('&') {
+        text = text
+            .replace("&lt;", "<")
+            .replace("&quot;", "\"")
+            .replace("&#x", " ")
+            .replace("&amp;", "&")
+            .into();
+    }
+    match fluent_uri::UriRef::parse(&*text) {
         Ok(uri) if uri.has_scheme() || text.is_empty() => Ok(()),
-        Ok(_) => Err(Problem::RelativeNamespace(text)),
-        Err(_) => Err(Problem::NotAUri(text)),
+        Ok(_) => Err(Problem::RelativeNamespace(text.into_owned())),
+        Err(_) => Err(Problem::NotAUri(text.into_owned())),
     }
 }
 
 /// The prefix of the element's name, and where its local part begins.
+#[inline(always)]
 pub(super) fn element(
     namespaces: &mut Namespaces,
-    name: &[u8],
-    word: Word,
+    name: &Name,
+    buffer: &[u8],
 ) -> Result<(Prefix, usize), Problem> {
-    let (prefix, local_at) = split(name, word)?;
+    let Some(local_at) = name.local_at else {
+        return Err(Problem::Name);
+    };
+    let name = buffer.get(name.start..).unwrap_or(&[]);
+    let number = namespaces.prefix(name, local_at);
+    if number == Prefix::NONE || namespaces.binding(number).is_some() {
+        return Ok((number, local_at));
+    }
+    let prefix = prefix(local_at, name);
+    // Nothing can be bound to it.
     if prefix == b"xmlns" {
         return Err(Problem::Declared("no element has the prefix xmlns"));
     }
-    let number = namespaces.number_of(prefix, word.first(prefix.len()));
-    if number != Prefix::NONE && namespaces.binding(number).is_none() {
-        return Err(Problem::UnboundPrefix(lossy(prefix)));
-    }
-    Ok((number, local_at))
+    Err(Problem::UnboundPrefix(lossy(prefix)))
 }
 
-/// Finds the prefixes of the attributes and that no two have one name.
-pub(super) fn attributes(namespaces: &mut Namespaces, lexer: &mut Lexer, buffer: &[u8]) -> Result<(), Fault> {
-    let made = &lexer.made;
+/// Finds the prefixes of the attributes and that no two have one name; whether they stand in canonical order.
+#[inline(always)]
+pub(super) fn attributes(
+    namespaces: &mut Namespaces,
+    lexer: &mut Lexer,
+    buffer: &[u8],
+) -> Result<bool, Fault> {
+    if lexer.attributes.is_empty() {
+        return Ok(true);
+    }
     for attribute in &mut lexer.attributes {
         let at = attribute.name.start();
-        let name = attribute.name(buffer, made);
-        let (prefix, local_at) = split(name, attribute.word).map_err(|problem| Fault(at, problem))?;
-        if prefix.is_empty() {
-            continue;
+        let Some(local_at) = attribute.local_at else {
+            return Err(Fault(at, Problem::Name));
+        };
+        let name = buffer.get(at..).unwrap_or(&[]);
+        if local_at > 0 {
+            attribute.prefix = namespaces.prefix(name, local_at);
+            if namespaces.binding(attribute.prefix).is_none() {
+                return Err(Fault(at, Problem::UnboundPrefix(lossy(prefix(local_at, name)))));
+            }
         }
-        attribute.prefix = namespaces.number_of(prefix, attribute.word.first(prefix.len()));
-        attribute.local_at = local_at;
-        attribute.word = Word::of(name.get(local_at..).unwrap_or(&[]), name.len() - local_at);
-        if namespaces.binding(attribute.prefix).is_none() {
-            return Err(Fault(at, Problem::UnboundPrefix(lossy(prefix))));
-        }
+        let length = attribute.name.length();
+        attribute.word = Word::of(name.get(local_at..).unwrap_or(&[]), length - local_at);
     }
-    match duplicate(namespaces, &lexer.attributes, buffer, made) {
+    if lexer.attributes.len() < 2 {
+        return Ok(true);
+    }
+    sort(namespaces, lexer, buffer)?;
+    Ok(lexer.order.is_empty())
+}
+
+/// Finds the canonical order of the attributes, if they do not stand in it already, and with it those that have the
+/// expanded name of another one (Namespaces, section 6.3).
+pub(super) fn sort(namespaces: &Namespaces, lexer: &mut Lexer, buffer: &[u8]) -> Result<(), Fault> {
+    let Lexer {
+        attributes,
+        made,
+        order,
+        ..
+    } = lexer;
+    let compare = |one: &Attribute, other: &Attribute| canonical_order(namespaces, buffer, made, one, other);
+    // What strictly ascends has nothing twice.
+    if attributes.is_sorted_by(|one, other| compare(one, other).is_lt()) {
+        return Ok(());
+    }
+    let compare = |one: &usize, other: &usize| match (attributes.get(*one), attributes.get(*other)) {
+        (Some(one), Some(other)) => compare(one, other),
+        _ => Ordering::Equal,
+    };
+    order.extend(0..attributes.len());
+    order.sort_unstable_by(|one, other| compare(one, other).then(one.cmp(other)));
+    let twice = order.windows(2).filter_map(|pair| match pair {
+        [one, other] if compare(one, other).is_eq() => Some(*other),
+        _ => None,
+    });
+    match twice.min().and_then(|first| attributes.get(first)) {
+        None => Ok(()),
         Some(twice) => Err(Fault(
             twice.name.start(),
             Problem::DuplicateAttribute(lossy(twice.name(buffer, made))),
         )),
-        None => Ok(()),
     }
 }
 
-/// An attribute whose expanded name another one before it has (Namespaces, section 6.3).
-fn duplicate<'a>(
+/// The order of two attributes in canonical form: by namespace name, then by local name (C14N 1.0, section 2.2).
+pub(super) fn canonical_order(
     namespaces: &Namespaces,
-    attributes: &'a [Attribute],
     buffer: &[u8],
     made: &[u8],
-) -> Option<&'a Attribute> {
-    /// Up to here, comparing each with each is cheaper than sorting.
-    const FEW: usize = 24;
+    one: &Attribute,
+    other: &Attribute,
+) -> Ordering {
+    let by_namespace = match one.prefix == other.prefix {
+        true => Ordering::Equal,
+        false => namespace(namespaces, one).cmp(namespace(namespaces, other)),
+    };
     let local = |attribute: &Attribute| attribute.local_name(buffer, made);
-    let namespace = |attribute: &Attribute| match attribute.prefix {
-        Prefix::NONE => &[],
-        prefix => namespaces.resolve(prefix),
-    };
-    let same = |one: &Attribute, other: &Attribute| {
-        one.word == other.word
-            && local(one) == local(other)
-            && (one.prefix == other.prefix || namespace(one) == namespace(other))
-    };
-    if attributes.len() <= FEW {
-        let twice = |(at, attribute): &(usize, &Attribute)| {
-            attributes.iter().take(*at).any(|other| same(other, attribute))
-        };
-        return attributes
-            .iter()
-            .enumerate()
-            .find(twice)
-            .map(|(_, attribute)| attribute);
-    }
-    let key = |attribute: &Attribute| (local(attribute), namespace(attribute));
-    let mut sorted: Vec<&Attribute> = attributes.iter().collect();
-    sorted.sort_unstable_by(|one, other| one.word.cmp(&other.word).then_with(|| key(one).cmp(&key(other))));
-    sorted.windows(2).find_map(|pair| match pair {
-        [one, other] if same(one, other) => Some(*other),
-        _ => None,
-    })
+    by_namespace
+        .then_with(|| one.word.cmp(&other.word))
+        .then_with(|| local(one).cmp(local(other)))
 }
 
-/// A qualified name's prefix, empty for none, and where its local part begins (Namespaces, section 4).
-fn split(name: &[u8], word: Word) -> Result<(&[u8], usize), Problem> {
-    let beyond = || {
-        name.iter()
-            .skip(WIDTH)
-            .position(|byte| *byte == b':')
-            .map(|at| at + WIDTH)
-    };
-    let Some(colon) = word.position(b':').or_else(beyond) else {
-        return Ok((&[], 0));
-    };
-    let (prefix, local) = name.split_at(colon);
-    let local = local.get(1..).unwrap_or(&[]);
-    if prefix.is_empty() || !chars::starts_ncname(local) || local.contains(&b':') {
-        return Err(Problem::Name);
+/// An attribute's namespace name; empty for none, also where there is a default namespace.
+pub(super) fn namespace<'n>(namespaces: &'n Namespaces, attribute: &Attribute) -> &'n [u8] {
+    match attribute.prefix {
+        Prefix::NONE => &[],
+        prefix => namespaces.resolve(prefix),
     }
-    Ok((prefix, colon + 1))
+}
+
+/// The prefix at the start of a name whose local part is known; empty for none.
+#[inline]
+fn prefix(local_at: usize, name: &[u8]) -> &[u8] {
+    name.get(..local_at.saturating_sub(1)).unwrap_or(&[])
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::Amendment;
 use super::Problem;
 use super::chars::{self, Checked};
+use super::name::Name;
 use crate::xml::Limits;
 use crate::xml::namespace::Prefix;
 use crate::xml::word::Word;
@@ -19,12 +20,12 @@ pub struct Attribute {
     /// What its prefix is, by number; [`Prefix::NONE`] until it is looked at.
     pub prefix: Prefix,
     pub(super) name: Text,
-    /// The name's word; the local part's, once it is known where that begins.
+    /// The local part's word, once it is looked at.
     pub(super) word: Word,
-    /// The whole attribute, if it stands as canonical form writes it, the space before it included.
-    pub(super) as_written: Option<Range<usize>>,
-    /// Bytes of `name` before the local part, colon included.
-    pub(super) local_at: usize,
+    /// Whether it stands as canonical form writes it, the space before it included.
+    pub(super) as_written: bool,
+    /// Bytes of `name` before the local part, colon included; `None` for what is no qualified name.
+    pub(super) local_at: Option<usize>,
     pub(super) value: Text,
 }
 
@@ -38,12 +39,19 @@ pub(super) enum Text {
 }
 
 impl Text {
+    #[inline]
     fn bytes<'a>(&self, buffer: &'a [u8], made: &'a [u8]) -> &'a [u8] {
         match self {
             Self::Written(range) => buffer.get(range.clone()),
             Self::Made(range) => made.get(range.clone()),
         }
         .unwrap_or(&[])
+    }
+
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Written(range) | Self::Made(range) => range.len(),
+        }
     }
 
     /// Where it begins in the buffer; 0 if it isn't there.
@@ -61,7 +69,19 @@ impl Attribute {
     }
 
     pub(super) fn local_name<'a>(&self, buffer: &'a [u8], made: &'a [u8]) -> &'a [u8] {
-        self.name(buffer, made).get(self.local_at..).unwrap_or(&[])
+        self.name(buffer, made)
+            .get(self.local_at.unwrap_or(0)..)
+            .unwrap_or(&[])
+    }
+
+    /// The whole attribute and the space before it, if it stands as canonical form writes it.
+    pub(super) fn as_written<'a>(&self, buffer: &'a [u8]) -> Option<&'a [u8]> {
+        match (&self.name, &self.value) {
+            (Text::Written(name), Text::Written(value)) if self.as_written => {
+                buffer.get(name.start - 1..value.end + 1)
+            }
+            _ => None,
+        }
     }
 
     /// The canonical value.
@@ -72,11 +92,12 @@ impl Attribute {
 
 /// A start tag, taken apart.
 pub(super) struct Lexed {
-    pub(super) name: Range<usize>,
+    pub(super) name: Name,
     /// The byte after `>`.
     pub(super) end: usize,
     pub(super) is_empty: bool,
-    /// Separators and values are as canonical form writes them; the order of attributes is not looked at.
+    /// Separators and values are as canonical form writes them, but for the `/` of an empty-element tag; the order of
+    /// attributes is not looked at.
     pub(super) is_canonical: bool,
 }
 
@@ -84,7 +105,9 @@ pub(super) struct Lexed {
 #[derive(Default)]
 pub(super) struct Lexer {
     pub(super) attributes: Vec<Attribute>,
-    /// Whether a declaration may be among the attributes.
+    /// The places in `attributes` in canonical order; empty if they stand in it.
+    pub(super) order: Vec<usize>,
+    /// Whether a declaration may be among the attributes: some name begins with an x.
     pub(super) may_declare: bool,
     /// Names and values that do not stand in the buffer.
     pub(super) made: Vec<u8>,
@@ -92,6 +115,7 @@ pub(super) struct Lexer {
 
 impl Lexer {
     /// Reads the start tag whose `<` is at `at`; `None` if the buffer ends within it.
+    #[inline(always)]
     pub(super) fn start_tag(
         &mut self,
         buffer: &[u8],
@@ -99,57 +123,56 @@ impl Lexer {
         limits: &Limits,
     ) -> Result<Option<Lexed>, Fault> {
         self.attributes.clear();
+        self.order.clear();
         self.made.clear();
         self.may_declare = false;
-        let Some(name) = name(buffer, at + 1, limits)? else {
+        let Some(name) = Name::read(buffer, at + 1, limits)? else {
             return Ok(None);
         };
-        if buffer.get(name.end) == Some(&b'>') {
-            let end = name.end + 1;
+        if buffer.get(name.end()) == Some(&b'>') {
             return Ok(Some(Lexed {
                 name,
-                end,
+                end: name.end() + 1,
                 is_empty: false,
                 is_canonical: true,
             }));
         }
-        let mut cursor = name.end;
-        let mut canonical = true;
+        let mut cursor = name.end();
+        let mut is_canonical = true;
         loop {
-            let space = chars::spaces(buffer.get(cursor..).unwrap_or(&[]));
-            match (buffer.get(cursor + space), buffer.get(cursor + space + 1)) {
-                (Some(b'>'), _) => {
-                    let end = cursor + space + 1;
-                    return Ok(Some(Lexed {
-                        name,
-                        end,
-                        is_empty: false,
-                        is_canonical: canonical && space == 0,
-                    }));
-                }
-                (Some(b'/'), Some(b'>')) => {
-                    return Ok(Some(Lexed {
-                        name,
-                        end: cursor + space + 2,
-                        is_empty: true,
-                        is_canonical: false,
-                    }));
-                }
-                (None, _) | (Some(b'/'), None) => return Ok(None),
-                (Some(b'/'), Some(_)) => return fault(cursor + space, "`/` without `>`"),
-                (Some(_), _) if space == 0 => return fault(cursor, "white space is missing"),
-                (Some(_), _) => {}
+            let rest = buffer.get(cursor..).unwrap_or(&[]);
+            let space = match rest {
+                [b'>', ..] => 0,
+                [b' ', next, ..] if !chars::is_space(*next) => 1,
+                _ => chars::spaces(rest),
+            };
+            let lexed = |length, is_empty, is_canonical| {
+                Ok(Some(Lexed {
+                    name,
+                    end: cursor + space + length,
+                    is_empty,
+                    is_canonical,
+                }))
+            };
+            match rest.get(space..).unwrap_or(&[]) {
+                [b'>', ..] => return lexed(1, false, is_canonical && space == 0),
+                [b'/', b'>', ..] => return lexed(2, true, is_canonical && space == 0),
+                [] | [b'/'] => return Ok(None),
+                [b'/', ..] => return fault(cursor + space, "`/` without `>`"),
+                _ if space == 0 => return fault(cursor, "white space is missing"),
+                _ => {}
             }
-            canonical &= space == 1 && buffer.get(cursor) == Some(&b' ');
-            let Some((end, as_canonical)) = self.attribute(buffer, cursor + space, limits)? else {
+            let Some((end, as_written)) = self.attribute(buffer, cursor + space, limits)? else {
                 return Ok(None);
             };
-            canonical &= as_canonical;
+            is_canonical &= space == 1 && as_written;
             cursor = end;
         }
     }
 
-    /// One attribute: the byte after it, and whether it is written as canonical form writes it.
+    /// One attribute: the byte after it, and whether it and the space before it are written as canonical form writes
+    /// them.
+    #[inline]
     fn attribute(
         &mut self,
         buffer: &[u8],
@@ -159,43 +182,48 @@ impl Lexer {
         if self.attributes.len() >= limits.attributes {
             return Err(Fault(at, Problem::TooManyAttributes(limits.attributes)));
         }
-        let Some(name) = name(buffer, at, limits)? else {
+        let Some(name) = Name::read(buffer, at, limits)? else {
             return Ok(None);
         };
-        let Some(equals) = after_space(buffer, name.end) else {
+        let Some((quote_at, quote)) = quote(buffer, name.end())? else {
             return Ok(None);
-        };
-        if buffer.get(equals) != Some(&b'=') {
-            return fault(equals, "`=` is missing after an attribute's name");
-        }
-        let Some(quote_at) = after_space(buffer, equals + 1) else {
-            return Ok(None);
-        };
-        let quote = match buffer.get(quote_at) {
-            Some(quote @ (b'"' | b'\'')) => *quote,
-            _ => return fault(quote_at, "an attribute's value is not in quotes"),
         };
         let Some((value, end)) = self.value(buffer, quote_at + 1, quote, limits)? else {
             return Ok(None);
         };
-        let as_canonical = quote == b'"' && quote_at == name.end + 1 && matches!(value, Text::Written(_));
-        self.may_declare |= buffer
-            .get(name.start..)
-            .is_some_and(|name| name.starts_with(b"xmlns"));
-        let follows_space = buffer.get(..at).is_some_and(|before| before.ends_with(b" "));
+        let follows_space = at.checked_sub(1).and_then(|before| buffer.get(before)) == Some(&b' ');
+        let as_written =
+            follows_space && quote == b'"' && quote_at == name.end() + 1 && matches!(value, Text::Written(_));
+        self.may_declare |= buffer.get(name.start) == Some(&b'x');
         self.attributes.push(Attribute {
             prefix: Prefix::NONE,
-            word: Word::of(buffer.get(name.start..).unwrap_or(&[]), name.len()),
-            as_written: (as_canonical && follows_space).then_some(at - 1..end),
-            name: Text::Written(name),
-            local_at: 0,
+            word: Word::of_short(b""),
+            as_written,
+            name: Text::Written(name.start..name.end()),
+            local_at: name.local_at,
             value,
         });
-        Ok(Some((end, as_canonical)))
+        Ok(Some((end, as_written)))
     }
 
     /// The value that begins at `start`, and the byte after its quote.
+    #[inline]
     fn value(
+        &mut self,
+        buffer: &[u8],
+        start: usize,
+        quote: u8,
+        limits: &Limits,
+    ) -> Result<Option<(Text, usize)>, Fault> {
+        let end = start + chars::plain_value(buffer.get(start..).unwrap_or(&[]));
+        if buffer.get(end) == Some(&quote) && end - start <= limits.value {
+            return Ok(Some((Text::Written(start..end), end + 1)));
+        }
+        self.any_value(buffer, start, quote, limits)
+    }
+
+    /// The same, for one with more in it than plain characters.
+    fn any_value(
         &mut self,
         buffer: &[u8],
         start: usize,
@@ -241,6 +269,7 @@ impl Lexer {
 
     /// Adds what will be inserted, as if it were there.
     pub(super) fn amend(&mut self, amendment: &Amendment, prefix: Prefix) {
+        self.order.clear();
         let start = self.made.len();
         self.made
             .extend_from_slice(format!("{}:{}", amendment.prefix, amendment.local).as_bytes());
@@ -249,9 +278,9 @@ impl Lexer {
         self.attributes.push(Attribute {
             prefix,
             word: Word::of(amendment.local.as_bytes(), amendment.local.len()),
-            as_written: None,
+            as_written: false,
             name: Text::Made(start..end),
-            local_at: amendment.prefix.len() + 1,
+            local_at: Some(amendment.prefix.len() + 1),
             value: Text::Made(end..self.made.len()),
         });
     }
@@ -289,22 +318,24 @@ impl<'a> Stop<'a> {
     }
 }
 
-/// The name at `at`; `None` if the buffer ends before it certainly does.
-fn name(buffer: &[u8], at: usize, limits: &Limits) -> Result<Option<Range<usize>>, Fault> {
-    let rest = buffer.get(at..).unwrap_or(&[]);
-    let length = chars::name(rest);
-    if length > limits.name {
-        return Err(Fault(at, Problem::NameTooLong(limits.name)));
+/// The quote after an attribute's name, and where it is; `None` if the buffer ends before it.
+#[inline]
+fn quote(buffer: &[u8], name_end: usize) -> Result<Option<(usize, u8)>, Fault> {
+    if let Some([b'=', b'"']) = buffer.get(name_end..name_end + 2) {
+        return Ok(Some((name_end + 1, b'"')));
     }
-    // A character of up to four bytes may be cut by the end of the buffer.
-    let cut = match rest.get(length..).unwrap_or(&[]) {
-        [ascii, ..] if ascii.is_ascii() => false,
-        after => after.len() < 4 && !after.iter().any(u8::is_ascii),
+    let Some(equals) = after_space(buffer, name_end) else {
+        return Ok(None);
     };
-    match length {
-        _ if cut => Ok(None),
-        0 => Err(Fault(at, Problem::Name)),
-        _ => Ok(Some(at..at + length)),
+    if buffer.get(equals) != Some(&b'=') {
+        return fault(equals, "`=` is missing after an attribute's name");
+    }
+    let Some(quote_at) = after_space(buffer, equals + 1) else {
+        return Ok(None);
+    };
+    match buffer.get(quote_at) {
+        Some(quote @ (b'"' | b'\'')) => Ok(Some((quote_at, *quote))),
+        _ => fault(quote_at, "an attribute's value is not in quotes"),
     }
 }
 

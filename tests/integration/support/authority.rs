@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tempfile::{TempDir, tempdir};
 
 use super::tool::openssl;
@@ -63,6 +63,19 @@ impl Authority {
         roots
     }
 
+    /// A TLS server with the certificate of this name, that speaks these protocols.
+    pub(crate) fn server(&self, protocols: &[&str], name: &str) -> ServerConfig {
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("protocol versions")
+            .with_no_client_auth();
+        let mut config = config
+            .with_single_cert(vec![self.certificate(name)], self.key(name))
+            .expect("a certificate");
+        config.alpn_protocols = alpn(protocols);
+        config
+    }
+
     /// A TLS client that trusts it, speaks these protocols, and shows the certificate of this name.
     pub(crate) fn client(&self, protocols: &[&str], name: Option<&str>) -> ClientConfig {
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
@@ -75,10 +88,12 @@ impl Authority {
                 .with_client_auth_cert(vec![self.certificate(name)], self.key(name))
                 .expect("a client certificate"),
         };
-        config.alpn_protocols = protocols
-            .iter()
-            .map(|protocol| protocol.as_bytes().to_vec())
-            .collect();
+        config.alpn_protocols = alpn(protocols);
         config
     }
+}
+
+fn alpn(protocols: &[&str]) -> Vec<Vec<u8>> {
+    let bytes = protocols.iter().map(|protocol| protocol.as_bytes().to_vec());
+    bytes.collect()
 }

@@ -161,6 +161,21 @@ pub(crate) fn request(method: Method, path: &str) -> http::request::Builder {
         .header(HOST, "countersign.test")
 }
 
+/// A message with these header fields.
+pub(crate) fn posted(
+    content_type: &str,
+    fields: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Request<Full<Bytes>> {
+    let mut request = request(Method::POST, "/orders").header(CONTENT_TYPE, content_type);
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    request.body(Full::new(body.into())).unwrap()
+}
+
 async fn tcp(proxy: SocketAddr) -> TcpStream {
-    TcpStream::connect(proxy).await.expect("the proxy listens")
+    let stream = TcpStream::connect(proxy).await.expect("the proxy listens");
+    stream.set_nodelay(true).expect("a TCP stream");
+    stream
 }

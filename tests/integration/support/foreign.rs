@@ -19,14 +19,17 @@ pub(crate) fn messages() -> Vec<Message> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages");
     let foreign = corpus("the messages that others wrote").map(|corpus| corpus.join("soap"));
     let files = files(&foreign.unwrap_or(own), "xml").into_iter();
-    let named = files.map(|file| Message {
-        name: file.file_name().unwrap().to_string_lossy().into_owned(),
-        bytes: fs::read(&file).unwrap(),
-    });
-    named.collect()
+    files.map(|file| Message::read(&file)).collect()
 }
 
 impl Message {
+    pub(crate) fn read(file: &Path) -> Self {
+        Self {
+            name: file.file_name().unwrap().to_string_lossy().into_owned(),
+            bytes: fs::read(file).unwrap(),
+        }
+    }
+
     /// Its bytes where they are UTF-8; else converted, without the byte order mark and with the declaration
     /// corrected.
     pub(crate) fn in_utf8(&self) -> String {

@@ -25,6 +25,7 @@ pub(crate) struct Setup {
     receiver: String,
     listen: SocketAddr,
     proxy: String,
+    path: &'static str,
     route: String,
     key: Option<KeyMaterial>,
     clock: Clock,
@@ -44,6 +45,7 @@ pub(crate) fn to(receiver: impl Into<String>) -> Setup {
         receiver: receiver.into(),
         listen: ([127, 0, 0, 1], 0).into(),
         proxy: String::new(),
+        path: "path = \"/orders\"",
         route: String::new(),
         key: Some(new_key()),
         clock: Clock::system(),
@@ -72,9 +74,21 @@ impl Setup {
         self
     }
 
+    /// The route has no path.
+    pub(crate) fn without_path(mut self) -> Self {
+        self.path = "";
+        self
+    }
+
     /// Adds lines to the route.
     pub(crate) fn route(mut self, lines: &str) -> Self {
         self.route = lines.to_owned();
+        self
+    }
+
+    /// Adds lines to the route, besides those that are there.
+    pub(crate) fn also_route(mut self, lines: &str) -> Self {
+        self.route = format!("{}\n{lines}", self.route);
         self
     }
 
@@ -130,6 +144,7 @@ impl Setup {
             receiver,
             listen,
             proxy,
+            path,
             route,
             ..
         } = self;
@@ -137,7 +152,7 @@ impl Setup {
             "[proxy]\nlisten = \"{listen}\"\n{proxy}\n\
              [admin]\nlisten = \"127.0.0.1:0\"\n\
              [alias.{ALIAS}]\n\
-             [[route]]\nname = \"orders\"\npath = \"/orders\"\nreceiver = \"{receiver}\"\nalias = \"{ALIAS}\"\n{route}\n"
+             [[route]]\nname = \"orders\"\n{path}\nreceiver = \"{receiver}\"\nalias = \"{ALIAS}\"\n{route}\n"
         )
     }
 }

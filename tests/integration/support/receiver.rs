@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
+use super::frames::{Frame, Frames, HEADERS};
 use super::raw::Raw;
 
 /// What a receiver answers unless told otherwise.
@@ -30,6 +32,7 @@ pub(crate) const ACKNOWLEDGED: &str = "<s:Envelope xmlns:s=\"http://schemas.xmls
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorded {
+    pub(crate) version: Version,
     pub(crate) method: Method,
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
@@ -52,12 +55,16 @@ impl Receiver {
 
     /// Acknowledges everything, over TLS.
     pub(crate) async fn start_tls(tls: ServerConfig) -> Self {
-        Self::serving(
-            |_| Some(acknowledgement()),
-            Some(TlsAcceptor::from(Arc::new(tls))),
-            Duration::ZERO,
-        )
-        .await
+        Self::answering_tls(tls, |_| acknowledgement()).await
+    }
+
+    /// Answers as it is told, over TLS.
+    pub(crate) async fn answering_tls(
+        tls: ServerConfig,
+        answer: impl Fn(&Recorded) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        let tls = Some(TlsAcceptor::from(Arc::new(tls)));
+        Self::serving(move |recorded| Some(answer(recorded)), tls, Duration::ZERO).await
     }
 
     /// Answers as it is told.
@@ -89,6 +96,7 @@ impl Receiver {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::Relaxed);
+                stream.set_nodelay(true).expect("a TCP stream");
                 let (answer, recorded) = (answer.clone(), recorded.clone());
                 let service =
                     service_fn(move |request| served(request, takes, answer.clone(), recorded.clone()));
@@ -143,7 +151,7 @@ impl Drop for Receiver {
 async fn served(
     request: Request<Incoming>,
     takes: Duration,
-    answer: Arc<impl Fn(&Recorded) -> Option<Response<Full<Bytes>>>>,
+    answer: Arc<impl Fn(&Recorded) -> Option<Response<Full<Bytes>>> + Send + Sync>,
     recorded: Arc<Mutex<Vec<Recorded>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let request = record(request).await;
@@ -158,23 +166,30 @@ async fn served(
 
 async fn connection<S>(stream: TcpStream, tls: Option<TlsAcceptor>, service: S)
 where
-    S: HttpService<Incoming, ResBody = Full<Bytes>, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send>
+        + Send
+        + 'static,
 {
-    let served = match tls {
-        None => {
-            http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await
-        }
-        Some(tls) => match tls.accept(stream).await {
-            Ok(stream) => {
-                http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await
+    match tls {
+        None => http(stream, service).await,
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                http(stream, service).await;
             }
-            Err(_refused) => Ok(()),
-        },
-    };
+        }
+    }
+}
+
+/// HTTP/1.1, or HTTP/2 where the other side begins with it.
+async fn http<S>(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send>
+        + Send
+        + 'static,
+{
+    let served = auto::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
     drop(served); // whether the proxy closes well is not the receiver's business
 }
 
@@ -186,6 +201,7 @@ fn acknowledgement() -> Response<Full<Bytes>> {
 async fn record(request: Request<Incoming>) -> Recorded {
     let (head, body) = request.into_parts();
     Recorded {
+        version: head.version,
         method: head.method,
         target: head.uri.to_string(),
         headers: head.headers,
@@ -216,6 +232,32 @@ pub(crate) async fn scripted(answers: Vec<&'static str>) -> (SocketAddr, JoinHan
         came
     });
     (address, came)
+}
+
+/// Takes connections over TLS, and counts the requests that come on them, frame by frame; each is met with these.
+/// HTTP/2 only.
+pub(crate) async fn scripted_frames(
+    tls: ServerConfig,
+    answer: impl Fn(u32) -> Vec<Frame> + Send + 'static,
+) -> (SocketAddr, Arc<AtomicUsize>) {
+    let (address, listener) = listen().await;
+    let (requests, acceptor) = (Arc::new(AtomicUsize::new(0)), TlsAcceptor::from(Arc::new(tls)));
+    let counted = requests.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut frames = Frames::accept(acceptor.accept(stream).await.expect("a handshake")).await;
+            let Some(request) = frames.next_of(HEADERS).await else {
+                continue;
+            };
+            counted.fetch_add(1, Ordering::Relaxed);
+            for frame in answer(request.stream) {
+                frames
+                    .send(frame.kind, frame.flags, frame.stream, &frame.payload)
+                    .await;
+            }
+        }
+    });
+    (address, requests)
 }
 
 async fn listen() -> (SocketAddr, TcpListener) {

@@ -45,12 +45,20 @@ pub(in crate::cli) struct Connection {
 }
 
 impl Connection {
-    /// In plain text, with the token in this file.
+    /// With the token in this file.
     pub(in crate::cli) fn plain(admin: Uri, token_file: PathBuf) -> Self {
         Self {
-            admin,
             token_file: Some(token_file),
-            ca: None,
+            ..Self::anonymous(admin, None)
+        }
+    }
+
+    /// Nobody in particular.
+    pub(in crate::cli) fn anonymous(admin: Uri, ca: Option<PathBuf>) -> Self {
+        Self {
+            admin,
+            token_file: None,
+            ca,
             client_certificate: None,
             client_key: None,
         }

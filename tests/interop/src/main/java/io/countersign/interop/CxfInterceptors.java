@@ -40,7 +40,8 @@ final class CxfInterceptors implements Receiver {
     public Optional<String> doesNotKnow(Case signed) {
         return Unknown.toAll(signed)
                 .or(() -> Unknown.toCxf(signed))
-                .or(() -> streaming ? Unknown.toStreaming(signed) : Optional.empty());
+                .or(() -> streaming ? Unknown.toStreaming(signed) : Unknown.toCxfOnATree(signed))
+                .or(() -> streaming ? Optional.empty() : Unknown.toCxfInterceptorsOnATree(signed));
     }
 
     @Override

@@ -18,8 +18,11 @@ import org.w3c.dom.Element;
 
 /** CXF endpoints secured by a WS-SecurityPolicy that demands just what the case claims. */
 final class CxfPolicy implements Receiver {
-    /** By digest algorithm. */
-    static final Map<String, String> SUITES = Map.of("sha1", "Basic256", "sha256", "Basic256Sha256");
+    /** By digest algorithm; WS-SecurityPolicy has none with longer digests, CXF one to be filled in. */
+    private static final Map<String, String> SUITES = Map.of(
+            "sha1", "<sp:Basic256/>", "sha256", "<sp:Basic256Sha256/>");
+    private static final String CUSTOM =
+            "<c:CustomAlgorithmSuite xmlns:c=\"http://cxf.apache.org/custom/security-policy\"/>";
     private static final Map<String, String> REFERENCES = Map.of(
             "issuer-serial", "<sp:RequireIssuerSerialReference/>",
             "thumbprint", "<sp:RequireThumbprintReference/>",
@@ -46,7 +49,10 @@ final class CxfPolicy implements Receiver {
 
     @Override
     public Optional<String> doesNotKnow(Case signed) {
-        return Unknown.toAll(signed).or(() -> Unknown.toCxf(signed)).or(() -> Unknown.toPolicies(signed));
+        return Unknown.toAll(signed)
+                .or(() -> Unknown.toCxf(signed))
+                .or(() -> Unknown.toCxfOnATree(signed))
+                .or(() -> Unknown.toPolicies(signed));
     }
 
     @Override
@@ -54,15 +60,18 @@ final class CxfPolicy implements Receiver {
         boolean soap12 = signed.message().soap12();
         String policy = policy(signed);
         String algorithm = Names.SIGNATURE_ALGORITHMS.get(signed.signatureAlgorithm());
+        String digest = Names.DIGEST_ALGORITHMS.get(signed.digestAlgorithm());
         URI endpoint = endpoints.computeIfAbsent(
-                soap12 + algorithm + policy, key -> publish(soap12, algorithm, policy));
+                soap12 + algorithm + digest + policy, key -> publish(soap12, algorithm, digest, policy));
         server.post(endpoint, message, soap12);
         return signed.covered();
     }
 
-    private URI publish(boolean soap12, String algorithm, String policy) {
+    private URI publish(boolean soap12, String algorithm, String digest, String policy) {
         return server.publish(soap12, keys, endpoint -> {
             endpoint.getProperties().put(SecurityConstants.ASYMMETRIC_SIGNATURE_ALGORITHM, algorithm);
+            endpoint.getProperties().put(SecurityConstants.CUSTOM_ALG_SUITE_DIGEST_ALGORITHM, digest);
+            endpoint.getProperties().put(SecurityConstants.CUSTOM_ALG_SUITE_ASYMMETRIC_SIGNATURE, algorithm);
             var feature = new WSPolicyFeature();
             feature.setPolicyElements(List.of(element(policy)));
             endpoint.getFeatures().add(feature);
@@ -85,7 +94,7 @@ final class CxfPolicy implements Receiver {
               <sp:AsymmetricBinding><wsp:Policy>
                 <sp:InitiatorToken><wsp:Policy>%s</wsp:Policy></sp:InitiatorToken>
                 <sp:RecipientToken><wsp:Policy>%s</wsp:Policy></sp:RecipientToken>
-                <sp:AlgorithmSuite><wsp:Policy><sp:%s/></wsp:Policy></sp:AlgorithmSuite>
+                <sp:AlgorithmSuite><wsp:Policy>%s</wsp:Policy></sp:AlgorithmSuite>
                 <sp:Layout><wsp:Policy><sp:%s/></wsp:Policy></sp:Layout>
                 %s
                 <sp:OnlySignEntireHeadersAndBody/>
@@ -101,7 +110,7 @@ final class CxfPolicy implements Receiver {
                         (path ? "<sp:WssX509PkiPathV1Token11/>" : "<sp:WssX509V3Token11/>")
                                 + REFERENCES.getOrDefault(signed.keyIdentifier(), "")),
                 token("Never", "<sp:WssX509V3Token11/>"),
-                SUITES.get(signed.digestAlgorithm()),
+                SUITES.getOrDefault(signed.digestAlgorithm(), CUSTOM),
                 LAYOUTS.get(signed.settings().getOrDefault("layout", "strict")),
                 signed.covered().contains(Names.TIMESTAMP) ? "<sp:IncludeTimestamp/>" : "",
                 signed.parts().contains("token") ? "<sp:ProtectTokens/>" : "",

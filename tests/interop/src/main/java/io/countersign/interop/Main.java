@@ -79,7 +79,7 @@ final class Main {
         for (Receiver receiver : receivers) {
             Optional<String> reason = receiver.doesNotKnow(wanted);
             if (reason.isPresent()) {
-                report.leftOut(row, receiver.name(), reason.get());
+                staysUnknown(row, receiver, signed, wanted, reason.get());
                 continue;
             }
             accepts(row, receiver, signed, wanted);
@@ -91,9 +91,7 @@ final class Main {
 
     private void accepts(String row, Receiver receiver, byte[] signed, Case wanted) throws IOException {
         try {
-            Set<QName> covered = receiver.receive(signed, wanted);
-            var missing = new HashSet<>(wanted.covered());
-            missing.removeAll(covered);
+            Set<QName> missing = missing(receiver, signed, wanted);
             if (missing.isEmpty()) {
                 report.accepted(row, receiver.name());
                 return;
@@ -103,6 +101,14 @@ final class Main {
             report.failed(row, receiver.name(), wanted + ": " + e);
         }
         keep(receiver, signed, wanted);
+    }
+
+    /** What the receiver has not found covered of a message that it accepts. */
+    private static Set<QName> missing(Receiver receiver, byte[] signed, Case wanted) throws Exception {
+        Set<QName> covered = receiver.receive(signed, wanted);
+        var missing = new HashSet<>(wanted.covered());
+        missing.removeAll(covered);
+        return missing;
     }
 
     private void refuses(String row, Receiver receiver, String what, byte[] altered, Case wanted)
@@ -117,6 +123,19 @@ final class Main {
             report.failed(row, receiver.name(), wanted + ": altered " + what + ", but refused for: " + e);
         }
         keep(receiver, altered, wanted);
+    }
+
+    /** A receiver that has learnt it is to be asked like the others. */
+    private void staysUnknown(String row, Receiver receiver, byte[] signed, Case wanted, String reason) {
+        try {
+            if (missing(receiver, signed, wanted).isEmpty()) {
+                report.failed(row, receiver.name(), wanted + ": accepted, though said not to know " + reason);
+                return;
+            }
+        } catch (Exception | LinkageError expected) {
+            // as said
+        }
+        report.leftOut(row, receiver.name(), reason);
     }
 
     private void keep(Receiver receiver, byte[] message, Case wanted) throws IOException {

@@ -1,9 +1,12 @@
 //! Canonicalise and digest, and the whole of signing, beside libxml2's parse, C14N and digest of the same
-//! input in the same run. `benches/README.md` has the table and says how to repeat it.
+//! input in the same run: as the second engine uses it, and bare. `benches/README.md` has the tables and says how
+//! to repeat them.
 #![expect(
     clippy::unwrap_used,
     reason = "a benchmark; criterion's macros write undocumented functions"
 )]
+
+mod bare;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,7 +19,8 @@ use countersign::xml::Limits;
 use countersign::xml::canonical::{Comments, Sink, canonicalize};
 use countersign::xml::libxml::{CanonicalForm, Mode, Tree};
 use countersign::xml::namespace::Namespaces;
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use time::OffsetDateTime;
 
 /// Bytes of the messages, about.
@@ -56,14 +60,8 @@ fn canonicalize_and_digest(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("canonicalise+digest/{kind}"));
         for (name, size) in SIZES {
             let message = message(size);
-            group.throughput(Throughput::Bytes(message.len() as u64));
             group.sample_size(if size > 1 << 20 { 10 } else { 30 });
-            group.bench_with_input(BenchmarkId::new("countersign", name), &message, |b, message| {
-                b.iter(|| ours(black_box(message)));
-            });
-            group.bench_with_input(BenchmarkId::new("libxml2", name), &message, |b, message| {
-                b.iter(|| theirs(black_box(message)));
-            });
+            side_by_side(&mut group, name, &message);
         }
         group.finish();
     }
@@ -77,14 +75,8 @@ fn canonicalize_and_digest_foreign(c: &mut Criterion) {
         let Ok(message) = std::fs::read_to_string(format!("{corpus}/soap/{name}.xml")) else {
             continue;
         };
-        group.throughput(Throughput::Bytes(message.len() as u64));
         group.sample_size(30);
-        group.bench_with_input(BenchmarkId::new("countersign", name), &message, |b, message| {
-            b.iter(|| ours(black_box(message)));
-        });
-        group.bench_with_input(BenchmarkId::new("libxml2", name), &message, |b, message| {
-            b.iter(|| theirs(black_box(message)));
-        });
+        side_by_side(&mut group, name, &message);
     }
     group.finish();
 }
@@ -95,6 +87,24 @@ const FOREIGN: [&str; 4] = [
     "wss4j__plain-soap-1.2",
     "travelport__AirPricingSolution.IEVPAR.2ADT1CNN",
 ];
+
+/// From the message to the digest of its canonical form.
+type Engine = fn(&str) -> Vec<u8>;
+
+fn side_by_side(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, message: &str) {
+    let engines: [(&str, Engine); 3] = [
+        ("countersign", ours),
+        ("libxml2", theirs),
+        ("libxml2-bare", bare::digest),
+    ];
+    group.throughput(Throughput::Bytes(message.len() as u64));
+    for (engine, digest) in engines {
+        assert_eq!(digest(message), ours(message), "{engine} and ours, over {name}");
+        group.bench_with_input(BenchmarkId::new(engine, name), message, |b, message| {
+            b.iter(|| digest(black_box(message)));
+        });
+    }
+}
 
 fn ours(message: &str) -> Vec<u8> {
     let digest = canonicalize(
