@@ -298,6 +298,55 @@ const PIECES: &[&str] = &[
 ];
 
 #[test]
+fn on_namespace_names_of_every_kind() {
+    for name in [
+        "http://host:/path",
+        "http://host:80/",
+        "http://:/",
+        "http://user:@host:",
+        "http://a:b:c/",
+        "http://[::1]/",
+        "http://[::1/",
+        "http://[v1.x]:/",
+        "urn:",
+        "urn:a[b",
+        "urn:a%41",
+        "urn:a%4",
+        "urn:a%zz",
+        "urn:a b",
+        "urn:a\u{e9}",
+        "urn:a#b#c",
+        "urn:a?b?c#d?e",
+        "urn:a|b",
+        "urn:a^b",
+        "urn:a`b",
+        "urn:{a}",
+        "urn:a\\b",
+        "urn:&lt;a&gt;",
+        "urn:&quot;",
+        "urn:a&amp;b",
+        "URN:A",
+        "1urn:a",
+        "u+r-n.1:a",
+        "u_n:a",
+        "a/b:c",
+        "//host/path",
+        "/path",
+        "?a",
+        "#a",
+        ":a",
+        "file:///a",
+        "mailto:a@b",
+        "http://host:99999999999999999999/",
+        "http://ho%20st/",
+        "http://\u{1}",
+    ] {
+        let document = format!("<a xmlns='{name}' xmlns:p='{name}'><p:b/></a>");
+        agree(&document).unwrap_or_else(|difference| panic!("{name}: {difference:?}"));
+    }
+}
+
+#[test]
 fn on_declarations_of_every_kind() {
     for document in [
         "<?xml version='1.0' encoding='UTF-8'standalone='yes'?><a/>",
