@@ -30,7 +30,6 @@ mod reason;
 mod reference;
 mod ring;
 
-mod shards;
 pub mod signer;
 pub mod source;
 pub mod store;

@@ -1,24 +1,21 @@
 //! One moment's keys of all aliases: an immutable snapshot. A message takes its key from one and
 //! keeps it to its end, whatever is switched meanwhile.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use time::OffsetDateTime;
 
 use super::lifecycle::Lifecycle;
 use super::material::NotValid;
 use super::reference::{Found, Reference};
-use super::shards::Shards;
 use super::{Certificate, Fingerprint, Signer};
 
 /// The keys of all aliases. Cheap to clone, and so is a copy with one alias changed, however many there are.
 #[derive(Clone)]
 pub struct KeyRing {
-    /// In order.
-    names: Arc<[Arc<str>]>,
-    aliases: Shards<Arc<str>, Arc<Lifecycle>>,
-    index: Shards<Reference, Vec<Holder>>,
+    aliases: RedBlackTreeMapSync<Arc<str>, Arc<Lifecycle>>,
+    index: HashTrieMapSync<Reference, Vec<Holder>>,
 }
 
 /// A key, by its names.
@@ -47,29 +44,23 @@ impl KeyRing {
     /// These aliases with their keys.
     pub(super) fn of(aliases: impl IntoIterator<Item = (String, Lifecycle)>) -> Self {
         let mut ring = Self {
-            names: Arc::default(),
-            aliases: Shards::new(),
-            index: Shards::new(),
+            aliases: RedBlackTreeMapSync::new_sync(),
+            index: HashTrieMapSync::new_sync(),
         };
-        let mut names = BTreeSet::new();
         for (alias, keys) in aliases {
-            names.insert(Arc::from(alias.as_str()));
             ring.put(&alias, keys);
         }
-        ring.names = names.into_iter().collect();
         ring
     }
 
     /// And these, without keys where they are new.
     pub(super) fn with_aliases<'a>(&self, aliases: impl Iterator<Item = &'a String>) -> Self {
         let mut ring = self.clone();
-        let mut names: BTreeSet<_> = self.names.iter().cloned().collect();
         for alias in aliases {
-            if names.insert(alias.as_str().into()) {
+            if !ring.aliases.contains_key(alias.as_str()) {
                 ring.put(alias, Lifecycle::default());
             }
         }
-        ring.names = names.into_iter().collect();
         ring
     }
 
@@ -96,27 +87,26 @@ impl KeyRing {
         {
             self.strike(&name, entry.identity.certificate());
         }
-        self.aliases.set(name, |_| Some(Arc::new(keys)));
+        self.aliases.insert_mut(name, Arc::new(keys));
     }
 
     fn enter(&mut self, alias: &Arc<str>, certificate: &Certificate) {
-        let holder = (alias.clone(), certificate.fingerprint().clone());
         for reference in Reference::all(certificate) {
-            self.index.set(reference, |holders| {
-                let mut holders = holders.unwrap_or_default();
-                holders.push(holder.clone());
-                Some(holders)
-            });
+            let mut holders = self.index.get(&reference).cloned().unwrap_or_default();
+            holders.push((alias.clone(), certificate.fingerprint().clone()));
+            self.index.insert_mut(reference, holders);
         }
     }
 
     fn strike(&mut self, alias: &Arc<str>, certificate: &Certificate) {
         for reference in Reference::all(certificate) {
-            self.index.set(reference, |holders| {
-                let mut left = holders.unwrap_or_default();
-                left.retain(|(holder, key)| holder != alias || key != certificate.fingerprint());
-                (!left.is_empty()).then_some(left)
-            });
+            let mut left = self.index.get(&reference).cloned().unwrap_or_default();
+            left.retain(|(holder, key)| holder != alias || key != certificate.fingerprint());
+            if left.is_empty() {
+                self.index.remove_mut(&reference);
+            } else {
+                self.index.insert_mut(reference, left);
+            }
         }
     }
 
@@ -167,8 +157,9 @@ impl KeyRing {
 
     /// Every alias with its keys, by name.
     pub fn aliases(&self) -> impl Iterator<Item = (&str, &Lifecycle)> {
-        let aliases = self.names.iter();
-        aliases.filter_map(|alias| Some((alias.as_ref(), self.aliases.get(alias)?.as_ref())))
+        self.aliases
+            .iter()
+            .map(|(alias, keys)| (alias.as_ref(), keys.as_ref()))
     }
 }
 
