@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::keys::Keys;
+use crate::keys::source::SourceProblems;
 use crate::metrics::Metrics;
 use access::Caller;
 use routes::Routes;
@@ -49,6 +50,8 @@ pub struct Admin {
     pub clock: Clock,
     /// Who may ask.
     pub access: Access,
+    /// With the sources of keys.
+    pub problems: Arc<SourceProblems>,
     /// `None`: plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
     /// Whether messages are taken now.

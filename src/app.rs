@@ -30,11 +30,13 @@ use crate::proxy::{self, Drained, Proxy};
 
 mod reload;
 mod running;
+mod sources;
 
 pub use reload::{Hangup, Origin, ReloadError};
 pub use running::{Unusable, UnusableParts};
 
 use running::{Checked, Running};
+use sources::Sources;
 
 /// A running countersign. Several may run in one process.
 pub struct App {
@@ -52,12 +54,14 @@ pub struct App {
     stop_admin: oneshot::Sender<()>,
     admin: JoinHandle<()>,
     upkeep: JoinHandle<()>,
+    sources: JoinHandle<()>,
 }
 
 /// What outlives a configuration, and the configuration in force.
 struct Core {
     running: ArcSwap<Running>,
     keys: Keys,
+    sources: Sources,
     metrics: Arc<Metrics>,
     clock: Clock,
     ready: Arc<AtomicBool>,
@@ -107,11 +111,15 @@ impl App {
         let mut files = Files::default();
         files.add(named.clone());
         let proxy = Proxy::new(keys.clone(), clock.clone(), metrics.clone());
-        let checked = Checked::check(config, &proxy)?;
+        let checked = Checked::check(config, &proxy, None)?;
         files.keep_only(&named);
-        let core = Core::new(checked, keys.clone(), metrics.clone(), clock, files);
+        let sources = Sources::new(keys.clone(), clock.clone());
+        let core = Core::new(checked, keys.clone(), sources.clone(), metrics.clone(), clock, files);
+        watch_sources(&metrics, &core, &sources)?;
         watch_load(&metrics, &core)?;
         let upkeep = tokio::spawn(Upkeep::new(keys.clone(), core.clock.clone()).run());
+
+        let sources = tokio::spawn(sources.watch());
 
         let (stop, stopped) = oneshot::channel();
         let served = core.clone();
@@ -132,6 +140,7 @@ impl App {
             stop_admin,
             admin,
             upkeep,
+            sources,
         })
     }
 
@@ -157,6 +166,7 @@ impl App {
             tracing::error!(%error, "the admin listener had stopped before");
         }
         self.upkeep.abort();
+        self.sources.abort();
         let last = spawn_blocking(move || Upkeep::new(self.keys, self.core.clock.clone()).write_uses());
         if let Err(error) = last.await {
             tracing::error!(%error, "the last use counts were not stored");
@@ -265,6 +275,19 @@ fn store_fact(keys: &Keys) -> StoreFact {
         records: head.records,
         head: head.to_string(),
     }
+}
+
+/// Whether each alias's source can be used.
+fn watch_sources(metrics: &Metrics, core: &Arc<Core>, sources: &Sources) -> Result<(), prometheus::Error> {
+    let (core, problems) = (Arc::downgrade(core), sources.problems());
+    metrics.watch_sources(move || {
+        let config = core.upgrade().map(|core| core.running.load().config.clone());
+        let config = config.iter().flat_map(|config| &config.aliases);
+        let with_source = config.filter(|(_, settings)| settings.source.is_some());
+        with_source
+            .map(|(alias, _)| (alias.clone(), problems.of(alias).is_none()))
+            .collect()
+    })
 }
 
 /// The counts are the same in every configuration's proxy.

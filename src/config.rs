@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::keys::source::Source;
 use crate::wss::Profile;
 
 mod access;
@@ -93,18 +92,17 @@ impl Config {
         })
     }
 
-    /// Everything that it is made of: itself, tokens, certificates, keys, and what belongs to them.
+    /// Everything that it is made of but keys, whose sources are watched on their own: itself, tokens, certificates, and
+    /// what belongs to them.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let routes = self.routes.iter().flat_map(|route| route.receiver_tls.files());
         let listeners = self.proxy.tls.iter().chain(&self.admin.tls);
-        let sources = self.aliases.values().filter_map(|alias| alias.source.as_ref());
         let tokens = self.admin.access.iter().filter_map(AccessConfig::token_file);
         [self.file.as_path(), &self.admin.token_file]
             .into_iter()
             .chain(tokens)
             .chain(listeners.flat_map(ListenerTls::files))
             .chain(routes)
-            .chain(sources.flat_map(Source::files))
     }
 
     fn from_table(

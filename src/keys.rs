@@ -24,6 +24,7 @@ pub mod material;
 mod model;
 mod name;
 mod operator;
+pub mod pkcs11;
 mod private_key;
 mod public_numbers;
 mod reason;

@@ -4,10 +4,12 @@
 //! from the configuration or from a closed vocabulary, never from a peer. Each application has a
 //! registry of its own.
 
+mod sources;
 mod store;
 
 use std::time::Duration;
 
+use sources::SourceCollector;
 pub use store::StoreFact;
 
 use prometheus::core::{Collector, Desc};
@@ -253,6 +255,18 @@ impl Metrics {
     ) -> Result<(), prometheus::Error> {
         self.registry
             .register(Box::new(KeyCollector::new(Box::new(facts))?))
+    }
+
+    /// From now on every scrape shows the sources that `facts` returns. Call it once.
+    ///
+    /// # Errors
+    /// When it was called before.
+    pub fn watch_sources(
+        &self,
+        facts: impl Fn() -> Vec<(String, bool)> + Send + Sync + 'static,
+    ) -> Result<(), prometheus::Error> {
+        self.registry
+            .register(Box::new(SourceCollector::new(Box::new(facts))?))
     }
 
     /// Everything in the Prometheus text format.

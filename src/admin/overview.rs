@@ -66,6 +66,7 @@ impl Admin {
         AliasView {
             alias: alias.to_owned(),
             strategy: STRATEGY.to_owned(),
+            source_problem: self.problems.of(alias),
             keys: keys.keys().map(|entry| KeyView::of(&entry)).collect(),
             routes: routes
                 .map(|route| RouteView {

@@ -46,6 +46,8 @@ pub struct AliasView {
     pub alias: String,
     /// How its keys are renewed.
     pub strategy: String,
+    /// Why its source brings no key that may sign; null: it does, or there is none.
+    pub source_problem: Option<String>,
     /// The active one, the pending ones in order of import, the retired ones, displaced last first, the revoked and the
     /// purged ones.
     pub keys: Vec<KeyView>,

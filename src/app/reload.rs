@@ -129,7 +129,7 @@ impl Core {
         if !settled.is_empty() {
             return Err(ReloadError::Settled(settled));
         }
-        let checked = Checked::check(config, &running.proxy)?;
+        let checked = Checked::check(config, &running.proxy, Some(&running.config))?;
         self.publish(checked);
         self.files().keep_only(&files);
         Ok(())

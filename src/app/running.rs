@@ -9,13 +9,13 @@ use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 
 use super::Core;
+use super::sources::Sources;
 use crate::admin::{self, Access, AccessErrors, Admin};
 use crate::clock::Clock;
-use crate::config::{Activation, Config};
+use crate::config::Config;
 use crate::files::Files;
-use crate::keys::audit::Author;
 use crate::keys::source::LoadError;
-use crate::keys::{AfterImport, KeyMaterial, Keys};
+use crate::keys::{KeyMaterial, Keys};
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, UnusableTls};
 use crate::tls::{TlsError, server_config_asking};
@@ -34,7 +34,7 @@ pub(super) struct Checked {
     access: Access,
     admin_tls: Option<Arc<ServerConfig>>,
     /// By alias.
-    keys: Vec<(String, KeyMaterial)>,
+    keys: Vec<(String, Result<KeyMaterial, LoadError>)>,
 }
 
 /// Something that the configuration names and that cannot be used.
@@ -73,16 +73,25 @@ impl fmt::Display for UnusableParts {
 impl std::error::Error for UnusableParts {}
 
 impl Checked {
-    /// Reads everything that the configuration names.
-    pub(super) fn check(config: Config, earlier: &Proxy) -> Result<Self, UnusableParts> {
+    /// Reads everything that the configuration names. A source that is wrong does not count where it is `in_force`
+    /// already, or where a token is away: its alias has the keys that it has.
+    pub(super) fn check(
+        config: Config,
+        earlier: &Proxy,
+        in_force: Option<&Config>,
+    ) -> Result<Self, UnusableParts> {
         let (mut unusable, mut keys) = (Vec::new(), Vec::new());
         for (alias, settings) in &config.aliases {
-            match settings.source.as_ref().map(|source| source.load()).transpose() {
-                Ok(material) => keys.extend(material.map(|material| (alias.clone(), material))),
-                Err(problem) => unusable.push(Unusable::Source {
-                    alias: alias.clone(),
-                    problem,
-                }),
+            let Some(source) = &settings.source else { continue };
+            let before = in_force.and_then(|config| config.aliases.get(alias)?.source.as_ref());
+            match source.load() {
+                Err(problem) if !problem.may_pass() && before != Some(source) => {
+                    unusable.push(Unusable::Source {
+                        alias: alias.clone(),
+                        problem,
+                    });
+                }
+                material => keys.push((alias.clone(), material)),
             }
         }
         let proxy = earlier.successor(&config);
@@ -109,6 +118,7 @@ impl Checked {
     fn run(
         self,
         keys: &Keys,
+        sources: &Sources,
         metrics: &Arc<Metrics>,
         clock: &Clock,
         ready: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -116,15 +126,14 @@ impl Checked {
         let policies = self.config.aliases.iter();
         let policies = policies.map(|(alias, settings)| (alias.clone(), settings.policy()));
         keys.configure(&policies.collect(), clock.now());
-        for (alias, material) in self.keys {
-            import(keys, &self.config, &alias, material, clock);
-        }
+        sources.configure(&self.config, self.keys);
         let admin = Admin {
             keys: keys.clone(),
             config: self.config.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
             access: self.access,
+            problems: sources.problems(),
             tls: self.admin_tls,
             ready,
         };
@@ -136,36 +145,23 @@ impl Checked {
     }
 }
 
-/// A key that is known changes nothing; so a restart or a reload undoes no switch.
-fn import(keys: &Keys, config: &Config, alias: &str, material: KeyMaterial, clock: &Clock) {
-    let activate = config.aliases.get(alias).map(|alias| alias.activate);
-    let then = match activate {
-        Some(Activation::OnImport) => AfterImport::Activate,
-        Some(Activation::Manual | Activation::BeforeExpiry) | None => AfterImport::ActivateIfNone,
-    };
-    let brought = keys
-        .by(Author::source())
-        .bring(alias, material, then, clock.now());
-    if let Err(problem) = brought {
-        tracing::warn!(%alias, %problem, "the alias's source brings no key that may sign");
-    }
-}
-
 impl Core {
     /// Puts the first configuration in force.
     pub(super) fn new(
         checked: Checked,
         keys: Keys,
+        sources: Sources,
         metrics: Arc<Metrics>,
         clock: Clock,
         files: Files,
     ) -> Arc<Self> {
         let ready = Arc::new(AtomicBool::new(true));
-        let running = checked.run(&keys, &metrics, &clock, shown(&ready));
+        let running = checked.run(&keys, &sources, &metrics, &clock, shown(&ready));
         metrics.config_in_force(clock.now());
         Arc::new(Self {
             running: ArcSwap::from_pointee(running),
             keys,
+            sources,
             metrics,
             clock,
             ready,
@@ -176,7 +172,8 @@ impl Core {
 
     /// Puts the next one in force, as one.
     pub(super) fn publish(&self, checked: Checked) {
-        let running = checked.run(&self.keys, &self.metrics, &self.clock, shown(&self.ready));
+        let ready = shown(&self.ready);
+        let running = checked.run(&self.keys, &self.sources, &self.metrics, &self.clock, ready);
         let level = running.config.log.level;
         self.running.store(Arc::new(running));
         crate::logging::set_level(level);

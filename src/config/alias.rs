@@ -6,6 +6,7 @@ use super::table::Table;
 use super::value::Value;
 use super::{not_yet, value};
 use crate::keys::lifecycle::{LEAST_RETENTION, Policy};
+use crate::keys::pkcs11::{InvalidUri, KeyReference};
 use crate::keys::source::Source;
 use crate::spelling::vocabulary;
 
@@ -64,24 +65,41 @@ impl AliasConfig {
 }
 
 fn source(table: &mut Table<'_>) -> Option<Source> {
-    match (
-        table.has("pkcs12"),
-        table.has("certificate") || table.has("private_key"),
-    ) {
-        (true, false) => pkcs12(table),
-        (false, true) => pem(table),
+    let (certificate, private_key) = (table.has("certificate"), table.has("private_key"));
+    match (table.has("pkcs12"), table.has("pkcs11"), certificate || private_key) {
+        (true, false, false) => pkcs12(table),
+        (false, true, _) if !private_key => pkcs11(table),
+        (false, false, true) => pem(table),
         _ => {
-            table.refuse(
-                &["pkcs12", "password_file", "entry", "certificate", "private_key"],
-                SOURCE,
-            );
+            let keys = ["pkcs12", "password_file", "entry", "certificate", "private_key", "pkcs11"];
+            table.refuse(&keys, SOURCE);
             None
         }
     }
 }
 
 const SOURCE: &str = "source is either { pkcs12 = \"…\", password_file = \"…\" } \
-    or { certificate = \"…\", private_key = \"…\" }";
+    or { certificate = \"…\", private_key = \"…\" } or { pkcs11 = { module = \"…\", uri = \"…\", pin_file = \"…\" } }";
+
+fn pkcs11(table: &mut Table<'_>) -> Option<Source> {
+    let key = table.optional_section("pkcs11", |table| {
+        let module = table.required("module", "\"/usr/lib/softhsm/libsofthsm2.so\"", value::path);
+        let uri = table.required("uri", "\"pkcs11:token=…;object=…\"", |uri| {
+            value::text(uri)?.parse().map_err(|InvalidUri(sentence)| sentence)
+        });
+        let pin_file = table.required("pin_file", "\"keys/token.pin\"", value::path);
+        Some(KeyReference {
+            module: module?,
+            uri: uri?,
+            pin_file: pin_file?,
+        })
+    });
+    let certificate = table.optional("certificate", value::path);
+    Some(Source::Pkcs11 {
+        key: key?,
+        certificate,
+    })
+}
 
 fn pkcs12(table: &mut Table<'_>) -> Option<Source> {
     let path = table.optional("pkcs12", value::path);

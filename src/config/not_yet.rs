@@ -6,7 +6,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("", "public"),
     ("alias.*", "hold"),
     ("alias.*", "expired"),
-    ("alias.*.source", "pkcs11"),
     ("route", "key_refused"),
 ];
 

@@ -1,5 +1,5 @@
-//! A private key held in memory and the two libraries that sign with it: aws-lc-rs wherever it
-//! can, OpenSSL for the pairs it leaves out (SHA-1, ECDSA with another curve's hash).
+//! A private key and what signs with it: where it is held in memory, aws-lc-rs wherever it can, OpenSSL for the pairs
+//! it leaves out (SHA-1, ECDSA with another curve's hash); where it is on a token, the token.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
@@ -8,19 +8,31 @@ use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::{Id, PKey, Private};
+use openssl::pkey::{HasPublic, Id, PKey, Private, Public};
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Signer as OpenSslSigner};
 use zeroize::Zeroizing;
 
 use super::Certificate;
+use super::pkcs11::TokenKey;
 use super::signer::{Hash, KeyType, Scheme, SignatureAlgorithm, SignerError};
 
-/// A private key. Has no `Debug`; its memory belongs to the two libraries, which clear it.
+/// A private key. Has no `Debug`; its memory, if it has any, belongs to the two libraries, which clear it.
 pub struct PrivateKey {
-    key: PKey<Private>,
     key_type: KeyType,
-    aws_lc: Option<AwsLc>,
+    place: Place,
+}
+
+enum Place {
+    Memory {
+        key: PKey<Private>,
+        aws_lc: Option<AwsLc>,
+    },
+    Token {
+        key: TokenKey,
+        /// Of the certificate that it was found with.
+        public: PKey<Public>,
+    },
 }
 
 enum AwsLc {
@@ -44,16 +56,40 @@ impl PrivateKey {
             .ok()
             .map(Zeroizing::new)
             .and_then(|pkcs8| AwsLc::new(key_type, &pkcs8));
+        let place = Place::Memory { key, aws_lc };
+        Ok(Self { key_type, place })
+    }
+
+    /// One on a token, whose public half is the certificate's: a trial signature shows whether it is.
+    pub(super) fn on_token(key: TokenKey, certificate: &Certificate) -> Result<Self, UnsupportedKey> {
+        let public = certificate.public_key().clone();
         Ok(Self {
-            key,
-            key_type,
-            aws_lc,
+            key_type: key_type(&public)?,
+            place: Place::Token { key, public },
         })
     }
 
-    /// PKCS#8, for sealing.
-    pub(super) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
-        self.key.private_key_to_pkcs8().map(Zeroizing::new)
+    /// What the store seals: PKCS#8, or, of a key on a token, where it is, in JSON.
+    pub(super) fn to_stored(&self) -> Result<Zeroizing<Vec<u8>>, NotStored> {
+        match &self.place {
+            Place::Memory { key, .. } => Ok(Zeroizing::new(key.private_key_to_pkcs8()?)),
+            Place::Token { key, .. } => Ok(Zeroizing::new(serde_json::to_vec(key.reference())?)),
+        }
+    }
+
+    /// What the store has sealed. A token need not be there.
+    pub(super) fn from_stored(stored: &[u8], certificate: &Certificate) -> Result<Self, NotStored> {
+        // JSON begins otherwise than DER.
+        if stored.starts_with(b"{") {
+            let key = TokenKey::remembered(serde_json::from_slice(stored)?);
+            return Ok(Self::on_token(key, certificate)?);
+        }
+        Ok(Self::new(PKey::private_key_from_pkcs8(stored)?)?)
+    }
+
+    /// On a token, so that signing waits for it and not for a core.
+    pub(super) fn is_on_token(&self) -> bool {
+        matches!(self.place, Place::Token { .. })
     }
 
     pub(super) fn key_type(&self) -> KeyType {
@@ -61,7 +97,10 @@ impl PrivateKey {
     }
 
     pub(super) fn belongs_to(&self, certificate: &Certificate) -> bool {
-        self.key.public_eq(certificate.public_key())
+        match &self.place {
+            Place::Memory { key, .. } => key.public_eq(certificate.public_key()),
+            Place::Token { public, .. } => public.public_eq(certificate.public_key()),
+        }
     }
 
     pub(super) fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignerError> {
@@ -71,14 +110,30 @@ impl PrivateKey {
                 key_type: self.key_type,
             });
         }
-        match self.aws_lc.as_ref().and_then(|key| key.sign(algorithm, message)) {
-            Some(signature) => signature,
-            None => sign_with_openssl(&self.key, algorithm, message).map_err(|_| SignerError::Failed),
+        match &self.place {
+            Place::Memory { key, aws_lc } => {
+                match aws_lc.as_ref().and_then(|key| key.sign(algorithm, message)) {
+                    Some(signature) => signature,
+                    None => sign_with_openssl(key, algorithm, message).map_err(|_| SignerError::Failed),
+                }
+            }
+            Place::Token { key, .. } => Ok(key.sign(algorithm, self.key_type, message)?),
         }
     }
 }
 
-fn key_type(key: &PKey<Private>) -> Result<KeyType, UnsupportedKey> {
+/// A private key that cannot be written or read as the store keeps it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotStored {
+    #[error(transparent)]
+    OpenSsl(#[from] ErrorStack),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Key(#[from] UnsupportedKey),
+}
+
+fn key_type(key: &PKey<impl HasPublic>) -> Result<KeyType, UnsupportedKey> {
     match key.id() {
         Id::RSA => Ok(KeyType::Rsa {
             bits: key.bits().try_into().unwrap_or(usize::MAX),
@@ -202,5 +257,28 @@ pub(super) fn message_digest(hash: Hash) -> MessageDigest {
         Hash::Sha256 => MessageDigest::sha256(),
         Hash::Sha384 => MessageDigest::sha384(),
         Hash::Sha512 => MessageDigest::sha512(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::keys::generate::{KeyAlgorithm, SelfSigned};
+
+    #[test]
+    fn of_a_key_on_a_token_the_store_keeps_where_it_is_and_no_more() {
+        let day = Duration::from_secs(24 * 60 * 60);
+        let key = SelfSigned::generate(KeyAlgorithm::P256, "Test", OffsetDateTime::UNIX_EPOCH, day).unwrap();
+        let certificate = key.into_material().unwrap().certificate;
+        let reference = r#"{"module":"/m.so","uri":"pkcs11:token=a;id=%01","pin_file":"pin"}"#;
+        let key = PrivateKey::from_stored(reference.as_bytes(), &certificate).unwrap();
+        assert!(key.is_on_token() && key.belongs_to(&certificate));
+        assert_eq!(key.to_stored().unwrap().as_slice(), reference.as_bytes());
+        let other = r#"{"module":"/m.so","uri":"pkcs11:token=a","pin_file":"pin"}"#;
+        assert!(PrivateKey::from_stored(other.as_bytes(), &certificate).is_err());
     }
 }

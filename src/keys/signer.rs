@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use super::pkcs11::TokenError;
 use super::private_key::PrivateKey;
 use super::suitability::{self, KeyRefused};
 use super::uses::Uses;
@@ -208,6 +209,12 @@ impl Signer {
         self.identity.key_type()
     }
 
+    /// Signing waits for a token, not for a core.
+    #[must_use]
+    pub fn is_on_token(&self) -> bool {
+        self.private_key.is_on_token()
+    }
+
     /// The private half, for the store.
     pub(super) fn private_key(&self) -> &PrivateKey {
         &self.private_key
@@ -248,4 +255,7 @@ pub enum SignerError {
     /// The key refused.
     #[error("the key did not sign")]
     Failed,
+    /// The token that the key is on did not sign.
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }

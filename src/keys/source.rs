@@ -1,8 +1,10 @@
-//! Where keys come from: PKCS#12 and PEM, as bytes or as the files that an alias's `source` names.
+//! Where keys come from: PKCS#12 and PEM, as bytes or as the files that an alias's `source` names, and tokens.
 //! Whether the key may sign is asked later, by [`Signer::new`](super::Signer::new).
 
+mod certificates;
 mod pem;
 mod pkcs12;
+mod problems;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,13 +12,16 @@ use std::path::{Path, PathBuf};
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
 
+pub use certificates::certificates;
 pub use pem::from_pem;
 pub use pkcs12::from_pkcs12;
+pub use problems::SourceProblems;
 
+use super::pkcs11::{self, KeyReference, TokenError};
 use super::material::{Certificate, CertificateError, KeyMaterial};
 use super::private_key::{PrivateKey, UnsupportedKey};
 
-/// The files that an alias's key is read from.
+/// What an alias's key is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A PKCS#12 file.
@@ -37,27 +42,16 @@ pub enum Source {
         /// Holds the passphrase of an encrypted private key.
         password_file: Option<PathBuf>,
     },
+    /// A private key on a token.
+    Pkcs11 {
+        /// The key.
+        key: KeyReference,
+        /// Certificate and chain, where they are not on the token as well.
+        certificate: Option<PathBuf>,
+    },
 }
 
 impl Source {
-    /// The files it names.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let (key, certificate, password) = match self {
-            Self::Pkcs12 {
-                path, password_file, ..
-            } => (path, None, Some(password_file)),
-            Self::Pem {
-                certificate,
-                private_key,
-                password_file,
-            } => (private_key, Some(certificate), password_file.as_ref()),
-        };
-        [Some(key), certificate, password]
-            .into_iter()
-            .flatten()
-            .map(PathBuf::as_path)
-    }
-
     /// Reads the key as the files hold it now.
     ///
     /// # Errors
@@ -86,8 +80,33 @@ impl Source {
                 from_pem(&pem, password.as_ref().map(|password| password.as_str()))
                     .map_err(unusable(private_key))
             }
+            Self::Pkcs11 { key, certificate } => pkcs11::load(key, certificate.as_deref()),
         }
     }
+
+    /// The files that it is made of.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let (first, second, third) = match self {
+            Self::Pkcs12 {
+                path, password_file, ..
+            } => (Some(path), Some(password_file), None),
+            Self::Pem {
+                certificate,
+                private_key,
+                password_file,
+            } => (Some(certificate), Some(private_key), password_file.as_ref()),
+            Self::Pkcs11 { key, certificate } => (Some(&key.pin_file), certificate.as_ref(), None),
+        };
+        [first, second, third].into_iter().flatten().map(PathBuf::as_path)
+    }
+}
+
+/// Certificates of a file, in PEM, DER or PKCS#7.
+///
+/// # Errors
+/// When it cannot be read, or has none.
+pub(super) fn certificates_of_file(file: &Path) -> Result<Vec<Certificate>, LoadError> {
+    certificates(&read(file)?).map_err(unusable(file))
 }
 
 fn unusable(file: &Path) -> impl Fn(SourceError) -> LoadError {
@@ -118,6 +137,17 @@ pub enum LoadError {
         #[source]
         error: SourceError,
     },
+    /// The token gave none.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl LoadError {
+    /// Without anybody doing anything, it may be well later: a token is away.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Token(problem) if problem.may_pass())
+    }
 }
 
 /// Why bytes gave no key.
@@ -209,7 +239,7 @@ fn reasons(error: &ErrorStack) -> String {
 }
 
 /// The leaf is the certificate that belongs to the key; from there issuers, as far as they are there.
-fn assemble(private_key: PrivateKey, mut certificates: Vec<Certificate>) -> Result<KeyMaterial, SourceError> {
+pub(super) fn assemble(private_key: PrivateKey, mut certificates: Vec<Certificate>) -> Result<KeyMaterial, SourceError> {
     let leaf = certificates
         .iter()
         .position(|certificate| private_key.belongs_to(certificate));

@@ -11,8 +11,9 @@ use time::OffsetDateTime;
 
 use super::Certificate;
 use super::material::NotValid;
+use super::pkcs11::TokenError;
 use super::private_key::{PrivateKey, message_digest};
-use super::signer::{KeyType, Scheme, SignatureAlgorithm};
+use super::signer::{KeyType, Scheme, SignatureAlgorithm, SignerError};
 use crate::clock::rfc3339;
 
 /// NIST SP 800-131A: shorter moduli no longer sign.
@@ -60,6 +61,14 @@ pub enum KeyRefused {
         /// Of the certificate.
         subject: String,
     },
+    /// The token that the key is on made no trial signature.
+    #[error("the key of {subject} made no trial signature: {problem}")]
+    Token {
+        /// Of the certificate.
+        subject: String,
+        /// Why.
+        problem: TokenError,
+    },
 }
 
 pub(super) fn check(
@@ -82,18 +91,24 @@ pub(super) fn check(
         let subject = subject();
         return Err(KeyRefused::Expired { subject, not_after });
     }
-    if !trial_verifies(key, certificate) {
-        return Err(KeyRefused::TrialFailed { subject: subject() });
+    match trial_verifies(key, certificate) {
+        Ok(true) => Ok(()),
+        Err(SignerError::Token(problem)) => Err(KeyRefused::Token {
+            subject: subject(),
+            problem,
+        }),
+        Ok(false) | Err(SignerError::AlgorithmMismatch { .. } | SignerError::Failed) => {
+            Err(KeyRefused::TrialFailed { subject: subject() })
+        }
     }
-    Ok(())
 }
 
-fn trial_verifies(key: &PrivateKey, certificate: &Certificate) -> bool {
+/// Whether what the key signs verifies with the certificate.
+pub(super) fn trial_verifies(key: &PrivateKey, certificate: &Certificate) -> Result<bool, SignerError> {
     const MESSAGE: &[u8] = b"countersign: trial signature";
     let algorithm = key.key_type().auto();
-    key.sign(algorithm, MESSAGE).is_ok_and(|signature| {
-        verifies(certificate.public_key(), algorithm, MESSAGE, &signature).unwrap_or(false)
-    })
+    let signature = key.sign(algorithm, MESSAGE)?;
+    Ok(verifies(certificate.public_key(), algorithm, MESSAGE, &signature).unwrap_or(false))
 }
 
 /// With OpenSSL, so that the two libraries check each other.

@@ -2,7 +2,8 @@
 //!
 //! Signing is work for a core, RSA for milliseconds: it never runs on the threads that move bytes,
 //! and never on more of them than there are cores. There the second engine looks at the result, too, where it is
-//! due: what it finds wrong never leaves.
+//! due: what it finds wrong never leaves. A key on a token waits for that elsewhere, so that a slow token takes no core
+//! from other keys.
 
 mod sampling;
 
@@ -21,7 +22,8 @@ use super::load::{Exhausted, Limit};
 use super::read::{Received, Reservation};
 use super::route::Route;
 use crate::clock::Clock;
-use crate::keys::{Keys, NoUsableKey, Signer};
+use crate::keys::pkcs11::TokenError;
+use crate::keys::{Keys, NoUsableKey, Signer, SignerError};
 use crate::metrics::{Metrics, SelfCheckOutcome};
 use crate::wss::{MessageError, PlainMessage, SelfCheckError, SignError, SignedMessage};
 
@@ -30,6 +32,8 @@ pub(super) use sampling::Sampling;
 /// Messages that may wait for a core, for each core: at 5 ms for an RSA-4096 signature, the last one waits about a
 /// second. More would only be late, and hold memory meanwhile.
 const WAITING_PER_CORE: usize = 256;
+/// Messages that wait for tokens at a time; each takes a thread, of which the runtime has 512.
+const AT_TOKENS: usize = 64;
 
 /// Why a message was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,12 @@ pub(super) enum SigningError {
     /// The alias has no key that may sign now.
     #[error(transparent)]
     NoKey(#[from] NoUsableKey),
+    /// The token that holds the key is away.
+    #[error("the key of this alias is on a token that cannot sign now: {0}")]
+    Token(TokenError),
+    /// The token that holds the key is too slow.
+    #[error("the token that holds the key of this alias did not sign in time; send the message again later")]
+    TokenTooSlow,
     /// No core was free in time, or too many wait for one.
     #[error("too many messages wait to be signed; send it again later")]
     Overloaded(#[from] Exhausted),
@@ -60,6 +70,7 @@ impl From<SignError> for SigningError {
     fn from(error: SignError) -> Self {
         match error {
             SignError::Message(error) => Self::Message(error),
+            SignError::Signer(SignerError::Token(problem)) if problem.is_temporary() => Self::Token(problem),
             SignError::Profile(_)
             | SignError::Signer(_)
             | SignError::Stopped
@@ -73,6 +84,7 @@ pub(super) struct Signing {
     keys: Keys,
     clock: Clock,
     cores: Arc<Semaphore>,
+    tokens: Arc<Semaphore>,
     waiting: Limit,
     metrics: Arc<Metrics>,
 }
@@ -85,6 +97,7 @@ impl Signing {
             keys,
             clock,
             cores: Arc::new(Semaphore::new(cores)),
+            tokens: Arc::new(Semaphore::new(AT_TOKENS)),
             waiting: Limit::new(cores * WAITING_PER_CORE),
             metrics,
         }
@@ -98,7 +111,8 @@ impl Signing {
         received: Received,
         exchange: &mut Exchange,
     ) -> Result<(SignedMessage, Reservation), SigningError> {
-        let core = self.core(exchange.deadline()).await?;
+        let on_token = self.keys.ring().signer(&route.alias, self.clock.now())?.is_on_token();
+        let place = self.place(on_token, exchange.deadline()).await?;
         let now = self.clock.now();
         let signer = self.keys.ring().signer(&route.alias, now)?.clone();
 
@@ -110,22 +124,29 @@ impl Signing {
             let took = begun.elapsed();
             self_check(&signing, &received.message, &signed, &key, now, &metrics)?;
             // Held to the end of the work, even if nobody waits for it any more.
-            drop(core);
+            drop(place);
             Ok::<_, SigningError>((signed, received.memory, took))
         });
-        let (signed, memory, took) = work.await.map_err(|_| SignError::Stopped)??;
+        let done = if on_token {
+            let done = timeout_at(exchange.deadline(), work).await;
+            done.map_err(|_| SigningError::TokenTooSlow)?
+        } else {
+            work.await
+        };
+        let (signed, memory, took) = done.map_err(|_| SignError::Stopped)??;
 
         self.record(&route, &signer, now, took);
         exchange.signed_with(signer.certificate().fingerprint());
         Ok((signed, memory))
     }
 
-    /// A core, once there is one.
-    async fn core(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Exhausted> {
+    /// A core, or a place before a token, once there is one.
+    async fn place(&self, on_token: bool, deadline: Instant) -> Result<OwnedSemaphorePermit, Exhausted> {
         let waits = self.waiting.take(1)?;
-        let core = timeout_at(deadline, self.cores.clone().acquire_owned()).await;
+        let places = if on_token { &self.tokens } else { &self.cores };
+        let place = timeout_at(deadline, places.clone().acquire_owned()).await;
         drop(waits);
-        core.ok().and_then(Result::ok).ok_or(Exhausted)
+        place.ok().and_then(Result::ok).ok_or(Exhausted)
     }
 
     fn record(&self, route: &Route, signer: &Signer, now: OffsetDateTime, took: Duration) {

@@ -54,6 +54,7 @@ mod signed_corpus;
 mod smuggling;
 mod state_directory;
 mod support;
+mod tokens;
 mod trust_paths;
 mod verification;
 mod verify_command;

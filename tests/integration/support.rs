@@ -18,6 +18,8 @@ pub(crate) mod receiver;
 pub(crate) mod served;
 pub(crate) mod signing;
 pub(crate) mod soak;
+pub(crate) mod softhsm;
+pub(crate) mod steady;
 pub(crate) mod tool;
 
 use std::time::Duration;

@@ -111,6 +111,7 @@ fn of_files(source: &Source) -> Vec<String> {
             password_file,
             ..
         } => vec![Some(private_key), password_file.as_ref()],
+        Source::Pkcs11 { key, .. } => vec![Some(&key.pin_file)],
     };
     let exposed = files
         .into_iter()

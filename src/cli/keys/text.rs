@@ -10,6 +10,14 @@ pub(super) fn list(aliases: &[AliasView]) -> String {
     aliases.iter().map(summary).collect()
 }
 
+/// A line, if there is something wrong.
+fn source_problem(alias: &AliasView) -> String {
+    let problem = alias.source_problem.as_ref();
+    problem
+        .map(|problem| format!("  source    brings no key: {problem}\n"))
+        .unwrap_or_default()
+}
+
 fn summary(alias: &AliasView) -> String {
     let keys: String = alias
         .keys
@@ -22,7 +30,7 @@ fn summary(alias: &AliasView) -> String {
             )
         })
         .collect();
-    format!("{}\n{}", alias.alias, or_none(keys))
+    format!("{}\n{}{}", alias.alias, source_problem(alias), or_none(keys))
 }
 
 pub(super) fn details(alias: &AliasView) -> String {
@@ -38,9 +46,10 @@ pub(super) fn details(alias: &AliasView) -> String {
     };
     let keys: String = alias.keys.iter().map(key).collect();
     format!(
-        "{}\n  strategy  {}\n  used by   {routes}\n{}",
+        "{}\n  strategy  {}\n  used by   {routes}\n{}{}",
         alias.alias,
         alias.strategy,
+        source_problem(alias),
         or_none(keys)
     )
 }

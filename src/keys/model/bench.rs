@@ -180,7 +180,7 @@ impl Bench {
             .into_material()
             .unwrap();
         self.pairs.push(Pair {
-            private_half: material.private_key.to_pkcs8().unwrap().to_vec(),
+            private_half: material.private_key.to_stored().unwrap().to_vec(),
             certificate: material.certificate,
         });
         self.pairs.len() - 1

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use openssl::pkey::PKey;
 use rusqlite::{Connection, Row, Transaction, params};
 use time::OffsetDateTime;
 
@@ -98,7 +97,7 @@ fn seal(sealer: &Sealer, alias: &str, signer: &Signer) -> rusqlite::Result<Vec<u
         |error: Box<dyn std::error::Error + Send + Sync>| rusqlite::Error::ToSqlConversionFailure(error);
     let plain = signer
         .private_key()
-        .to_pkcs8()
+        .to_stored()
         .map_err(|error| failed(error.into()))?;
     let place = Place::private_half(alias, signer.certificate().fingerprint());
     sealer.seal(&place, &plain).map_err(|error| failed(error.into()))
@@ -333,8 +332,7 @@ impl Reader<'_> {
             .sealer
             .open(&place, sealed)
             .map_err(|_| self.damaged(&format!("the private half of key {fingerprint} does not open")))?;
-        let key = PKey::private_key_from_pkcs8(&plain).map_err(|error| self.damaged(&error))?;
-        PrivateKey::new(key).map_err(|error| self.damaged(&error))
+        PrivateKey::from_stored(&plain, certificate).map_err(|error| self.damaged(&error))
     }
 
     fn damaged(&self, problem: &impl ToString) -> StoreError {

@@ -53,7 +53,7 @@ static PAIRS: LazyLock<Vec<(Vec<u8>, crate::keys::Certificate)>> = LazyLock::new
         };
         let pair = SelfSigned::generate(algorithm, "Test", NOW, DAY * 365).unwrap();
         let material = pair.into_material().unwrap();
-        let private_half = material.private_key.to_pkcs8().unwrap().to_vec();
+        let private_half = material.private_key.to_stored().unwrap().to_vec();
         (private_half, material.certificate)
     };
     (0..6).map(pair).collect()

@@ -87,6 +87,7 @@ impl TestAdmin {
             tls: tls.transpose().expect("certificates").map(Arc::new),
             config: Arc::new(config),
             metrics: metrics.clone(),
+            problems: Arc::default(),
             clock: Clock::system(),
             ready: Arc::new(move || shown.load(Ordering::Relaxed)),
         };

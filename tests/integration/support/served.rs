@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
 use super::admin::{new_key, pem};
@@ -17,6 +19,7 @@ use super::{eventually, within};
 /// A running process; killed when dropped.
 pub(crate) struct Served {
     child: Child,
+    environment: Vec<(&'static str, PathBuf)>,
     directory: TempDir,
     /// Its state directory.
     state: PathBuf,
@@ -27,6 +30,7 @@ pub(crate) struct Served {
 /// What is needed before it can be started: a directory with the key of `[alias.orders]`.
 pub(crate) struct Place {
     directory: TempDir,
+    environment: Vec<(&'static str, PathBuf)>,
     /// Of that key.
     pub(crate) certificate: Vec<u8>,
 }
@@ -41,6 +45,7 @@ impl Place {
     pub(crate) fn new() -> Self {
         let key = new_key("Orders");
         let place = Self {
+            environment: Vec::new(),
             directory: tempdir().expect("a directory"),
             certificate: key.certificate_pem().expect("a certificate"),
         };
@@ -50,6 +55,17 @@ impl Place {
 
     pub(crate) fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
         fs::write(self.directory.path().join(name), contents).expect("a file");
+    }
+
+    /// A file or directory in the one in which it runs.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Starts it with this variable.
+    pub(crate) fn environment(mut self, name: &'static str, value: PathBuf) -> Self {
+        self.environment.push((name, value));
+        self
     }
 
     /// Starts it with further sections.
@@ -74,10 +90,11 @@ impl Place {
     async fn run(self, command: Command, sections: &str, state: &Path) -> Served {
         self.write("countersign.toml", format!("{COMMON}{sections}"));
         let path = self.directory.path();
-        let child = spawn(command, path);
+        let child = spawn(command, path, &self.environment);
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut served = Served {
             child,
+            environment: self.environment,
             directory: self.directory,
             state: state.to_owned(),
             proxy: anywhere,
@@ -88,7 +105,7 @@ impl Place {
     }
 }
 
-fn spawn(mut command: Command, directory: &Path) -> Child {
+fn spawn(mut command: Command, directory: &Path, environment: &[(&str, PathBuf)]) -> Child {
     // A pipe that nobody reads would make it wait.
     let log = fs::File::create(directory.join("log")).expect("a file");
     command
@@ -96,6 +113,7 @@ fn spawn(mut command: Command, directory: &Path) -> Child {
         .current_dir(directory)
         // An arena a thread would hide what is leaked, or look like it.
         .env("MALLOC_ARENA_MAX", "1")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stderr(log)
         .spawn()
@@ -114,7 +132,7 @@ impl Served {
 
     /// Starts it once more, on other ports, after it has ended.
     pub(crate) async fn start_again(&mut self) {
-        self.child = spawn(Command::new(PROGRAM), self.directory.path());
+        self.child = spawn(Command::new(PROGRAM), self.directory.path(), &self.environment);
         self.await_ports().await;
     }
 
@@ -154,23 +172,64 @@ impl Served {
 
     /// The metrics as text.
     pub(crate) async fn metrics(&self) -> String {
-        let token = self.token();
-        let request = Request::get(format!("http://{}/metrics", self.admin))
-            .header("authorization", format!("Bearer {token}"));
+        let (status, text) = self.ask(Method::GET, "/metrics", "text/plain", "").await;
+        assert_eq!(status, StatusCode::OK);
+        String::from_utf8(text.into()).expect("text")
+    }
+
+    /// Asks the admin API as the operator.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        media_type: &str,
+        body: impl Into<Bytes>,
+    ) -> (StatusCode, Bytes) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.admin))
+            .header("authorization", format!("Bearer {}", self.token()))
+            .header("content-type", media_type);
         let client = Client::builder(TokioExecutor::new()).build_http();
         within(async {
-            let request = request.body(Empty::<bytes::Bytes>::new()).expect("a request");
+            let request = request.body(Full::new(body.into())).expect("a request");
             let response = client.request(request).await.expect("an answer");
-            assert_eq!(response.status(), StatusCode::OK);
-            let text = response
-                .into_body()
-                .collect()
-                .await
-                .expect("an answer")
-                .to_bytes();
-            String::from_utf8(text.into()).expect("text")
+            let status = response.status();
+            let body = response.into_body().collect().await.expect("an answer");
+            (status, body.to_bytes())
         })
         .await
+    }
+
+    /// An alias, as the admin API shows it.
+    pub(crate) async fn alias(&self, alias: &str) -> Value {
+        let path = format!("/api/v1/aliases/{alias}");
+        let (status, answer) = self.ask(Method::GET, &path, "text/plain", "").await;
+        assert_eq!(status, StatusCode::OK, "{answer:?}");
+        serde_json::from_slice(&answer).expect("JSON")
+    }
+
+    /// Waits until an alias satisfies.
+    pub(crate) async fn until_alias(&self, alias: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let poll = async {
+            loop {
+                let shown = self.alias(alias).await;
+                if holds(&shown) {
+                    return shown;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        match tokio::time::timeout(std::time::Duration::from_secs(60), poll).await {
+            Ok(shown) => shown,
+            Err(_) => panic!("never: {}\n{}", self.alias(alias).await, self.log()),
+        }
+    }
+
+    /// Switches to a key.
+    pub(crate) async fn activate(&self, alias: &str, fingerprint: &str) -> (StatusCode, Bytes) {
+        let path = format!("/api/v1/aliases/{alias}/keys/{fingerprint}/activate");
+        self.ask(Method::POST, &path, "application/json", "").await
     }
 
     /// The value of one series; 0 where there is none yet.

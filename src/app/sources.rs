@@ -1,0 +1,219 @@
+//! Where the aliases' keys come from, watched: a new pair of certificate and key becomes pending or active by itself.
+//!
+//! A pair that is written file by file is wrong for a moment: that is told only when it lasts. What is wrong changes no
+//! key, and is told once, in the log, in the metrics and by the admin API, until it is mended. A token that is away is
+//! asked again until it is back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clock::Clock;
+use crate::config::{Activation, AliasConfig, Config};
+use crate::files::Files;
+use crate::keys::audit::Author;
+use crate::keys::source::{LoadError, Source, SourceProblems};
+use crate::keys::{AfterImport, CommandError, KeyMaterial, Keys};
+
+/// How often sources are looked at. A change is read at the first look that finds nothing new.
+const LOOK: Duration = Duration::from_secs(1);
+/// A wrong pair may be half of a new one: this many looks may pass until it is told.
+const PATIENCE: u32 = 3;
+/// Tokens tell nobody what changes on them: they are asked once in as many looks.
+const LOOKS_OF_A_TOKEN: u32 = 30;
+
+/// What sources bring, and what is wrong with them.
+#[derive(Clone)]
+pub(super) struct Sources {
+    keys: Keys,
+    clock: Clock,
+    problems: Arc<SourceProblems>,
+    watched: Arc<Mutex<BTreeMap<String, Watched>>>,
+}
+
+/// One source.
+struct Watched {
+    source: Source,
+    then: AfterImport,
+    files: Files,
+    /// Looks that are left until what is wrong is told; none: there is nothing to read.
+    left: u32,
+    /// A token is away: it is asked at each look.
+    away: bool,
+    /// Since it was read last.
+    looks: u32,
+}
+
+/// Why a source brought no key.
+#[derive(Debug, thiserror::Error)]
+enum Nothing {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Refused(#[from] CommandError),
+}
+
+impl Sources {
+    pub(super) fn new(keys: Keys, clock: Clock) -> Self {
+        Self {
+            keys,
+            clock,
+            problems: Arc::default(),
+            watched: Arc::default(),
+        }
+    }
+
+    /// For whoever shows them.
+    pub(super) fn problems(&self) -> Arc<SourceProblems> {
+        Arc::clone(&self.problems)
+    }
+
+    /// The configuration in force has these. What `read` has of them is handed over; new ones are read once more at the
+    /// next look, for they may have changed since.
+    pub(super) fn configure(&self, config: &Config, read: Vec<(String, Result<KeyMaterial, LoadError>)>) {
+        {
+            let mut watched = self.watched();
+            let mut before = std::mem::take(&mut *watched);
+            for (alias, settings) in &config.aliases {
+                let Some(source) = &settings.source else { continue };
+                let same = before.remove(alias).filter(|watched| watched.source == *source);
+                let mut entry = same.unwrap_or_else(|| Watched::new(source.clone()));
+                entry.then = then(settings);
+                watched.insert(alias.clone(), entry);
+            }
+            self.problems.keep_only(|alias| watched.contains_key(alias));
+        }
+        for (alias, material) in read {
+            let then = config.aliases.get(&alias).map_or(AfterImport::ActivateIfNone, then);
+            let away = matches!(&material, Err(problem) if problem.may_pass());
+            let brought = material
+                .map_err(Nothing::from)
+                .and_then(|material| self.bring(&alias, material, then));
+            self.tell(&alias, brought.err());
+            if let Some(watched) = self.watched().get_mut(&alias) {
+                watched.away = away;
+            }
+        }
+    }
+
+    /// Looks once a second, until it is dropped.
+    pub(super) async fn watch(self) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let sources = self.clone();
+            if let Err(error) = spawn_blocking(move || sources.look()).await {
+                tracing::error!(%error, "a look at the sources stopped midway");
+            }
+        }
+    }
+
+    fn look(&self) {
+        let due: Vec<_> = {
+            let mut watched = self.watched();
+            let due = watched.iter_mut().filter_map(|(alias, watched)| {
+                watched.is_due(alias).then(|| (alias.clone(), watched.source.clone(), watched.then))
+            });
+            due.collect()
+        };
+        for (alias, source, then) in due {
+            // Not under the lock: a token may take its time.
+            let material = source.load();
+            self.looked(&alias, &source, then, material);
+        }
+    }
+
+    fn looked(
+        &self,
+        alias: &str,
+        source: &Source,
+        then: AfterImport,
+        material: Result<KeyMaterial, LoadError>,
+    ) {
+        let mut wait = false;
+        if let Some(watched) = self.watched().get_mut(alias).filter(|watched| watched.source == *source) {
+            watched.away = matches!(&material, Err(problem) if problem.may_pass());
+            watched.left = if material.is_ok() { 0 } else { watched.left.saturating_sub(1) };
+            wait = watched.left > 0 && !watched.away;
+        }
+        let problem = match material {
+            Ok(material) => self.bring(alias, material, then).err(),
+            Err(problem) if wait => {
+                tracing::info!(%alias, %problem, "the alias's source has changed, perhaps not all of it yet; looking again");
+                return;
+            }
+            Err(problem) => Some(problem.into()),
+        };
+        self.tell(alias, problem);
+    }
+
+    /// A key that is known changes nothing; so a restart or a reload undoes no switch.
+    fn bring(&self, alias: &str, material: KeyMaterial, then: AfterImport) -> Result<(), Nothing> {
+        let operator = self.keys.by(Author::source());
+        operator.bring(alias, material, then, self.clock.now())?;
+        Ok(())
+    }
+
+    fn tell(&self, alias: &str, problem: Option<Nothing>) {
+        let problem = problem.map(|problem| problem.to_string());
+        let (well, text) = (problem.is_none(), problem.clone().unwrap_or_default());
+        match (self.problems.set(alias, problem), well) {
+            (false, _) => {}
+            (true, true) => tracing::info!(%alias, "the alias's source can be used again"),
+            (true, false) => tracing::error!(
+                %alias, problem = text,
+                "the alias's source brings no key that may sign; the keys there are stay as they are"
+            ),
+        }
+    }
+
+    fn watched(&self) -> MutexGuard<'_, BTreeMap<String, Watched>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched {
+    fn new(source: Source) -> Self {
+        let mut files = Files::default();
+        files.add(source.files().map(Path::to_owned));
+        Self {
+            source,
+            then: AfterImport::ActivateIfNone,
+            files,
+            left: 1,
+            away: false,
+            looks: 0,
+        }
+    }
+
+    /// Whether it is to be read now.
+    fn is_due(&mut self, alias: &str) -> bool {
+        let changed = self.files.changed();
+        for file in &changed {
+            tracing::info!(%alias, file = %file.display(), "changed");
+        }
+        if !changed.is_empty() {
+            self.left = PATIENCE;
+            return false;
+        }
+        self.looks += 1;
+        let is_token = matches!(self.source, Source::Pkcs11 { .. });
+        let due = self.left > 0 || self.away || (is_token && self.looks >= LOOKS_OF_A_TOKEN);
+        if due {
+            self.looks = 0;
+        }
+        due
+    }
+}
+
+fn then(settings: &AliasConfig) -> AfterImport {
+    match settings.activate {
+        Activation::OnImport => AfterImport::Activate,
+        Activation::Manual | Activation::BeforeExpiry => AfterImport::ActivateIfNone,
+    }
+}

@@ -1,0 +1,172 @@
+//! What is wrong with a token, in words for whoever runs it. No PIN is ever in them.
+
+use std::path::PathBuf;
+
+/// A token gave no key or no signature.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// The library cannot be used.
+    #[error("the PKCS#11 module {} cannot be used: {problem}; install it, or correct `module`", module.display())]
+    Module {
+        /// The library.
+        module: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// No such token.
+    #[error("there is no token {token}, {}; insert it, or correct `uri`", others(.known))]
+    NoToken {
+        /// Asked for.
+        token: String,
+        /// Labels of those there are.
+        known: Vec<String>,
+    },
+    /// More than one.
+    #[error("{count} tokens are {token}; name one of them by its `serial` in `uri`")]
+    SeveralTokens {
+        /// Asked for.
+        token: String,
+        /// There are as many.
+        count: usize,
+    },
+    /// Not readable.
+    #[error("the PIN of token {token} cannot be read: {problem}")]
+    PinFile {
+        /// The token.
+        token: String,
+        /// Names the file.
+        problem: String,
+    },
+    /// The wrong PIN. It is not tried again.
+    #[error(
+        "token {token} refused the PIN in {}: put the right one there. It is not tried again before the file changes, \
+         since wrong ones lock a token", file.display()
+    )]
+    WrongPin {
+        /// The token.
+        token: String,
+        /// Holds the PIN.
+        file: PathBuf,
+    },
+    /// One wrong PIN is left.
+    #[error(
+        "token {token} would be locked by one more wrong PIN, so none is tried: log in once with the tools of its maker"
+    )]
+    LastTry {
+        /// The token.
+        token: String,
+    },
+    /// No PIN is of use.
+    #[error("the PIN of token {token} is locked: unlock it with the tools of its maker")]
+    Locked {
+        /// The token.
+        token: String,
+    },
+    /// No such key.
+    #[error("token {token} has no private key that is {key}; correct `uri`")]
+    NoKey {
+        /// The token.
+        token: String,
+        /// As the URI names it.
+        key: String,
+    },
+    /// More than one key.
+    #[error("{count} private keys on token {token} are {key}; name one by its `id` in `uri`")]
+    SeveralKeys {
+        /// The token.
+        token: String,
+        /// As the URI names them.
+        key: String,
+        /// There are as many.
+        count: usize,
+    },
+    /// Nothing to show to receivers.
+    #[error(
+        "no certificate on token {token} belongs to the private key that is {key}; store it there under the same id, or \
+         name its file as `certificate` beside `pkcs11`"
+    )]
+    NoCertificate {
+        /// The token.
+        token: String,
+        /// As the URI names it.
+        key: String,
+    },
+    /// None of those in the file.
+    #[error("no certificate in {} belongs to the private key on token {token} that is {key}", file.display())]
+    OtherCertificates {
+        /// The file.
+        file: PathBuf,
+        /// The token.
+        token: String,
+        /// As the URI names it.
+        key: String,
+    },
+    /// All sessions are taken.
+    #[error("token {token} is busy: no session became free in time")]
+    Busy {
+        /// The token.
+        token: String,
+    },
+    /// It is gone, or fails.
+    #[error("token {token} does not answer: {problem}; it is tried again by itself")]
+    Lost {
+        /// The token.
+        token: String,
+        /// In its module's words.
+        problem: String,
+    },
+    /// It is there and does not do it.
+    #[error("token {token} refuses: {problem}")]
+    Refused {
+        /// The token.
+        token: String,
+        /// In its module's words.
+        problem: String,
+    },
+}
+
+impl TokenError {
+    /// It may be well later without anybody changing a setting: the token is away.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Module { .. }
+            | Self::NoToken { .. }
+            | Self::PinFile { .. }
+            | Self::WrongPin { .. }
+            | Self::LastTry { .. }
+            | Self::Locked { .. }
+            | Self::Busy { .. }
+            | Self::Lost { .. } => true,
+            Self::SeveralTokens { .. }
+            | Self::NoKey { .. }
+            | Self::SeveralKeys { .. }
+            | Self::NoCertificate { .. }
+            | Self::OtherCertificates { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+
+    /// The token as such is in trouble, not what was asked of it.
+    #[must_use]
+    pub(crate) const fn is_trouble(&self) -> bool {
+        match self {
+            Self::NoKey { .. } => true,
+            Self::Busy { .. } => false,
+            _ => self.may_pass(),
+        }
+    }
+
+    /// A message that meets it can be sent again later.
+    pub(crate) const fn is_temporary(&self) -> bool {
+        self.is_trouble() || matches!(self, Self::Busy { .. })
+    }
+}
+
+fn others(known: &[String]) -> String {
+    if known.is_empty() {
+        "nor any other".to_owned()
+    } else {
+        format!("only: {}", known.join(", "))
+    }
+}

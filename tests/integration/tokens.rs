@@ -1,0 +1,177 @@
+//! Keys on a PKCS#11 token (SoftHSM2), from import to signed messages to a switch; and a token that goes and comes.
+
+use std::fs;
+
+use countersign::keys::Certificate;
+use serde_json::Value;
+
+use crate::support::client::{Flow, SOAP11};
+use crate::support::eventually;
+use crate::support::judges::Judges;
+use crate::support::receiver::Receiver;
+use crate::support::served::{Place, Served};
+use crate::support::softhsm::{PIN, SoftHsm};
+use crate::support::steady::Steady;
+
+const MESSAGE: &str = include_str!("../messages/body-two-children.xml");
+
+/// `[[route]]` with the path `/NAME`, of the alias of that name.
+fn route(receiver: &Receiver, name: &str, profile: &str) -> String {
+    let url = receiver.url("/");
+    format!(
+        "[[route]]\nname = \"{name}\"\npath = \"/{name}\"\nreceiver = \"{url}\"\nalias = \"{name}\"\nfault_status = \"http\"\n{profile}"
+    )
+}
+
+/// A process with one token, and an alias `hsm` whose source is a key of it.
+async fn serve(receiver: &Receiver, prepare: impl FnOnce(&SoftHsm) -> String) -> (Served, SoftHsm) {
+    let place = Place::new();
+    let hsm = SoftHsm::new(place.path("hsm"));
+    hsm.init("signing");
+    let source = prepare(&hsm);
+    let sections = sections(receiver, &source);
+    let served = place
+        .environment("SOFTHSM2_CONF", hsm.configuration())
+        .serve(&sections)
+        .await;
+    (served, hsm)
+}
+
+fn sections(receiver: &Receiver, source: &str) -> String {
+    format!("[proxy]\nlisten = \"127.0.0.1:0\"\n[alias.hsm]\n{source}\n{}", route(receiver, "hsm", ""))
+}
+
+/// Sends one message and demands that it was signed with this certificate's key.
+async fn signs(served: &Served, receiver: &Receiver, path: &str, certificate: &[u8]) {
+    let mut flow = Flow::connect(served.proxy).await;
+    let answer = flow.post(path, SOAP11, MESSAGE).await;
+    assert_eq!(answer.status, 200, "{}\n{}", answer.text(), served.log());
+    let mut judges = Judges::trusting(Certificate::from_der(certificate).unwrap());
+    judges.judge("message.xml", &receiver.take_request().body);
+    judges.conclude();
+}
+
+fn fingerprint(certificate: &[u8]) -> String {
+    Certificate::from_der(certificate).unwrap().fingerprint().to_string()
+}
+
+fn states(alias: &Value) -> Vec<(String, String)> {
+    let text = |key: &Value, name: &str| key[name].as_str().unwrap().to_owned();
+    let keys = alias["keys"].as_array().unwrap().iter();
+    keys.map(|key| (text(key, "fingerprint"), text(key, "state"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_on_a_token_signs_is_found_again_after_a_restart_and_is_exchanged() {
+    let receiver = Receiver::start().await;
+    let mut first = Vec::new();
+    let (mut served, hsm) = serve(&receiver, |hsm| {
+        first = hsm.add_key("signing", "orders", "01", "RSA");
+        hsm.source("token=signing;object=orders")
+    })
+    .await;
+    signs(&served, &receiver, "/hsm", &first).await;
+
+    served.signal("TERM");
+    served.ended().await;
+    served.start_again().await;
+    signs(&served, &receiver, "/hsm", &first).await;
+
+    // The next one: the configuration names it, and is read again by itself.
+    let second = hsm.add_key("signing", "orders", "02", "EC -pkeyopt ec_paramgen_curve:P-256");
+    served.configure(&sections(&receiver, &hsm.source("token=signing;id=%02")));
+    let alias = served
+        .until_alias("hsm", |alias| alias["keys"].as_array().unwrap().len() == 2)
+        .await;
+    let (first_name, second_name) = (fingerprint(&first), fingerprint(&second));
+    let expected = [(first_name.as_str(), "active"), (&second_name, "pending")];
+    assert_eq!(states(&alias), expected.map(|(key, state)| (key.to_owned(), state.to_owned())));
+    signs(&served, &receiver, "/hsm", &first).await;
+
+    let load = Steady::start(served.proxy, "/hsm");
+    load.further(200, 20).await;
+    let (status, answer) = served.activate("hsm", &second_name).await;
+    assert_eq!(status, 200, "{answer:?}");
+    load.further(200, 20).await;
+    let came = load.stop().await;
+    assert!(came.iter().all(|(status, _)| *status == 200), "{came:?}");
+    signs(&served, &receiver, "/hsm", &second).await;
+    assert!(!served.log().contains(PIN), "a PIN is never logged");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_algorithm_of_a_key_on_a_token_is_one_that_receivers_verify() {
+    let receiver = Receiver::start().await;
+    let place = Place::new();
+    let hsm = SoftHsm::new(place.path("hsm"));
+    hsm.init("signing");
+    let mut sections = "[proxy]\nlisten = \"127.0.0.1:0\"\n".to_owned();
+    let mut cases = Vec::new();
+    for (id, (key, algorithms)) in [
+        (
+            "RSA",
+            &["rsa-sha1", "rsa-sha256", "rsa-sha384", "rsa-sha512", "rsa-pss-sha256", "rsa-pss-sha384", "rsa-pss-sha512"]
+                [..],
+        ),
+        ("EC -pkeyopt ec_paramgen_curve:P-256", &["ecdsa-sha256", "ecdsa-sha512"]),
+        ("EC -pkeyopt ec_paramgen_curve:P-384", &["ecdsa-sha384", "ecdsa-sha256"]),
+        ("EC -pkeyopt ec_paramgen_curve:P-521", &["ecdsa-sha512", "ecdsa-sha384"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let certificate = hsm.add_key("signing", "some", &format!("0{id}"), key);
+        let source = hsm.source(&format!("token=signing;id=%0{id};type=private"));
+        sections += &format!("[alias.k{id}]\n{source}\n");
+        for algorithm in algorithms {
+            let name = format!("k{id}-{algorithm}");
+            sections += &format!(
+                "[profile.{name}]\nsignature_algorithm = \"{algorithm}\"\n[[route]]\nname = \"{name}\"\npath = \"/{name}\"\n\
+                 receiver = \"{}\"\nalias = \"k{id}\"\nprofile = \"{name}\"\n",
+                receiver.url("/")
+            );
+            cases.push((format!("/{name}"), certificate.clone()));
+        }
+    }
+    let served = place
+        .environment("SOFTHSM2_CONF", hsm.configuration())
+        .serve(&sections)
+        .await;
+    for (path, certificate) in cases {
+        signs(&served, &receiver, &path, &certificate).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_pulled_under_load_is_a_clear_503_and_heals_by_itself() {
+    let receiver = Receiver::start().await;
+    let mut certificate = Vec::new();
+    let (served, hsm) = serve(&receiver, |hsm| {
+        certificate = hsm.add_key("signing", "orders", "01", "EC -pkeyopt ec_paramgen_curve:P-256");
+        hsm.source("token=signing;object=orders")
+    })
+    .await;
+    let load = Steady::start(served.proxy, "/hsm");
+    load.further(200, 20).await;
+    for _ in 0..2 {
+        fs::rename(hsm.tokens(), hsm.tokens().with_extension("away")).unwrap();
+        load.further(503, 20).await;
+        fs::rename(hsm.tokens().with_extension("away"), hsm.tokens()).unwrap();
+        load.further(200, 20).await;
+    }
+    let came = load.stop().await;
+    for (status, text) in &came {
+        match status {
+            200 => {}
+            503 => assert!(text.contains("is on a token that cannot sign now"), "{text}"),
+            _ => panic!("{status}: {text}"),
+        }
+    }
+    signs(&served, &receiver, "/hsm", &certificate).await;
+    eventually("it is told", || served.log().contains("the token is back")).await;
+    let lost = served.log().matches("a token is lost").count();
+    assert!((1..=4).contains(&lost), "told when it happens, not for each message: {lost}");
+    assert!(receiver.requests().iter().all(|request| {
+        memchr::memmem::find(&request.body, b"SignatureValue").is_some()
+    }));
+}
