@@ -27,6 +27,7 @@ mod json;
 mod monitor;
 mod overview;
 mod problem;
+mod requests;
 mod routes;
 mod serve;
 mod token;
@@ -91,6 +92,10 @@ impl Admin {
             .permit(Role::Operator, routes!(withdrawal::revoke))
             .permit(Role::Operator, routes!(withdrawal::discard))
             .permit(Role::Operator, routes!(withdrawal::purge))
+            .permit(Role::Operator, routes!(requests::generate))
+            .permit(Role::Viewer, routes!(requests::show))
+            .permit(Role::Operator, routes!(requests::discard))
+            .permit(Role::Operator, routes!(requests::certify))
             .permit(Role::Viewer, routes!(certificates::find))
             .permit(Role::Viewer, routes!(certificates::of_alias))
             .permit(Role::Viewer, routes!(audit::records))

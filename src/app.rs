@@ -114,7 +114,14 @@ impl App {
         let checked = Checked::check(config, &proxy, None)?;
         files.keep_only(&named);
         let sources = Sources::new(keys.clone(), clock.clone());
-        let core = Core::new(checked, keys.clone(), sources.clone(), metrics.clone(), clock, files);
+        let core = Core::new(
+            checked,
+            keys.clone(),
+            sources.clone(),
+            metrics.clone(),
+            clock,
+            files,
+        );
         watch_sources(&metrics, &core, &sources)?;
         watch_load(&metrics, &core)?;
         let upkeep = tokio::spawn(Upkeep::new(keys.clone(), core.clock.clone()).run());

@@ -38,7 +38,7 @@ pub use route::{FaultStatus, RouteConfig, SelfCheck, Timeouts};
 pub use state::StateConfig;
 pub use tls::{ListenerTls, ReceiverTls, TlsIdentity};
 pub use url::Url;
-pub use value::{actor, lifetime};
+pub use value::{actor, lifetime, parse_duration};
 
 use document::Document;
 use table::Table;

@@ -37,6 +37,7 @@ pub mod store;
 mod suitability;
 pub mod upkeep;
 mod uses;
+mod waiting;
 
 pub use decryption_key::DecryptionKey;
 pub use distinguished_name::DistinguishedName;
@@ -44,7 +45,7 @@ pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use identity::Identity;
 pub use lifecycle::{AfterImport, Refusal};
 pub use material::{Certificate, KeyMaterial};
-pub use operator::{Imported, Operator};
+pub use operator::{GenerationError, Imported, Operator};
 pub use private_key::{PrivateKey, UnsupportedKey};
 pub use public_numbers::PublicNumbers;
 pub use reason::{NotAReason, Reason};
@@ -53,6 +54,7 @@ pub use ring::{KeyRing, NoUsableKey};
 pub use signer::{KeyType, SignatureAlgorithm, Signer, SignerError};
 pub use suitability::KeyRefused;
 pub use uses::{Count, UseCounts, Uses};
+pub use waiting::{NotCertified, Waiting};
 
 use crate::event::{Event, Occurrence, Subscriber};
 use audit::Author;
@@ -65,6 +67,8 @@ pub struct Keys(Arc<Shared>);
 
 struct Shared {
     ring: ArcSwap<KeyRing>,
+    /// Written under the lock of the store.
+    waiting: ArcSwap<Vec<(String, Arc<Waiting>)>>,
     policies: ArcSwap<BTreeMap<String, Policy>>,
     /// Held from reading the ring to replacing it, so that no command is lost.
     store: Mutex<Store>,
@@ -87,6 +91,19 @@ pub enum CommandError {
     /// It could not be made durable.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No key of this name waits for its certificate.
+    #[error(
+        "no key of {alias} that waits for its certificate has the public key {public_key}; see `countersign keys list`"
+    )]
+    NotWaiting {
+        /// Whose keys were looked at.
+        alias: String,
+        /// Asked for.
+        public_key: Fingerprint,
+    },
+    /// An authority's answer is for no key that waits.
+    #[error(transparent)]
+    NotCertified(#[from] NotCertified),
 }
 
 impl Keys {
@@ -102,6 +119,7 @@ impl Keys {
     ) -> Result<Self, StoreError> {
         let keys = Self(Arc::new(Shared {
             ring: ArcSwap::from_pointee(KeyRing::of(store.load()?)),
+            waiting: ArcSwap::from_pointee(store.load_waiting()?.into_iter().map(shared).collect()),
             policies: ArcSwap::default(),
             status: store.status(),
             store: Mutex::new(store),
@@ -134,6 +152,33 @@ impl Keys {
     #[must_use]
     pub fn ring(&self) -> Arc<KeyRing> {
         self.0.ring.load_full()
+    }
+
+    /// The keys of an alias that wait for their certificate, in the order in which they were generated.
+    #[must_use]
+    pub fn waiting(&self, alias: &str) -> Vec<Arc<Waiting>> {
+        let waiting = self.0.waiting.load();
+        let own = waiting.iter().filter(|(owner, _)| owner == alias);
+        own.map(|(_, waiting)| Arc::clone(waiting)).collect()
+    }
+
+    /// Exchanges those that wait; under the lock of the store.
+    fn set_waiting(&self, change: impl FnOnce(&mut Vec<(String, Arc<Waiting>)>)) {
+        let mut waiting = self.0.waiting.load_full().as_ref().clone();
+        change(&mut waiting);
+        self.0.waiting.store(Arc::new(waiting));
+    }
+
+    /// Those whose certificate has come wait no more.
+    fn certified(&self, alias: &str, events: &[Event]) {
+        for event in events {
+            if let Event::KeyImported { certificate } = event {
+                let public_key = certificate.public_key_fingerprint();
+                self.set_waiting(|waiting| {
+                    waiting.retain(|(owner, key)| owner != alias || *key.public_key() != public_key);
+                });
+            }
+        }
     }
 
     /// Every key that answers to the reference, whatever its state. A message that refers to a key is counted as a use
@@ -196,6 +241,7 @@ impl Keys {
         try_new_active_key(keys, &next, now)?;
         store.commit(alias, [keys, &next], &events, author, now)?;
         self.0.ring.store(Arc::new(ring.with(alias, next)));
+        self.certified(alias, &events);
         self.tell(alias, &events, begun, now);
         Ok(events)
     }
@@ -215,6 +261,10 @@ impl Keys {
                 .for_each(|subscriber| subscriber(&occurrence));
         }
     }
+}
+
+fn shared((alias, waiting): (String, Waiting)) -> (String, Arc<Waiting>) {
+    (alias, Arc::new(waiting))
 }
 
 /// A key may have become unable to sign since it came (a token can be pulled).

@@ -72,9 +72,7 @@ pub(super) async fn import(
                 .import(&alias, material, admin.after_import(&alias), admin.clock.now());
         let Imported { fingerprint, new } = imported.map_err(|error| match error {
             CommandError::Unsuitable(refused) => Problem::from(refused),
-            CommandError::UnknownAlias(_) | CommandError::Refused(_) | CommandError::Store(_) => {
-                Problem::from(error)
-            }
+            other => Problem::from(other),
         })?;
         let status = if new { StatusCode::CREATED } else { StatusCode::OK };
         Ok((status, Json(admin.key(&alias, &fingerprint)?)))
@@ -175,7 +173,7 @@ fn read(headers: &HeaderMap, body: &[u8], entry: Option<&str>) -> Result<KeyMate
 
 impl Admin {
     /// What `activate` of the configuration says of a key that was sent here.
-    fn after_import(&self, alias: &str) -> AfterImport {
+    pub(super) fn after_import(&self, alias: &str) -> AfterImport {
         match self.config.aliases.get(alias).map(|alias| alias.activate) {
             Some(Activation::OnImport) => AfterImport::Activate,
             Some(Activation::Manual | Activation::BeforeExpiry) | None => AfterImport::StayPending,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 
 use super::problem::{PROBLEM_JSON, Problem};
-use super::view::{AliasPath, AliasView, KeyView, ProblemView, RouteView};
+use super::view::{AliasPath, AliasView, KeyView, ProblemView, RouteView, WaitingView};
 use super::{Admin, Caller};
 use crate::keys::lifecycle::Lifecycle;
 use crate::keys::{CommandError, Fingerprint, Refusal};
@@ -66,6 +66,12 @@ impl Admin {
         AliasView {
             alias: alias.to_owned(),
             strategy: STRATEGY.to_owned(),
+            waiting: self
+                .keys
+                .waiting(alias)
+                .iter()
+                .map(|waiting| WaitingView::of(waiting))
+                .collect(),
             source_problem: self.problems.of(alias),
             keys: keys.keys().map(|entry| KeyView::of(&entry)).collect(),
             routes: routes

@@ -14,7 +14,7 @@ use super::Admin;
 use super::view::{ProblemView, RequestError};
 use crate::keys::source::SourceError;
 use crate::keys::store::StoreError;
-use crate::keys::{CommandError, KeyRefused, NotAFingerprint, Refusal};
+use crate::keys::{CommandError, GenerationError, KeyRefused, NotAFingerprint, Refusal};
 use crate::listener::Peer;
 
 /// RFC 9457, section 3.
@@ -71,13 +71,23 @@ impl IntoResponse for Problem {
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         let status = match &error {
-            CommandError::UnknownAlias(_) | CommandError::Refused(Refusal::UnknownKey(_)) => {
-                StatusCode::NOT_FOUND
-            }
+            CommandError::UnknownAlias(_)
+            | CommandError::NotWaiting { .. }
+            | CommandError::Refused(Refusal::UnknownKey(_)) => StatusCode::NOT_FOUND,
             CommandError::Refused(_) | CommandError::Unsuitable(_) => StatusCode::CONFLICT,
+            CommandError::NotCertified(_) => StatusCode::UNPROCESSABLE_ENTITY,
             CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<GenerationError> for Problem {
+    fn from(error: GenerationError) -> Self {
+        match error {
+            GenerationError::Command(error) => error.into(),
+            GenerationError::Generate(error) => Self::internal(&error),
+        }
     }
 }
 

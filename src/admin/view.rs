@@ -2,6 +2,7 @@
 
 mod audit;
 mod request;
+mod waiting;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -9,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 pub use audit::{AuditView, VerificationView};
 pub use request::{ActivateRequest, PurgeRequest, RevokeRequest};
 pub(super) use request::{Activation, RequestError};
+pub use waiting::{GenerateRequest, GeneratedView, WaitingView};
 
 use crate::clock::rfc3339;
 use crate::keys::lifecycle::Entry;
@@ -39,6 +41,16 @@ pub(super) struct KeyPath {
     pub(super) fingerprint: String,
 }
 
+/// Names a key that waits for its certificate.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct RequestPath {
+    /// The signing identity.
+    pub(super) alias: String,
+    /// SHA-256 of the SubjectPublicKeyInfo in hex.
+    pub(super) public_key: String,
+}
+
 /// An alias, its keys and what uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AliasView {
@@ -48,6 +60,8 @@ pub struct AliasView {
     pub strategy: String,
     /// Why its source brings no key that may sign; null: it does, or there is none.
     pub source_problem: Option<String>,
+    /// Keys that were generated here and have no certificate yet, in the order in which they were generated.
+    pub waiting: Vec<WaitingView>,
     /// The active one, the pending ones in order of import, the retired ones, displaced last first, the revoked and the
     /// purged ones.
     pub keys: Vec<KeyView>,

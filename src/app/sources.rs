@@ -88,7 +88,10 @@ impl Sources {
             self.problems.keep_only(|alias| watched.contains_key(alias));
         }
         for (alias, material) in read {
-            let then = config.aliases.get(&alias).map_or(AfterImport::ActivateIfNone, then);
+            let then = config
+                .aliases
+                .get(&alias)
+                .map_or(AfterImport::ActivateIfNone, then);
             let away = matches!(&material, Err(problem) if problem.may_pass());
             let brought = material
                 .map_err(Nothing::from)
@@ -117,7 +120,9 @@ impl Sources {
         let due: Vec<_> = {
             let mut watched = self.watched();
             let due = watched.iter_mut().filter_map(|(alias, watched)| {
-                watched.is_due(alias).then(|| (alias.clone(), watched.source.clone(), watched.then))
+                watched
+                    .is_due(alias)
+                    .then(|| (alias.clone(), watched.source.clone(), watched.then))
             });
             due.collect()
         };
@@ -136,9 +141,17 @@ impl Sources {
         material: Result<KeyMaterial, LoadError>,
     ) {
         let mut wait = false;
-        if let Some(watched) = self.watched().get_mut(alias).filter(|watched| watched.source == *source) {
+        if let Some(watched) = self
+            .watched()
+            .get_mut(alias)
+            .filter(|watched| watched.source == *source)
+        {
             watched.away = matches!(&material, Err(problem) if problem.may_pass());
-            watched.left = if material.is_ok() { 0 } else { watched.left.saturating_sub(1) };
+            watched.left = if material.is_ok() {
+                0
+            } else {
+                watched.left.saturating_sub(1)
+            };
             wait = watched.left > 0 && !watched.away;
         }
         let problem = match material {

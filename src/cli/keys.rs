@@ -6,12 +6,13 @@ use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
 use super::{CliError, block_on, print};
-use crate::admin::view::{ActivateRequest, CertificateView};
+use crate::admin::view::{ActivateRequest, CertificateView, WaitingView};
 use crate::keys::Fingerprint;
 use client::{AdminClient, Answer, Connection};
 use withdrawal::Withdrawal;
 
 pub(super) mod client;
+mod generate;
 mod import;
 mod text;
 mod withdrawal;
@@ -39,6 +40,15 @@ enum Command {
         /// The signing identity
         #[arg(value_parser = alias_name)]
         alias: String,
+    },
+    Generate(generate::Args),
+    /// Print the request for a certificate of a key that was generated, in PEM
+    Request {
+        /// The signing identity
+        #[arg(value_parser = alias_name)]
+        alias: String,
+        /// SHA-256 of the public key, as `generate` and `list` print it
+        public_key: Fingerprint,
     },
     Import(import::Args),
     /// Switch: every new message is signed with this key
@@ -94,6 +104,16 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             Command::Show { alias } => {
                 let answer = client.get(&format!("aliases/{alias}")).await?;
                 show(json, &answer, text::details)
+            }
+            Command::Generate(args) => {
+                let answer = generate::send(&client, &args).await?;
+                show(json, &answer, |generated| text::generated(&args.alias, generated))
+            }
+            Command::Request { alias, public_key } => {
+                let answer = client
+                    .get(&format!("aliases/{alias}/requests/{public_key}"))
+                    .await?;
+                show(json, &answer, |waiting: &WaitingView| waiting.request.clone())
             }
             Command::Import(args) => {
                 let answer = import::send(&client, &args).await?;

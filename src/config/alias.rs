@@ -66,12 +66,23 @@ impl AliasConfig {
 
 fn source(table: &mut Table<'_>) -> Option<Source> {
     let (certificate, private_key) = (table.has("certificate"), table.has("private_key"));
-    match (table.has("pkcs12"), table.has("pkcs11"), certificate || private_key) {
+    match (
+        table.has("pkcs12"),
+        table.has("pkcs11"),
+        certificate || private_key,
+    ) {
         (true, false, false) => pkcs12(table),
         (false, true, _) if !private_key => pkcs11(table),
         (false, false, true) => pem(table),
         _ => {
-            let keys = ["pkcs12", "password_file", "entry", "certificate", "private_key", "pkcs11"];
+            let keys = [
+                "pkcs12",
+                "password_file",
+                "entry",
+                "certificate",
+                "private_key",
+                "pkcs11",
+            ];
             table.refuse(&keys, SOURCE);
             None
         }

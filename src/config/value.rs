@@ -200,7 +200,11 @@ pub fn actor(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+/// A span of time, as `90d` or `5m`.
+///
+/// # Errors
+/// With what to write instead.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .ok()
         .filter(|duration| !duration.is_zero());

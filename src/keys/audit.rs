@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::fingerprint::hex;
+use super::waiting::Waiting;
 use crate::clock::rfc3339;
 use crate::event::Event;
 
@@ -125,6 +126,25 @@ impl Record {
             alias: Some(alias.to_owned()),
             key: Some(event.certificate().fingerprint().to_string()),
             detail: detail.collect(),
+            ..Self::note(what, author, now)
+        }
+    }
+
+    /// Something that happened to a key that has no certificate yet.
+    pub(super) fn of_waiting(
+        what: &str,
+        alias: &str,
+        waiting: &Waiting,
+        author: &Author,
+        now: OffsetDateTime,
+    ) -> Self {
+        let detail = [
+            ("public_key", waiting.public_key().to_string()),
+            ("subject", waiting.subject().to_owned()),
+        ];
+        Self {
+            alias: Some(alias.to_owned()),
+            detail: detail.map(|(name, value)| (name.to_owned(), value)).into(),
             ..Self::note(what, author, now)
         }
     }

@@ -1,5 +1,8 @@
-//! Self-signed key pairs: for the demo, the embedded default configuration, throwaway keys and
-//! tests. A key that others shall trust gets its certificate elsewhere.
+//! Key pairs, with a request for a certificate ([`KeyPair`]) or self-signed ([`SelfSigned`], for the demo, throwaway keys
+//! and tests).
+
+mod pair;
+mod subject;
 
 use std::time::Duration;
 
@@ -12,12 +15,15 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::extension::{KeyUsage, SubjectKeyIdentifier};
-use openssl::x509::{X509, X509Builder, X509Name};
+use openssl::x509::{X509, X509Builder, X509Name, X509NameRef};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::material::{Certificate, CertificateError, KeyMaterial};
 use super::private_key::{PrivateKey, UnsupportedKey};
+pub use pair::{KeyPair, Wanted};
+pub use subject::{AlternativeName, InvalidName, Subject};
+
 use crate::spelling::vocabulary;
 
 vocabulary! {
@@ -70,7 +76,9 @@ impl SelfSigned {
         lifetime: Duration,
     ) -> Result<Self, GenerateError> {
         let key = generate(algorithm)?;
-        let certificate = self_sign(&key, algorithm, common_name, now, lifetime)?;
+        let mut name = X509Name::builder()?;
+        name.append_entry_by_nid(Nid::COMMONNAME, common_name)?;
+        let certificate = self_sign(&key, algorithm, &name.build(), &[], now, lifetime)?;
         Ok(Self { key, certificate })
     }
 
@@ -119,24 +127,24 @@ fn generate(algorithm: KeyAlgorithm) -> Result<PKey<Private>, ErrorStack> {
 fn self_sign(
     key: &PKey<Private>,
     algorithm: KeyAlgorithm,
-    common_name: &str,
+    name: &X509NameRef,
+    alternative_names: &[AlternativeName],
     now: OffsetDateTime,
     lifetime: Duration,
 ) -> Result<X509, ErrorStack> {
-    let mut name = X509Name::builder()?;
-    name.append_entry_by_nid(Nid::COMMONNAME, common_name)?;
-    let name = name.build();
     let mut builder = X509Builder::new()?;
     builder.set_version(2)?; // counted from 0: X.509 v3
     builder.set_serial_number(&*random_serial()?)?;
-    builder.set_subject_name(&name)?;
-    builder.set_issuer_name(&name)?;
+    builder.set_subject_name(name)?;
+    builder.set_issuer_name(name)?;
     builder.set_pubkey(key)?;
     builder.set_not_before(&*Asn1Time::from_unix(now.unix_timestamp())?)?;
     builder.set_not_after(&*Asn1Time::from_unix((now + lifetime).unix_timestamp())?)?;
     builder.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
     let key_identifier = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
     builder.append_extension(key_identifier)?;
+    let names = subject::extension(alternative_names, &builder.x509v3_context(None, None))?;
+    names.map(|names| builder.append_extension(names)).transpose()?;
     builder.sign(key, digest(algorithm))?;
     Ok(builder.build())
 }

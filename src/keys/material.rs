@@ -185,6 +185,11 @@ impl Certificate {
         &self.0.public_key
     }
 
+    /// SHA-256 of its SubjectPublicKeyInfo: by this a request knows its certificate.
+    pub(super) fn public_key_fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.0.public_key.public_key_to_der().unwrap_or_default())
+    }
+
     /// Its public key, in numbers.
     #[must_use]
     pub fn public_numbers(&self) -> Option<PublicNumbers> {

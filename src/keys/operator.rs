@@ -5,8 +5,10 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::audit::Author;
+use super::generate::{GenerateError, KeyPair};
 use super::lifecycle::{AfterImport, Command, Origin, Replacement, Schedule};
-use super::{CommandError, Fingerprint, KeyMaterial, Keys, Reason, Signer};
+use super::waiting::{Waiting, certify};
+use super::{Certificate, CommandError, Fingerprint, KeyMaterial, Keys, Reason, Signer};
 use crate::event::Trigger;
 
 /// Somebody who operates the keys.
@@ -22,6 +24,17 @@ pub struct Imported {
     pub fingerprint: Fingerprint,
     /// Not known before.
     pub new: bool,
+}
+
+/// Why no key was generated.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerationError {
+    /// OpenSSL refused.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// It was not kept.
+    #[error(transparent)]
+    Command(#[from] CommandError),
 }
 
 impl<'a> Operator<'a> {
@@ -41,6 +54,87 @@ impl<'a> Operator<'a> {
         now: OffsetDateTime,
     ) -> Result<Imported, CommandError> {
         self.take_in(alias, material, Origin::Command, then, now)
+    }
+
+    /// Keeps a key that was generated here until its certificate comes.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn await_certificate(
+        &self,
+        alias: &str,
+        pair: KeyPair,
+        now: OffsetDateTime,
+    ) -> Result<Arc<Waiting>, GenerationError> {
+        let now = now.truncate_to_millisecond();
+        let waiting = Arc::new(Waiting::new(pair, now)?);
+        let mut store = self.keys.writer();
+        if self.keys.ring().alias(alias).is_none() {
+            return Err(CommandError::UnknownAlias(alias.to_owned()).into());
+        }
+        store
+            .add_waiting(alias, &waiting, &self.author, now)
+            .map_err(CommandError::from)?;
+        self.keys
+            .set_waiting(|all| all.push((alias.to_owned(), Arc::clone(&waiting))));
+        tracing::info!(%alias, public_key = %waiting.public_key(), subject = waiting.subject(), "key generated; it waits for its certificate");
+        Ok(waiting)
+    }
+
+    /// Takes in an authority's answer: the certificate of a key that waits, and what leads from there to a root, in any
+    /// order. One that was taken in before changes nothing.
+    ///
+    /// # Errors
+    /// When it is for no key that waits, or may not sign.
+    pub fn certify(
+        &self,
+        alias: &str,
+        certificates: Vec<Certificate>,
+        then: AfterImport,
+        now: OffsetDateTime,
+    ) -> Result<Imported, CommandError> {
+        let ring = self.keys.ring();
+        let keys = ring
+            .alias(alias)
+            .ok_or_else(|| CommandError::UnknownAlias(alias.to_owned()))?;
+        let known = certificates.iter().find(|certificate| {
+            let key = keys.key(certificate.fingerprint());
+            key.is_some_and(|entry| entry.identity.certificate() == *certificate)
+        });
+        if let Some(known) = known {
+            return Ok(Imported {
+                fingerprint: known.fingerprint().clone(),
+                new: false,
+            });
+        }
+        let waiting = self.keys.waiting(alias);
+        let material = certify(alias, waiting.iter().map(AsRef::as_ref), certificates)?;
+        self.import(alias, material, then, now)
+    }
+
+    /// Forgets a key that waits for its certificate.
+    ///
+    /// # Errors
+    /// When there is none of this public key.
+    pub fn discard_waiting(
+        &self,
+        alias: &str,
+        public_key: &Fingerprint,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let now = now.truncate_to_millisecond();
+        let mut store = self.keys.writer();
+        let waiting = self.keys.waiting(alias);
+        let waiting = waiting.iter().find(|waiting| waiting.public_key() == public_key);
+        let waiting = waiting.ok_or_else(|| CommandError::NotWaiting {
+            alias: alias.to_owned(),
+            public_key: public_key.clone(),
+        })?;
+        store.discard_waiting(alias, waiting, &self.author, now)?;
+        self.keys
+            .set_waiting(|all| all.retain(|(owner, key)| owner != alias || key.public_key() != public_key));
+        tracing::info!(%alias, %public_key, "a key that waited for its certificate was discarded");
+        Ok(())
     }
 
     /// Takes in what the alias's source has now, which it may have had for long: what was discarded stays away.

@@ -67,7 +67,9 @@ impl TokenKey {
         let uri = &self.reference.uri;
         self.token.run(|connection| {
             let key = connection.key(uri)?;
-            Ok(connection.session().sign(&input.mechanism()?, key, input.bytes())?)
+            Ok(connection
+                .session()
+                .sign(&input.mechanism()?, key, input.bytes())?)
         })
     }
 }

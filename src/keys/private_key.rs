@@ -84,7 +84,12 @@ impl PrivateKey {
             let key = TokenKey::remembered(serde_json::from_slice(stored)?);
             return Ok(Self::on_token(key, certificate)?);
         }
-        Ok(Self::new(PKey::private_key_from_pkcs8(stored)?)?)
+        Self::from_pkcs8(stored)
+    }
+
+    /// One that the store has sealed, and that is on no token.
+    pub(super) fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, NotStored> {
+        Ok(Self::new(PKey::private_key_from_pkcs8(pkcs8)?)?)
     }
 
     /// On a token, so that signing waits for it and not for a core.

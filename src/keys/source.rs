@@ -17,8 +17,8 @@ pub use pem::from_pem;
 pub use pkcs12::from_pkcs12;
 pub use problems::SourceProblems;
 
-use super::pkcs11::{self, KeyReference, TokenError};
 use super::material::{Certificate, CertificateError, KeyMaterial};
+use super::pkcs11::{self, KeyReference, TokenError};
 use super::private_key::{PrivateKey, UnsupportedKey};
 
 /// What an alias's key is read from.
@@ -239,7 +239,10 @@ fn reasons(error: &ErrorStack) -> String {
 }
 
 /// The leaf is the certificate that belongs to the key; from there issuers, as far as they are there.
-pub(super) fn assemble(private_key: PrivateKey, mut certificates: Vec<Certificate>) -> Result<KeyMaterial, SourceError> {
+pub(super) fn assemble(
+    private_key: PrivateKey,
+    mut certificates: Vec<Certificate>,
+) -> Result<KeyMaterial, SourceError> {
     let leaf = certificates
         .iter()
         .position(|certificate| private_key.belongs_to(certificate));

@@ -19,6 +19,7 @@ mod status;
 #[cfg(test)]
 pub(super) mod tests;
 mod use_table;
+mod waiting_table;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use status::StoreStatus;
 
 use super::audit::{Author, Chain, Record};
 use super::lifecycle::Lifecycle;
+use super::waiting::Waiting;
 use super::{Fingerprint, UseCounts};
 use crate::event::Event;
 use error::Failed;
@@ -89,6 +91,50 @@ impl Store {
         key_table::load(&self.connection, &self.sealer, &self.file)
     }
 
+    /// The keys that wait for their certificate, with their aliases.
+    ///
+    /// # Errors
+    /// When something is stored that we do not store: then it is damaged.
+    pub(super) fn load_waiting(&self) -> Result<Vec<(String, Waiting)>, StoreError> {
+        waiting_table::load(&self.connection, &self.sealer, &self.file)
+    }
+
+    /// Makes a key durable that waits for its certificate.
+    ///
+    /// # Errors
+    /// When the database cannot be written to; then nothing was.
+    pub(super) fn add_waiting(
+        &mut self,
+        alias: &str,
+        waiting: &Waiting,
+        author: &Author,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let record = Record::of_waiting("key-generated", alias, waiting, author, now);
+        self.record([record], now, |transaction, sealer| {
+            waiting_table::insert(transaction, sealer, alias, waiting)
+        })
+    }
+
+    /// Forgets a key that waited for its certificate.
+    ///
+    /// # Errors
+    /// When the database cannot be written to; then it is still there.
+    pub(super) fn discard_waiting(
+        &mut self,
+        alias: &str,
+        waiting: &Waiting,
+        author: &Author,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let record = Record::of_waiting("request-discarded", alias, waiting, author, now);
+        self.record([record], now, |transaction, _| {
+            waiting_table::delete(transaction, alias, waiting.public_key()).map(drop)
+        })?;
+        self.forget_deleted_pages();
+        Ok(())
+    }
+
     /// Makes one alias's transition durable, with its audit records; all of it or nothing.
     ///
     /// # Errors
@@ -102,18 +148,9 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let records = events.iter().map(|event| Record::of(alias, event, author, now));
-        let mut chain = self.chain.clone();
-        let links: Vec<_> = records.map(|record| chain.link(record)).collect();
-        let sealer = &self.sealer;
-        let written = write(&mut self.connection, |transaction| {
-            key_table::save(transaction, sealer, alias, keys)?;
-            audit_table::append(transaction, &links, now)
-        });
-        self.finish(written)?;
-        self.chain = chain;
-        self.latest = self.latest.max(now);
-        self.status.recorded(self.chain.head());
-        self.status.latest(self.latest);
+        self.record(records, now, |transaction, sealer| {
+            key_table::save(transaction, sealer, alias, keys)
+        })?;
         if events.iter().any(destroys) {
             self.forget_deleted_pages();
         }
@@ -145,6 +182,28 @@ impl Store {
     #[must_use]
     pub fn audit_trail(&self) -> AuditTrail {
         AuditTrail::at(&self.file)
+    }
+
+    /// One transaction with its audit records.
+    fn record(
+        &mut self,
+        records: impl IntoIterator<Item = Record>,
+        now: OffsetDateTime,
+        work: impl FnOnce(&rusqlite::Transaction<'_>, &Sealer) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let mut chain = self.chain.clone();
+        let links: Vec<_> = records.into_iter().map(|record| chain.link(record)).collect();
+        let sealer = &self.sealer;
+        let written = write(&mut self.connection, |transaction| {
+            work(transaction, sealer)?;
+            audit_table::append(transaction, &links, now)
+        });
+        self.finish(written)?;
+        self.chain = chain;
+        self.latest = self.latest.max(now);
+        self.status.recorded(self.chain.head());
+        self.status.latest(self.latest);
+        Ok(())
     }
 
     fn finish(&self, written: rusqlite::Result<()>) -> Result<(), StoreError> {

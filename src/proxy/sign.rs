@@ -111,7 +111,11 @@ impl Signing {
         received: Received,
         exchange: &mut Exchange,
     ) -> Result<(SignedMessage, Reservation), SigningError> {
-        let on_token = self.keys.ring().signer(&route.alias, self.clock.now())?.is_on_token();
+        let on_token = self
+            .keys
+            .ring()
+            .signer(&route.alias, self.clock.now())?
+            .is_on_token();
         let place = self.place(on_token, exchange.deadline()).await?;
         let now = self.clock.now();
         let signer = self.keys.ring().signer(&route.alias, now)?.clone();

@@ -255,10 +255,9 @@ async fn a_new_key_in_a_source_is_imported_by_itself_and_waits() {
     let served = Place::new().serve(&sections("", &receiver)).await;
     served.exchange("orders.pem", admin::pem(&admin::new_key("Newer")));
     served
-        .until(
-            "countersign_config_reloads_total{outcome=\"applied\"}",
-            |reloads| reloads == 1.0,
-        )
+        .until_alias("orders", |alias| {
+            alias["keys"].as_array().is_some_and(|keys| keys.len() == 2)
+        })
         .await;
     let metrics = served.metrics().await;
     let states = metrics

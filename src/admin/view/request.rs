@@ -5,8 +5,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
+use crate::keys::generate::InvalidName;
 use crate::keys::lifecycle::{Replacement, Schedule};
 use crate::keys::{Fingerprint, NotAFingerprint, NotAReason, Reason};
+use crate::spelling::UnknownWord;
 
 /// Body of `activate`; optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -68,6 +70,12 @@ pub(in crate::admin) enum RequestError {
     Fingerprint(#[from] NotAFingerprint),
     #[error(transparent)]
     Reason(#[from] NotAReason),
+    #[error(transparent)]
+    KeyAlgorithm(#[from] UnknownWord),
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    #[error("self_signed: {0}")]
+    Lifetime(String),
     #[error("{0:?} is not a time: write it by RFC 3339, as 2030-01-31T22:00:00Z")]
     Time(String),
     #[error("cancel goes alone: leave `replaces` and `at` out")]

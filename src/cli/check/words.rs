@@ -75,9 +75,10 @@ fn key(alias: &str, signer: Option<&Signer>) -> String {
     };
     let certificate = signer.certificate();
     format!(
-        "signed with the active key of alias {alias}; its source brings {}, {}, valid until {}, sha256:{}",
+        "signed with the active key of alias {alias}; its source brings {}, {}{}, valid until {}, sha256:{}",
         certificate.subject(),
         signer.key_type(),
+        if signer.is_on_token() { " on a token" } else { "" },
         certificate.not_after().date(),
         certificate.fingerprint(),
     )

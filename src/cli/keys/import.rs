@@ -17,7 +17,7 @@ use crate::keys::source::{SourceError, from_pem};
 
 /// Hand a key and its certificate to the proxy; it signs once it is activated
 #[derive(Debug, clap::Args)]
-#[command(group = ArgGroup::new("key file").required(true).args(["key", "pkcs12"]))]
+#[command(group = ArgGroup::new("key file").required(true).multiple(true).args(["key", "pkcs12", "certificate"]))]
 pub(super) struct Args {
     /// The signing identity
     #[arg(value_parser = alias_name)]
@@ -27,12 +27,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "PEM")]
     key: Option<PathBuf>,
 
-    /// Certificate and chain in PEM, where they have a file of their own
-    #[arg(long, value_name = "PEM", requires = "key")]
+    /// Certificate and chain in PEM, where they have a file of their own. Without --key: the answer of an authority to
+    /// the request of a key that was generated in the proxy, in PEM, DER or PKCS#7
+    #[arg(long, value_name = "FILE", conflicts_with = "pkcs12")]
     certificate: Option<PathBuf>,
 
     /// Private key and certificate in PKCS#12
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
     pkcs12: Option<PathBuf>,
 
     /// Entry of the PKCS#12 file, where there are several
@@ -45,10 +46,15 @@ pub(super) struct Args {
 }
 
 pub(super) async fn send(client: &AdminClient, args: &Args) -> Result<Answer, CliError> {
-    let file = match (&args.pkcs12, &args.key) {
-        (Some(file), _) => args.pkcs12(file)?,
-        (None, Some(key)) => args.pem(key)?,
-        (None, None) => return Err(CliError::Usage("give --pkcs12 or --key".to_owned())),
+    let file = match (&args.pkcs12, &args.key, &args.certificate) {
+        (Some(file), ..) => args.pkcs12(file)?,
+        (None, Some(key), _) => args.pem(key)?,
+        (None, None, Some(answer)) => return send_answer(client, &args.alias, answer).await,
+        (None, None, None) => {
+            return Err(CliError::Usage(
+                "give --pkcs12, --key or --certificate".to_owned(),
+            ));
+        }
     };
     let mut path = format!("aliases/{}/keys", args.alias);
     if let Some(entry) = &args.entry {
@@ -62,6 +68,14 @@ pub(super) async fn send(client: &AdminClient, args: &Args) -> Result<Answer, Cl
         request = request.header(PASSWORD_HEADER, header(password)?);
     }
     client.send(request, Bytes::from_owner(file.bytes)).await
+}
+
+/// The proxy tells the forms from each other, and finds the key.
+async fn send_answer(client: &AdminClient, alias: &str, file: &Path) -> Result<Answer, CliError> {
+    let request = client
+        .request(Method::POST, &format!("aliases/{alias}/certificates"))
+        .header(CONTENT_TYPE, PEM);
+    client.send(request, read_file(file)?.into()).await
 }
 
 struct KeyFile {

@@ -1,6 +1,6 @@
 //! The admin API's documents as people read them.
 
-use crate::admin::view::{AliasView, CertificateView, KeyView};
+use crate::admin::view::{AliasView, CertificateView, GeneratedView, KeyView, WaitingView};
 use crate::keys::Fingerprint;
 
 pub(super) fn list(aliases: &[AliasView]) -> String {
@@ -18,6 +18,44 @@ fn source_problem(alias: &AliasView) -> String {
         .unwrap_or_default()
 }
 
+/// A line for each key that waits for its certificate.
+fn waiting(alias: &AliasView) -> String {
+    let lines = alias.waiting.iter().map(|waiting| {
+        let WaitingView {
+            public_key,
+            subject,
+            key_type,
+            made,
+            ..
+        } = waiting;
+        format!(
+            "  waiting {public_key}  {key_type} for {subject}, generated {}\n",
+            day(made)
+        )
+    });
+    lines.collect()
+}
+
+pub(super) fn generated(alias: &str, generated: &GeneratedView) -> String {
+    match (&generated.request, &generated.key) {
+        (Some(waiting), _) => {
+            let WaitingView {
+                public_key,
+                subject,
+                request,
+                ..
+            } = waiting;
+            format!(
+                "{alias} has a new key for {subject}, which waits for its certificate; its public key is {public_key}.\n\
+                 Have this request answered, and hand the answer over with\n  countersign keys import {alias} --certificate \
+                 FILE\n{request}"
+            )
+        }
+        (None, Some(key)) => imported(alias, key, true),
+        (None, None) => String::new(),
+    }
+}
+
 fn summary(alias: &AliasView) -> String {
     let keys: String = alias
         .keys
@@ -30,7 +68,13 @@ fn summary(alias: &AliasView) -> String {
             )
         })
         .collect();
-    format!("{}\n{}{}", alias.alias, source_problem(alias), or_none(keys))
+    format!(
+        "{}\n{}{}{}",
+        alias.alias,
+        source_problem(alias),
+        or_none(keys),
+        waiting(alias)
+    )
 }
 
 pub(super) fn details(alias: &AliasView) -> String {
@@ -46,10 +90,11 @@ pub(super) fn details(alias: &AliasView) -> String {
     };
     let keys: String = alias.keys.iter().map(key).collect();
     format!(
-        "{}\n  strategy  {}\n  used by   {routes}\n{}{}",
+        "{}\n  strategy  {}\n  used by   {routes}\n{}{}{}",
         alias.alias,
         alias.strategy,
         source_problem(alias),
+        waiting(alias),
         or_none(keys)
     )
 }

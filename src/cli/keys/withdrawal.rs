@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::client::{AdminClient, Answer};
 use super::{CliError, alias_name};
-use crate::admin::view::{PurgeRequest, RevokeRequest};
+use crate::admin::view::{AliasView, PurgeRequest, RevokeRequest};
 use crate::keys::{Fingerprint, Reason};
 
 #[derive(Debug, Subcommand)]
@@ -26,12 +26,12 @@ pub(super) enum Withdrawal {
         #[arg(long, conflicts_with = "successor")]
         stop: bool,
     },
-    /// Drop a pending key
+    /// Drop a pending key, or one that waits for its certificate
     Discard {
         /// The signing identity
         #[arg(value_parser = alias_name)]
         alias: String,
-        /// SHA-256 of the key's certificate
+        /// SHA-256 of the key's certificate, or of the public key while it has none
         fingerprint: Fingerprint,
     },
     /// Destroy the private key of a retired or revoked key whose retention is over
@@ -75,7 +75,11 @@ impl Withdrawal {
                 client.post_json(&path, &request).await
             }
             Self::Discard { alias, fingerprint } => {
-                let path = format!("aliases/{alias}/keys/{fingerprint}/discard");
+                let shown: AliasView = client.get(&format!("aliases/{alias}")).await?.read()?;
+                let mut waiting = shown.waiting.iter();
+                let waits = waiting.any(|waiting| waiting.public_key == **fingerprint);
+                let kind = if waits { "requests" } else { "keys" };
+                let path = format!("aliases/{alias}/{kind}/{fingerprint}/discard");
                 client.post(&path).await
             }
             Self::Purge {

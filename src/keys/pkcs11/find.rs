@@ -94,12 +94,20 @@ fn look(connection: &mut Connection, uri: &KeyUri) -> Result<OnToken, Failure> {
     let (mut named, mut others) = (Vec::new(), Vec::new());
     for certificate in session.find_objects(&[class])? {
         let (its_id, its_label, der) = attributes(session, certificate)?;
-        let same = if id.is_empty() { its_label == label } else { its_id == id };
+        let same = if id.is_empty() {
+            its_label == label
+        } else {
+            its_id == id
+        };
         if same { named.push(der) } else { others.push(der) }
     }
     let named_as_the_key = named.len();
     Ok(OnToken {
-        uri: if id.is_empty() { uri.clone() } else { uri.with_id(id) },
+        uri: if id.is_empty() {
+            uri.clone()
+        } else {
+            uri.with_id(id)
+        },
         certificates: [named, others].concat(),
         named_as_the_key,
     })

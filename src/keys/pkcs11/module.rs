@@ -79,7 +79,10 @@ impl Module {
 
     /// The library of one that was entered.
     pub(super) fn library<'a>(&self, loaded: &'a Loaded) -> Result<&'a Pkcs11, TokenError> {
-        loaded.library.as_ref().ok_or_else(|| self.unusable("it did not start"))
+        loaded
+            .library
+            .as_ref()
+            .ok_or_else(|| self.unusable("it did not start"))
     }
 
     fn unusable(&self, problem: &str) -> TokenError {

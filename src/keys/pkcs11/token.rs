@@ -145,13 +145,19 @@ impl Token {
 
     /// Nothing, or why the token is left alone for now.
     fn heed_trouble(&self) -> Result<(), TokenError> {
-        let advice = self.state().trouble.as_mut().map(|trouble| trouble.advise(Instant::now()));
+        let advice = self
+            .state()
+            .trouble
+            .as_mut()
+            .map(|trouble| trouble.advise(Instant::now()));
         match advice {
             None | Some(Advice::Look { restart: false }) => Ok(()),
             Some(Advice::Refuse(problem)) => Err(problem),
             Some(Advice::Look { restart: true }) => {
                 let start = self.module.enter().map_or(0, |loaded| loaded.start);
-                self.module.start(start).inspect_err(|problem| self.judge(Some(problem)))
+                self.module
+                    .start(start)
+                    .inspect_err(|problem| self.judge(Some(problem)))
             }
         }
     }
@@ -227,7 +233,9 @@ impl Token {
         let (mut named, mut known) = (Vec::new(), Vec::new());
         for slot in library.get_slots_with_initialized_token().map_err(failed)? {
             // One that is pulled at this moment is not there.
-            let Ok(token) = library.get_token_info(slot) else { continue };
+            let Ok(token) = library.get_token_info(slot) else {
+                continue;
+            };
             if self.name.names(&token) {
                 named.push(slot);
             } else {

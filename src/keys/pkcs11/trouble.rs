@@ -84,7 +84,10 @@ mod tests {
             waits.push(trouble.wait);
             now += trouble.wait;
             assert!(matches!(trouble.advise(now), Advice::Look { restart: true }));
-            assert!(matches!(trouble.advise(now), Advice::Refuse(_)), "somebody looks already");
+            assert!(
+                matches!(trouble.advise(now), Advice::Refuse(_)),
+                "somebody looks already"
+            );
             trouble = Trouble::new(lost(), Some(&trouble), now);
         }
         assert_eq!(waits[..3], [500, 1000, 2000].map(Duration::from_millis));

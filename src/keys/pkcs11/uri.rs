@@ -50,16 +50,20 @@ impl FromStr for KeyUri {
             id: None,
         };
         for attribute in path.split(';') {
-            let (name, value) = attribute
-                .split_once('=')
-                .ok_or_else(|| InvalidUri(format!("{attribute:?} in the URI is no attribute; write {EXAMPLE:?}")))?;
+            let (name, value) = attribute.split_once('=').ok_or_else(|| {
+                InvalidUri(format!(
+                    "{attribute:?} in the URI is no attribute; write {EXAMPLE:?}"
+                ))
+            })?;
             uri.set(name, decode(value)?)?;
         }
         if uri.token == TokenName::default() {
             return Err(invalid("the URI names no token; add token="));
         }
         if uri.object.is_none() && uri.id.is_none() {
-            return Err(invalid("the URI names no object on the token; add object= or id="));
+            return Err(invalid(
+                "the URI names no object on the token; add object= or id=",
+            ));
         }
         Ok(uri)
     }
@@ -75,8 +79,12 @@ impl KeyUri {
             "object" => set_text(name, &mut self.object, value),
             "id" => set(name, &mut self.id, value),
             "type" if value == b"private" => Ok(()),
-            "type" => Err(invalid("the URI is not one of a private key; write type=private, or leave it out")),
-            "pin-value" | "pin-source" => Err(invalid("a PIN does not belong in the URI; name its file as `pin_file`")),
+            "type" => Err(invalid(
+                "the URI is not one of a private key; write type=private, or leave it out",
+            )),
+            "pin-value" | "pin-source" => Err(invalid(
+                "a PIN does not belong in the URI; name its file as `pin_file`",
+            )),
             _ => Err(InvalidUri(format!(
                 "{name}= in the URI is not supported; use token, serial, manufacturer, model, and object, id, type"
             ))),
@@ -93,14 +101,20 @@ impl KeyUri {
 
     /// What objects of this name have.
     pub(super) fn template(&self) -> Vec<Attribute> {
-        let label = self.object.iter().map(|label| Attribute::Label(label.as_bytes().to_vec()));
+        let label = self
+            .object
+            .iter()
+            .map(|label| Attribute::Label(label.as_bytes().to_vec()));
         let id = self.id.iter().map(|id| Attribute::Id(id.clone()));
         label.chain(id).collect()
     }
 
     /// The object's part, for messages.
     pub(super) fn object_name(&self) -> String {
-        let object = self.object.iter().map(|label| format!("object={}", encode(label.as_bytes())));
+        let object = self
+            .object
+            .iter()
+            .map(|label| format!("object={}", encode(label.as_bytes())));
         let id = self.id.iter().map(|id| format!("id={}", encode(id)));
         object.chain(id).collect::<Vec<_>>().join(";")
     }
@@ -108,7 +122,9 @@ impl KeyUri {
 
 impl TokenName {
     pub(super) fn names(&self, token: &TokenInfo) -> bool {
-        let same = |asked: &Option<String>, found: &str| asked.as_ref().is_none_or(|asked| asked == found.trim_end());
+        let same = |asked: &Option<String>, found: &str| {
+            asked.as_ref().is_none_or(|asked| asked == found.trim_end())
+        };
         same(&self.label, token.label())
             && same(&self.manufacturer, token.manufacturer_id())
             && same(&self.model, token.model())
@@ -160,7 +176,8 @@ fn set<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), InvalidUri>
 }
 
 fn set_text(name: &str, place: &mut Option<String>, value: Vec<u8>) -> Result<(), InvalidUri> {
-    let text = String::from_utf8(value).map_err(|_| InvalidUri(format!("{name}= in the URI is not UTF-8")))?;
+    let text =
+        String::from_utf8(value).map_err(|_| InvalidUri(format!("{name}= in the URI is not UTF-8")))?;
     set(name, place, text)
 }
 
@@ -179,7 +196,8 @@ fn decode(value: &str) -> Result<Vec<u8>, InvalidUri> {
     let mut bytes = value.bytes();
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
-            let digits = [bytes.next(), bytes.next()].map(|digit| char::from(digit.unwrap_or_default()).to_digit(16));
+            let digits =
+                [bytes.next(), bytes.next()].map(|digit| char::from(digit.unwrap_or_default()).to_digit(16));
             let [Some(high), Some(low)] = digits else {
                 return Err(invalid("after '%' in the URI come two hexadecimal digits"));
             };
@@ -230,7 +248,10 @@ mod tests {
         assert_eq!(uri.to_string(), "pkcs11:token=My%20HSM;object=orders;id=%01%AB");
         assert_eq!(read(&uri.to_string()), Ok(uri));
         assert!(read("pkcs11:serial=0a:1;id=a").is_ok());
-        assert_eq!(read("pkcs11:token=%C3%BC;id=a").unwrap().token.label.as_deref(), Some("ü"));
+        assert_eq!(
+            read("pkcs11:token=%C3%BC;id=a").unwrap().token.label.as_deref(),
+            Some("ü")
+        );
     }
 
     #[test]
@@ -243,11 +264,23 @@ mod tests {
             ("pkcs11:object=a", "add token="),
             ("pkcs11:token=;object=a", "is empty"),
             ("pkcs11:token=a;token=b;object=c", "token= is twice"),
-            ("pkcs11:token=a;object=c;colour=red", "colour= in the URI is not supported"),
-            ("pkcs11:token=a;object=c;slot-id=1", "slot-id= in the URI is not supported"),
+            (
+                "pkcs11:token=a;object=c;colour=red",
+                "colour= in the URI is not supported",
+            ),
+            (
+                "pkcs11:token=a;object=c;slot-id=1",
+                "slot-id= in the URI is not supported",
+            ),
             ("pkcs11:token=a;object=c;type=cert", "not one of a private key"),
-            ("pkcs11:token=a;object=c;pin-value=1234", "name its file as `pin_file`"),
-            ("pkcs11:token=a;object=c?pin-value=1234", "name the module as `module`"),
+            (
+                "pkcs11:token=a;object=c;pin-value=1234",
+                "name its file as `pin_file`",
+            ),
+            (
+                "pkcs11:token=a;object=c?pin-value=1234",
+                "name the module as `module`",
+            ),
             ("pkcs11:token=a b;object=c", "write %20"),
             ("pkcs11:token=ü;object=c", "outside ASCII"),
             ("pkcs11:token=%zz;object=c", "two hexadecimal digits"),

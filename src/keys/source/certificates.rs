@@ -11,13 +11,19 @@ use crate::keys::Certificate;
 /// # Errors
 /// When there is none, or one cannot be read.
 pub fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, SourceError> {
-    let read = if is_pem(bytes) { in_pem(bytes) } else { in_der(bytes) };
+    let read = if is_pem(bytes) {
+        in_pem(bytes)
+    } else {
+        in_der(bytes)
+    };
     let found = read?;
     if found.is_empty() {
         return Err(malformed("there is no certificate in it"));
     }
     let read = found.iter().map(|certificate| {
-        let der = certificate.to_der().map_err(|error| malformed(&reasons(&error)))?;
+        let der = certificate
+            .to_der()
+            .map_err(|error| malformed(&reasons(&error)))?;
         Ok(Certificate::from_der(&der)?)
     });
     read.collect()
@@ -49,7 +55,9 @@ fn in_der(bytes: &[u8]) -> Result<Vec<X509>, SourceError> {
 }
 
 fn of_pkcs7(message: &Pkcs7) -> Result<Vec<X509>, SourceError> {
-    let signed = message.signed().ok_or_else(|| malformed("this PKCS#7 has no certificates"))?;
+    let signed = message
+        .signed()
+        .ok_or_else(|| malformed("this PKCS#7 has no certificates"))?;
     let certificates = signed.certificates();
     Ok(certificates
         .into_iter()

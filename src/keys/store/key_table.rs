@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::error::Failed;
 use super::sealing::{Place, Sealer};
-use super::{StoreError, use_table};
+use super::{StoreError, use_table, waiting_table};
 use crate::keys::lifecycle::{Arrival, Entry, Half, KeyState, Lifecycle, Schedule};
 use crate::keys::uses::Uses;
 use crate::keys::{Certificate, Fingerprint, Identity, KeyMaterial, PrivateKey, Signer};
@@ -89,7 +89,7 @@ fn insert(
     for (position, certificate) in (0_i64..).zip(identity.chain()) {
         statement.execute(params![alias, &**fingerprint, position, certificate.der()])?;
     }
-    Ok(())
+    waiting_table::certified(transaction, alias, identity.certificate())
 }
 
 fn seal(sealer: &Sealer, alias: &str, signer: &Signer) -> rusqlite::Result<Vec<u8>> {

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::error::Failed;
 use super::master_key::MasterKey;
 use super::sealing::{Place, Sealer};
-use super::{MasterKeyFile, StateDirectory, Store, StoreError, audit_table, schema, write};
+use super::{MasterKeyFile, StateDirectory, Store, StoreError, audit_table, schema, waiting_table, write};
 use crate::keys::Fingerprint;
 use crate::keys::audit::{Author, Record};
 
@@ -55,10 +55,12 @@ impl Store {
         let sealer = Sealer::new(new, &id)?;
         let check = sealer.seal(&Place::check(), b"countersign")?;
         let anew = sealed_anew(&self.connection, &self.file, &self.sealer, &sealer)?;
+        let waiting = waiting_table::sealed_anew(&self.connection, &self.file, &self.sealer, &sealer)?;
         let mut chain = self.chain.clone();
         let link = chain.link(Record::note("master-key-changed", &Author::cli(), now));
         write(&mut self.connection, |transaction| {
             replace(transaction, &anew)?;
+            waiting_table::replace(transaction, &waiting)?;
             schema::set_meta(transaction, "check", &check)?;
             audit_table::append(transaction, &[link], now)
         })

@@ -27,6 +27,11 @@ impl Place {
         Self([b"private half\0", alias.as_bytes(), b"\0", fingerprint.as_bytes()].concat())
     }
 
+    /// The private half of a key that has no certificate yet.
+    pub(super) fn waiting(alias: &str, public_key: &Fingerprint) -> Self {
+        Self([b"waiting\0", alias.as_bytes(), b"\0", public_key.as_bytes()].concat())
+    }
+
     /// The value by which a master key is known.
     pub(super) fn check() -> Self {
         Self(b"check\0".to_vec())
@@ -88,6 +93,7 @@ mod tests {
         for other in [
             Place::private_half("invoices", &one),
             Place::private_half("orders", &Fingerprint::of(b"two")),
+            Place::waiting("orders", &one),
             Place::check(),
         ] {
             assert_eq!(sealer_1.open(&other, &sealed), Err(Unopened));

@@ -61,7 +61,9 @@ impl Verdict {
                 ReadError::Overloaded(_) => Self::overload(),
             },
             Refusal::Sign(error) => match error {
-                SigningError::NoKey(_) | SigningError::Token(_) | SigningError::TokenTooSlow => Self::receiver(StatusCode::SERVICE_UNAVAILABLE, Outcome::NoKey),
+                SigningError::NoKey(_) | SigningError::Token(_) | SigningError::TokenTooSlow => {
+                    Self::receiver(StatusCode::SERVICE_UNAVAILABLE, Outcome::NoKey)
+                }
                 SigningError::Overloaded(_) => Self::overload(),
                 SigningError::Message(error) => Self::message(error),
                 SigningError::Failed(_) | SigningError::SelfCheck(_) => {

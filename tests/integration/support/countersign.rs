@@ -24,6 +24,26 @@ pub(crate) fn countersign(directory: &Path, arguments: &str) -> Run {
     countersign_reading(directory, arguments.split_whitespace(), b"")
 }
 
+/// The same with environment variables.
+pub(crate) fn countersign_with(
+    directory: &Path,
+    arguments: &str,
+    environment: &[(&str, std::path::PathBuf)],
+) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .args(arguments.split_whitespace())
+        .current_dir(directory)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program was built");
+    Run {
+        code: output.status.code(),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).expect("errors are text"),
+    }
+}
+
 /// The same with bytes on standard input. There is no terminal to ask for a password.
 pub(crate) fn countersign_reading(
     directory: &Path,

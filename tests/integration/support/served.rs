@@ -46,8 +46,8 @@ impl Place {
         let key = new_key("Orders");
         let place = Self {
             environment: Vec::new(),
-            directory: tempdir().expect("a directory"),
             certificate: key.certificate_pem().expect("a certificate"),
+            directory: tempdir().expect("a directory"),
         };
         place.write("orders.pem", pem(&key));
         place

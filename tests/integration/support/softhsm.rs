@@ -24,7 +24,12 @@ impl SoftHsm {
         );
         fs::write(directory.join("softhsm2.conf"), configuration).expect("a file");
         fs::write(directory.join("pin"), format!("{PIN}\n")).expect("a file");
-        let places = ["/usr/lib/softhsm", "/usr/lib64/softhsm", "/usr/local/lib/softhsm", "/usr/lib64/pkcs11"];
+        let places = [
+            "/usr/lib/softhsm",
+            "/usr/lib64/softhsm",
+            "/usr/local/lib/softhsm",
+            "/usr/lib64/pkcs11",
+        ];
         let modules = places.map(|place| Path::new(place).join("libsofthsm2.so"));
         let module = modules.into_iter().find(|module| module.exists());
         Self {
@@ -51,7 +56,16 @@ impl SoftHsm {
     pub(crate) fn init(&self, token: &str) {
         self.run(
             "softhsm2-util",
-            &["--init-token", "--free", "--label", token, "--pin", PIN, "--so-pin", "12345678"],
+            &[
+                "--init-token",
+                "--free",
+                "--label",
+                token,
+                "--pin",
+                PIN,
+                "--so-pin",
+                "12345678",
+            ],
         );
     }
 
@@ -60,7 +74,12 @@ impl SoftHsm {
     pub(crate) fn add_key(&self, token: &str, label: &str, id: &str, algorithm: &str) -> Vec<u8> {
         let at = &self.directory;
         openssl(at, &format!("genpkey -algorithm {algorithm} -out key.pem"));
-        openssl(at, &format!("req -x509 -new -days 30 -key key.pem -subj /CN={label}-{id} -outform DER -out certificate.der"));
+        openssl(
+            at,
+            &format!(
+                "req -x509 -new -days 30 -key key.pem -subj /CN={label}-{id} -outform DER -out certificate.der"
+            ),
+        );
         self.import(token, label, id, "key.pem", Some("certificate.der"));
         fs::remove_file(at.join("key.pem")).expect("it was made");
         fs::read(at.join("certificate.der")).expect("it was made")
@@ -80,10 +99,40 @@ impl SoftHsm {
         self.run(
             "pkcs11-tool",
             &[
-                "--module", module, "--token-label", token, "--login", "--pin", PIN, "--write-object", file, "--type",
-                "cert", "--id", id, "--label", label,
+                "--module",
+                module,
+                "--token-label",
+                token,
+                "--login",
+                "--pin",
+                PIN,
+                "--write-object",
+                file,
+                "--type",
+                "cert",
+                "--id",
+                id,
+                "--label",
+                label,
             ],
         );
+    }
+
+    pub(crate) fn module(&self) -> String {
+        self.module.to_str().expect("UTF-8").to_owned()
+    }
+
+    /// A module that writes down every call, and hands it on to the one in `PKCS11SPY`.
+    pub(crate) fn spy(&self) -> String {
+        let places = [
+            "/usr/lib/x86_64-linux-gnu",
+            "/usr/lib/aarch64-linux-gnu",
+            "/usr/lib64",
+            "/usr/lib",
+        ];
+        let spies = places.map(|place| format!("{place}/pkcs11-spy.so"));
+        let spy = spies.into_iter().find(|spy| Path::new(spy).exists());
+        spy.expect("OpenSC is installed: `scripts/setup test` does it where there is apt")
     }
 
     /// A `source` that names a key of it.
@@ -106,9 +155,9 @@ impl SoftHsm {
             .args(arguments)
             .current_dir(&self.directory)
             .env("SOFTHSM2_CONF", self.configuration());
-        let output = command
-            .output()
-            .unwrap_or_else(|error| panic!("{program}: {error}; `scripts/setup test` installs it where there is apt"));
+        let output = command.output().unwrap_or_else(|error| {
+            panic!("{program}: {error}; `scripts/setup test` installs it where there is apt")
+        });
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command:?} failed: {errors}");
     }

@@ -29,7 +29,10 @@ pub(crate) struct Steady {
 impl Steady {
     /// Some flows at once, to this path.
     pub(crate) fn start(proxy: SocketAddr, path: &str) -> Self {
-        let (running, came) = (Arc::new(AtomicBool::new(true)), Arc::<Mutex<Vec<Came>>>::default());
+        let (running, came) = (
+            Arc::new(AtomicBool::new(true)),
+            Arc::<Mutex<Vec<Came>>>::default(),
+        );
         let flows = (0..4).map(|_| {
             let flow = send(format!("http://{proxy}{path}"), running.clone(), came.clone());
             tokio::spawn(flow)
@@ -73,7 +76,12 @@ async fn send(url: String, running: Arc<AtomicBool>, came: Arc<Mutex<Vec<Came>>>
             .expect("a request");
         let response = client.request(request).await.expect("an answer");
         let status = response.status().as_u16();
-        let text = response.into_body().collect().await.expect("an answer").to_bytes();
+        let text = response
+            .into_body()
+            .collect()
+            .await
+            .expect("an answer")
+            .to_bytes();
         let text = String::from_utf8_lossy(&text).into_owned();
         came.lock().expect("no flow panicked").push((status, text));
         // Others need the machine, too.

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::keys::generate::Wanted;
 
 /// A key in every state.
 fn every_state(keys: &Keys) {
@@ -132,7 +133,8 @@ fn what_the_first_version_wrote_is_read() {
         .connection()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 1);
+    assert_eq!(version, 2);
+    assert!(keys.waiting(ALIAS).is_empty());
 }
 
 #[test]
@@ -260,4 +262,44 @@ fn systemd_hands_the_master_key_over_as_a_credential() {
     assert_eq!(locate(None).path(), credentials.join("master-key"));
     assert!(!locate(None).is_beside_the_database());
     assert_eq!(locate(Some(Path::new("/etc/key"))).path(), Path::new("/etc/key"));
+}
+
+#[test]
+fn a_key_that_waits_for_its_certificate_outlives_restarts_and_another_master_key() {
+    let directory = directory();
+    let before = keys(directory.path());
+    let wanted = |name: &str| Wanted {
+        algorithm: KeyAlgorithm::P256,
+        subject: name.parse().unwrap(),
+        alternative_names: Vec::new(),
+    };
+    let operator = before.by(Author::cli());
+    let generate = |name| {
+        let pair = wanted(name).generate().unwrap();
+        operator.await_certificate(ALIAS, pair, NOW).unwrap()
+    };
+    let (kept, dropped) = (generate("CN=Kept"), generate("CN=Dropped"));
+    operator
+        .discard_waiting(ALIAS, dropped.public_key(), NOW)
+        .unwrap();
+    drop(before);
+
+    let master_key = MasterKeyFile::locate(None, None, directory.path());
+    rekey(
+        StateDirectory::lock(directory.path()).unwrap(),
+        &master_key,
+        None,
+        NOW,
+    )
+    .unwrap();
+    let after = keys(directory.path());
+    let waiting = after.waiting(ALIAS);
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].public_key(), kept.public_key());
+    assert_eq!(
+        (waiting[0].subject(), waiting[0].request()),
+        ("CN=Kept", kept.request())
+    );
+    assert_eq!(waiting[0].made(), NOW);
+    assert!(!waiting[0].private_key().to_stored().unwrap().is_empty());
 }

@@ -1,0 +1,254 @@
+//! Keys that the proxy generates: OpenSSL reads the request, a certification authority made by OpenSSL answers it, and
+//! the answer finds its key, in whatever form it comes.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::support::admin::TestAdmin;
+use crate::support::tool::openssl;
+
+async fn keys(admin: &TestAdmin, arguments: &[&str]) -> Output {
+    let url = format!("http://{}", admin.address);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.arg("keys").args(arguments).args(["--admin", &url]);
+    command
+        .current_dir(admin.directory.path())
+        .output()
+        .await
+        .unwrap()
+}
+
+async fn succeeds(admin: &TestAdmin, arguments: &[&str]) -> String {
+    let output = keys(admin, arguments).await;
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+async fn fails(admin: &TestAdmin, arguments: &[&str]) -> String {
+    let output = keys(admin, arguments).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+async fn alias(admin: &TestAdmin) -> Value {
+    admin.get("/api/v1/aliases/orders").await.json()
+}
+
+/// A root and an intermediate authority.
+fn authorities(directory: &Path) {
+    for (name, by) in [("root", ""), ("intermediate", "-CA root.pem -CAkey root.key")] {
+        let key = "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+        openssl(directory, &format!("{key} -out {name}.key"));
+        openssl(
+            directory,
+            &format!(
+                "req -x509 -new -days 30 -key {name}.key -subj /CN={name} {by} -addext basicConstraints=critical,CA:TRUE \
+                 -out {name}.pem"
+            ),
+        );
+    }
+}
+
+/// Signs `request.pem` as an authority does that copies what is asked for.
+fn sign_request(directory: &Path) {
+    openssl(
+        directory,
+        "x509 -req -in request.pem -CA intermediate.pem -CAkey intermediate.key -days 10 -copy_extensions copyall -out \
+         leaf.pem",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_one_that_openssl_verifies_and_the_answer_becomes_a_pending_key() {
+    let admin = TestAdmin::start().await;
+    let at = admin.directory.path();
+    authorities(at);
+    for (number, (key_type, shown)) in [
+        ("rsa-2048", "RSA-2048"),
+        ("rsa-3072", "RSA-3072"),
+        ("p-256", "P-256"),
+        ("p-384", "P-384"),
+        ("ed25519", "Ed25519"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let subject = format!("CN=Orders {number},O=Example,C=DE");
+        let generate = ["generate", "orders", "--type", key_type, "--subject", &subject];
+        let names = ["--san", "DNS:sender.example.com", "--san", "IP:192.0.2.1"];
+        let said = succeeds(&admin, &[&generate[..], &names].concat()).await;
+        let waiting = alias(&admin).await["waiting"][0].clone();
+        assert_eq!(waiting["key_type"], shown);
+        assert_eq!(waiting["subject"], subject.as_str());
+        let public_key = waiting["public_key"].as_str().unwrap().to_owned();
+        assert!(said.contains(&public_key), "{said}");
+        assert!(succeeds(&admin, &["list"]).await.contains(&public_key));
+
+        let request = succeeds(&admin, &["request", "orders", &public_key]).await;
+        assert!(said.ends_with(&request), "{said}");
+        fs::write(at.join("request.pem"), &request).unwrap();
+        let text = openssl(at, "req -in request.pem -verify -noout -text -nameopt RFC2253");
+        for part in [
+            &format!("Subject: {subject}"),
+            "X509v3 Key Usage: critical",
+            "Digital Signature",
+            "X509v3 Subject Key Identifier",
+            "DNS:sender.example.com, IP Address:192.0.2.1",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+
+        sign_request(at);
+        let chain = ["root.pem", "leaf.pem", "intermediate.pem"];
+        let answer = chain.map(|file| fs::read(at.join(file)).unwrap()).concat();
+        fs::write(at.join("answer.pem"), answer).unwrap();
+        let file = match number % 5 {
+            0 => "answer.pem",
+            1 => {
+                openssl(at, "crl2pkcs7 -nocrl -certfile answer.pem -out answer.p7b");
+                "answer.p7b"
+            }
+            2 => {
+                openssl(
+                    at,
+                    "crl2pkcs7 -nocrl -certfile answer.pem -outform DER -out answer.p7c",
+                );
+                "answer.p7c"
+            }
+            3 => {
+                openssl(at, "x509 -in leaf.pem -outform DER -out leaf.der");
+                "leaf.der"
+            }
+            _ => "leaf.pem",
+        };
+        let said = succeeds(&admin, &["import", "orders", "--certificate", file]).await;
+        assert!(said.contains("it is pending"), "{said}");
+        let shown = alias(&admin).await;
+        assert_eq!(shown["waiting"], json!([]), "it waits no more");
+        let keys = shown["keys"].as_array().unwrap();
+        let key = keys.iter().find(|key| key["state"] == "pending").unwrap();
+        assert_eq!(key["issuer"], "CN=intermediate");
+        let fingerprint = key["fingerprint"].as_str().unwrap();
+        let exported = succeeds(&admin, &["export", "orders", fingerprint, "--chain"]).await;
+        let with_chain = if number < 3 { 3 } else { 1 };
+        assert_eq!(
+            exported.matches("BEGIN CERTIFICATE").count(),
+            with_chain,
+            "{file}"
+        );
+        succeeds(&admin, &["activate", "orders", fingerprint]).await;
+
+        let again = succeeds(&admin, &["import", "orders", "--certificate", file]).await;
+        assert!(again.contains("knows this key already; it is active"), "{again}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_for_another_key_or_one_that_may_not_sign_is_refused_and_the_key_waits_on() {
+    let admin = TestAdmin::start().await;
+    let at = admin.directory.path();
+    authorities(at);
+    let import = ["import", "orders", "--certificate", "leaf.pem"];
+    fs::copy(at.join("root.pem"), at.join("leaf.pem")).unwrap();
+    let refused = fails(&admin, &import).await;
+    assert!(refused.contains("none waits: generate one first"), "{refused}");
+
+    succeeds(
+        &admin,
+        &["generate", "orders", "--type", "p-256", "--subject", "CN=Orders"],
+    )
+    .await;
+    let refused = fails(&admin, &import).await;
+    assert!(
+        refused.contains("(CN=root)") && refused.contains("there wait: CN=Orders"),
+        "{refused}"
+    );
+    fs::write(at.join("leaf.pem"), "not a certificate").unwrap();
+    let refused = fails(&admin, &import).await;
+    assert!(refused.contains("neither a certificate nor PKCS#7"), "{refused}");
+
+    let public_key = alias(&admin).await["waiting"][0]["public_key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let request = succeeds(&admin, &["request", "orders", &public_key]).await;
+    fs::write(at.join("request.pem"), request).unwrap();
+    fs::write(at.join("usage"), "keyUsage=critical,keyEncipherment\n").unwrap();
+    let sign = "x509 -req -in request.pem -CA root.pem -CAkey root.key";
+    openssl(at, &format!("{sign} -days 10 -extfile usage -out leaf.pem"));
+    let refused = fails(&admin, &import).await;
+    assert!(
+        refused.contains("does not permit digital signatures"),
+        "{refused}"
+    );
+    openssl(at, &format!("{sign} -days 0 -out leaf.pem"));
+    std::thread::sleep(std::time::Duration::from_millis(1100)); // certificates count whole seconds
+    let refused = fails(&admin, &import).await;
+    assert!(refused.contains("expired on"), "{refused}");
+    assert_eq!(
+        alias(&admin).await["waiting"][0]["public_key"],
+        public_key.as_str()
+    );
+
+    succeeds(&admin, &["discard", "orders", &public_key]).await;
+    assert_eq!(alias(&admin).await["waiting"], json!([]));
+    let refused = fails(&admin, &["request", "orders", &public_key]).await;
+    assert!(refused.contains("no key of orders that waits"), "{refused}");
+    let audit = admin.get("/api/v1/audit").await.json().to_string();
+    assert!(
+        audit.contains("key-generated") && audit.contains("request-discarded"),
+        "{audit}"
+    );
+    assert!(admin.keys.audit_trail().verify(None).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_self_signed_key_is_pending_at_once_and_what_cannot_be_generated_says_why() {
+    let admin = TestAdmin::start().await;
+    let generate = [
+        "generate",
+        "orders",
+        "--type",
+        "p-384",
+        "--subject",
+        "CN=Orders",
+        "--self-signed",
+        "365d",
+    ];
+    let said = succeeds(&admin, &generate).await;
+    assert!(said.contains("(CN=Orders); it is pending"), "{said}");
+    let key = alias(&admin).await["keys"][0].clone();
+    assert_eq!(
+        (&key["subject"], &key["issuer"]),
+        (&json!("CN=Orders"), &json!("CN=Orders"))
+    );
+    for (arguments, sentence) in [
+        (["p-256", "Orders", "365d"], "no part of a subject"),
+        (["p-256", "CN=Orders", "soon"], "is not a duration"),
+        (["p-256", "CN=Orders", "36500000d"], "a hundred years"),
+    ] {
+        let [key_type, subject, lifetime] = arguments;
+        let generate = [
+            "generate",
+            "orders",
+            "--type",
+            key_type,
+            "--subject",
+            subject,
+            "--self-signed",
+            lifetime,
+        ];
+        let refused = fails(&admin, &generate).await;
+        assert!(refused.contains(sentence), "{refused}");
+    }
+    let unknown = fails(
+        &admin,
+        &["generate", "nobody", "--type", "p-256", "--subject", "CN=a"],
+    )
+    .await;
+    assert!(unknown.contains("no alias \"nobody\""), "{unknown}");
+}
