@@ -92,14 +92,11 @@ impl Admin {
             .permit(Role::Operator, routes!(withdrawal::revoke))
             .permit(Role::Operator, routes!(withdrawal::discard))
             .permit(Role::Operator, routes!(withdrawal::purge))
-            .permit(Role::Operator, routes!(requests::generate))
-            .permit(Role::Viewer, routes!(requests::show))
-            .permit(Role::Operator, routes!(requests::discard))
-            .permit(Role::Operator, routes!(requests::certify))
             .permit(Role::Viewer, routes!(certificates::find))
             .permit(Role::Viewer, routes!(certificates::of_alias))
             .permit(Role::Viewer, routes!(audit::records))
             .permit(Role::Viewer, routes!(audit::verification));
+        let routes = requests(routes);
         let routes = if metrics_open {
             routes.open(metrics)
         } else {
@@ -107,4 +104,13 @@ impl Admin {
         };
         routes.finish()
     }
+}
+
+/// Keys that are generated here.
+fn requests(routes: Routes) -> Routes {
+    routes
+        .permit(Role::Operator, routes!(requests::generate))
+        .permit(Role::Viewer, routes!(requests::show))
+        .permit(Role::Operator, routes!(requests::discard))
+        .permit(Role::Operator, routes!(requests::certify))
 }

@@ -19,7 +19,7 @@ use super::view::{
 use super::{Admin, view};
 use crate::config::Activation;
 use crate::keys::source::{from_pem, from_pkcs12};
-use crate::keys::{AfterImport, CommandError, Fingerprint, Imported, KeyMaterial};
+use crate::keys::{AfterImport, Fingerprint, Imported, KeyMaterial};
 
 /// `?entry=NAME`.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -70,10 +70,7 @@ pub(super) async fn import(
                 .keys
                 .by(author)
                 .import(&alias, material, admin.after_import(&alias), admin.clock.now());
-        let Imported { fingerprint, new } = imported.map_err(|error| match error {
-            CommandError::Unsuitable(refused) => Problem::from(refused),
-            other => Problem::from(other),
-        })?;
+        let Imported { fingerprint, new } = imported.map_err(Problem::of_import)?;
         let status = if new { StatusCode::CREATED } else { StatusCode::OK };
         Ok((status, Json(admin.key(&alias, &fingerprint)?)))
     })

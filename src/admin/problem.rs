@@ -35,6 +35,15 @@ impl Problem {
         }
     }
 
+    /// Of a key that was sent: where it may not sign, it is at fault, and not the state of others.
+    pub(super) fn of_import(error: CommandError) -> Self {
+        if let CommandError::Unsuitable(refused) = error {
+            refused.into()
+        } else {
+            error.into()
+        }
+    }
+
     /// Ours; the log says more than the answer.
     pub(super) fn internal(error: &dyn fmt::Display) -> Self {
         tracing::error!(%error, "admin request failed");

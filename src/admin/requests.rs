@@ -135,10 +135,7 @@ pub(super) async fn certify(
         let certificates = certificates(&body)?;
         let (operator, now) = (admin.keys.by(author), admin.clock.now());
         let certified = operator.certify(&alias, certificates, admin.after_import(&alias), now);
-        let imported = certified.map_err(|error| match error {
-            CommandError::Unsuitable(refused) => Problem::from(refused),
-            other => Problem::from(other),
-        })?;
+        let imported = certified.map_err(Problem::of_import)?;
         let status = if imported.new {
             StatusCode::CREATED
         } else {

@@ -96,7 +96,7 @@ impl Sources {
             let brought = material
                 .map_err(Nothing::from)
                 .and_then(|material| self.bring(&alias, material, then));
-            self.tell(&alias, brought.err());
+            self.tell(&alias, brought.as_ref().err());
             if let Some(watched) = self.watched().get_mut(&alias) {
                 watched.away = away;
             }
@@ -162,7 +162,7 @@ impl Sources {
             }
             Err(problem) => Some(problem.into()),
         };
-        self.tell(alias, problem);
+        self.tell(alias, problem.as_ref());
     }
 
     /// A key that is known changes nothing; so a restart or a reload undoes no switch.
@@ -172,14 +172,15 @@ impl Sources {
         Ok(())
     }
 
-    fn tell(&self, alias: &str, problem: Option<Nothing>) {
-        let problem = problem.map(|problem| problem.to_string());
-        let (well, text) = (problem.is_none(), problem.clone().unwrap_or_default());
-        match (self.problems.set(alias, problem), well) {
-            (false, _) => {}
-            (true, true) => tracing::info!(%alias, "the alias's source can be used again"),
-            (true, false) => tracing::error!(
-                %alias, problem = text,
+    /// To the log, only when it is new.
+    fn tell(&self, alias: &str, problem: Option<&Nothing>) {
+        let problem = problem.map(ToString::to_string);
+        let is_new = self.problems.set(alias, problem.as_deref());
+        match problem {
+            _ if !is_new => {}
+            None => tracing::info!(%alias, "the alias's source can be used again"),
+            Some(problem) => tracing::error!(
+                %alias, %problem,
                 "the alias's source brings no key that may sign; the keys there are stay as they are"
             ),
         }

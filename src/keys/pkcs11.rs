@@ -74,11 +74,12 @@ impl TokenKey {
     }
 }
 
-/// For messages: what a token calls itself is of little use beside what the configuration calls it.
+/// What a module says, without the name of its function.
 fn in_words(error: &cryptoki::error::Error) -> String {
-    let text = match error {
-        cryptoki::error::Error::Pkcs11(code, _) => code.to_string(),
-        other => other.to_string(),
+    let text = if let cryptoki::error::Error::Pkcs11(code, _) = error {
+        code.to_string()
+    } else {
+        error.to_string()
     };
     text.trim_end_matches('.').to_owned()
 }

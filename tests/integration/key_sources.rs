@@ -204,6 +204,41 @@ fn pkcs12_of_keytool_loads_also_in_its_old_encryption_and_with_several_entries()
 }
 
 #[test]
+fn what_keytool_and_openssl_of_old_and_new_wrote_loads_without_them() {
+    let file = |name: &str| fs::read(Path::new("tests/keys").join(name)).unwrap();
+    for keystore in ["keytool.p12", "keytool-legacy.p12"] {
+        for entry in ["orders", "Invoices"] {
+            may_sign(from_pkcs12(&file(keystore), "changeit", Some(entry)));
+        }
+        assert!(matches!(
+            error(from_pkcs12(&file(keystore), "changeit", None)),
+            SourceError::SeveralPrivateKeys(_)
+        ));
+    }
+    for name in ["openssl-1.p12", "openssl-3.p12"] {
+        may_sign(from_pkcs12(&file(name), "changeit", None));
+        assert_eq!(
+            error(from_pkcs12(&file(name), "changed", None)),
+            SourceError::WrongPassword
+        );
+    }
+    may_sign(from_pem(&file("openssl-1-des3.pem"), Some("changeit")));
+}
+
+#[test]
+fn pkcs12_in_ber_with_an_indefinite_length_loads_where_openssl_knows_its_ciphers() {
+    let der = fs::read("tests/keys/openssl-3.p12").unwrap();
+    assert_eq!(der[..2], [0x30, 0x82], "a length of two bytes");
+    let ber = [&[0x30, 0x80], &der[4..], &[0, 0]].concat();
+    may_sign(from_pkcs12(&ber, "changeit", None));
+    may_sign(from_pkcs12(&ber, "changeit", Some("Orders")));
+    for (password, entry) in [("changed", None), ("changeit", Some("invoices"))] {
+        let refused = error(from_pkcs12(&ber, password, entry)).to_string();
+        assert!(refused.contains("rewrite it in DER"), "{refused}");
+    }
+}
+
+#[test]
 fn bytes_that_are_no_pkcs12_are_told_from_a_wrong_password() {
     for bytes in [&b""[..], b"\x30\x03\x02\x01\x03", b"-----BEGIN PRIVATE KEY-----"] {
         assert!(matches!(

@@ -1,6 +1,7 @@
 //! Keys on a PKCS#11 token (SoftHSM2), from import to signed messages to a switch; and a token that goes and comes.
 
 use std::fs;
+use std::path::Path;
 
 use countersign::keys::Certificate;
 use serde_json::Value;
@@ -297,34 +298,43 @@ async fn a_restart_without_the_token_starts_and_signs_as_soon_as_it_is_there() {
     signs(&served, &receiver, "/hsm", &certificate).await;
 }
 
+/// A token with keys of every kind of trouble.
+fn troubled(directory: &Path) -> SoftHsm {
+    let hsm = SoftHsm::new(directory.join("hsm"));
+    hsm.init("signing");
+    hsm.add_key("signing", "orders", "01", "RSA");
+    for id in ["02", "03"] {
+        hsm.add_key("signing", "twice", id, "EC -pkeyopt ec_paramgen_curve:P-256");
+    }
+    let weak = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out hsm/weak.key";
+    openssl(directory, weak);
+    let certificate = "req -x509 -new -days 9 -key hsm/weak.key -subj /CN=weak -out weak.pem";
+    openssl(directory, certificate);
+    hsm.import("signing", "weak", "04", "weak.key", None);
+    hsm
+}
+
 #[test]
 fn check_opens_the_token_and_says_what_is_wrong_with_it() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
-    let hsm = SoftHsm::new(at.join("hsm"));
-    hsm.init("signing");
-    hsm.add_key("signing", "orders", "01", "RSA");
-    hsm.add_key("signing", "twice", "02", "EC -pkeyopt ec_paramgen_curve:P-256");
-    hsm.add_key("signing", "twice", "03", "EC -pkeyopt ec_paramgen_curve:P-256");
-    openssl(
-        at,
-        "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out hsm/weak.key",
-    );
-    openssl(
-        at,
-        "req -x509 -new -days 9 -key hsm/weak.key -subj /CN=weak -out weak.pem",
-    );
-    hsm.import("signing", "weak", "04", "weak.key", None);
-    let check = |source: &str| {
-        let receiver = "[[route]]\nname = \"hsm\"\npath = \"/hsm\"\nreceiver = \"http://127.0.0.1:9/\"\nalias = \"hsm\"\n";
-        fs::write(at.join("c.toml"), format!("[alias.hsm]\n{source}\n{receiver}")).unwrap();
-        countersign_with(
-            at,
-            "check --config c.toml",
-            &[("SOFTHSM2_CONF", hsm.configuration())],
-        )
+    let hsm = troubled(at);
+    let named = |object: &str| hsm.source(&format!("token=signing;object={object}"));
+    let beside = |object: &str| {
+        let uri = format!("token=signing;object={object}");
+        hsm.source_with(&uri, ", certificate = \"weak.pem\"")
     };
-    let right = check(&hsm.source("token=signing;object=orders"));
+    let check = |source: &str| {
+        let route = "name = \"hsm\"\npath = \"/hsm\"\nreceiver = \"http://127.0.0.1:9/\"\nalias = \"hsm\"\n";
+        fs::write(
+            at.join("c.toml"),
+            format!("[alias.hsm]\n{source}\n[[route]]\n{route}"),
+        )
+        .unwrap();
+        let environment = [("SOFTHSM2_CONF", hsm.configuration())];
+        countersign_with(at, "check --config c.toml", &environment)
+    };
+    let right = check(&named("orders"));
     assert_eq!(right.code, Some(0), "{}", right.stderr);
     assert!(right.text().contains("on a token"), "{}", right.text());
     for (source, sentence) in [
@@ -332,32 +342,19 @@ fn check_opens_the_token_and_says_what_is_wrong_with_it() {
             hsm.source("token=other;object=orders"),
             "there is no token token=other, only: signing",
         ),
+        (named("nothing"), "has no private key that is object=nothing"),
         (
-            hsm.source("token=signing;object=nothing"),
-            "has no private key that is object=nothing",
-        ),
-        (
-            hsm.source("token=signing;object=twice"),
+            named("twice"),
             "2 private keys on token token=signing are object=twice",
         ),
+        (named("weak"), "no certificate on token token=signing belongs to"),
+        (beside("weak"), "RSA-1024 is too weak to sign"),
+        (beside("orders"), "no certificate in"),
         (
-            hsm.source("token=signing;object=weak"),
-            "no certificate on token token=signing belongs to",
-        ),
-        (
-            hsm.source_with("token=signing;object=weak", ", certificate = \"weak.pem\""),
-            "RSA-1024 is too weak to sign",
-        ),
-        (
-            hsm.source_with("token=signing;object=orders", ", certificate = \"weak.pem\""),
-            "no certificate in",
-        ),
-        (
-            hsm.source("token=signing;object=orders")
-                .replace(&hsm.module(), "/nowhere.so"),
+            named("orders").replace(&hsm.module(), "/nowhere.so"),
             "cannot be used",
         ),
-        (hsm.source("token=signing;object=a b"), "write %20"),
+        (named("a b"), "write %20"),
     ] {
         let wrong = check(&source);
         assert_eq!(wrong.code, Some(1), "{source}");

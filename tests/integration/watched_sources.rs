@@ -70,12 +70,9 @@ fn has(alias: &Value, key: &str, state: &str) -> bool {
 }
 
 async fn signed_by(served: &Served, key: &str) -> f64 {
-    let short = &key[..16];
-    served
-        .metric(&format!(
-            "countersign_messages_signed_total{{alias=\"secret\",key=\"{short}\"}}"
-        ))
-        .await
+    let short: String = key.chars().take(16).collect();
+    let series = format!("countersign_messages_signed_total{{alias=\"secret\",key=\"{short}\"}}");
+    served.metric(&series).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

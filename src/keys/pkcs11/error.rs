@@ -150,11 +150,7 @@ impl TokenError {
     /// The token as such is in trouble, not what was asked of it.
     #[must_use]
     pub(crate) const fn is_trouble(&self) -> bool {
-        match self {
-            Self::NoKey { .. } => true,
-            Self::Busy { .. } => false,
-            _ => self.may_pass(),
-        }
+        matches!(self, Self::NoKey { .. }) || (self.may_pass() && !matches!(self, Self::Busy { .. }))
     }
 
     /// A message that meets it can be sent again later.

@@ -89,48 +89,54 @@ fn unusable(file: Option<&Path>, reference: &KeyReference, error: SourceError) -
 fn look(connection: &mut Connection, uri: &KeyUri) -> Result<OnToken, Failure> {
     let key = connection.key(uri)?;
     let session = connection.session();
-    let (id, label, _) = attributes(session, key)?;
+    let key = Facts::of(session, key, &[AttributeType::Id, AttributeType::Label])?;
     let class = Attribute::Class(ObjectClass::CERTIFICATE);
     let (mut named, mut others) = (Vec::new(), Vec::new());
     for certificate in session.find_objects(&[class])? {
-        let (its_id, its_label, der) = attributes(session, certificate)?;
-        let same = if id.is_empty() {
-            its_label == label
+        let asked = [AttributeType::Id, AttributeType::Label, AttributeType::Value];
+        let found = Facts::of(session, certificate, &asked)?;
+        let same = if key.id.is_empty() {
+            found.label == key.label
         } else {
-            its_id == id
+            found.id == key.id
         };
-        if same { named.push(der) } else { others.push(der) }
+        let place = if same { &mut named } else { &mut others };
+        place.push(found.value);
     }
     let named_as_the_key = named.len();
     Ok(OnToken {
-        uri: if id.is_empty() {
+        uri: if key.id.is_empty() {
             uri.clone()
         } else {
-            uri.with_id(id)
+            uri.with_id(key.id)
         },
         certificates: [named, others].concat(),
         named_as_the_key,
     })
 }
 
-/// Id, label and, of a certificate, DER; empty where there is none.
-fn attributes(session: &Session, object: ObjectHandle) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>), Failure> {
-    let (mut id, mut label, mut value) = (Vec::new(), Vec::new(), Vec::new());
-    let class = session.get_attributes(object, &[AttributeType::Class])?;
-    let is_certificate = class.contains(&Attribute::Class(ObjectClass::CERTIFICATE));
-    // A private key's value is not asked for.
-    let asked = if is_certificate {
-        &[AttributeType::Id, AttributeType::Label, AttributeType::Value][..]
-    } else {
-        &[AttributeType::Id, AttributeType::Label]
-    };
-    for attribute in session.get_attributes(object, asked)? {
-        match attribute {
-            Attribute::Id(bytes) => id = bytes,
-            Attribute::Label(bytes) => label = bytes,
-            Attribute::Value(bytes) => value = bytes,
-            _ => {}
+/// What there is of an object; empty where there is none.
+#[derive(Default)]
+struct Facts {
+    id: Vec<u8>,
+    label: Vec<u8>,
+    /// Of a certificate, in DER.
+    value: Vec<u8>,
+}
+
+impl Facts {
+    /// A private key's value is never asked for.
+    fn of(session: &Session, object: ObjectHandle, asked: &[AttributeType]) -> Result<Self, Failure> {
+        let mut facts = Self::default();
+        for attribute in session.get_attributes(object, asked)? {
+            if let Attribute::Id(id) = attribute {
+                facts.id = id;
+            } else if let Attribute::Label(label) = attribute {
+                facts.label = label;
+            } else if let Attribute::Value(value) = attribute {
+                facts.value = value;
+            }
         }
+        Ok(facts)
     }
-    Ok((id, label, value))
 }

@@ -22,7 +22,9 @@ use crate::files::Digest;
 use crate::keys::source::read_password;
 
 /// Tokens of the process, by module and name.
-static TOKENS: LazyLock<Mutex<BTreeMap<(PathBuf, TokenName), Arc<Token>>>> = LazyLock::new(Mutex::default);
+static TOKENS: LazyLock<Mutex<Tokens>> = LazyLock::new(Mutex::default);
+
+type Tokens = BTreeMap<(PathBuf, TokenName), Arc<Token>>;
 
 /// Small tokens have room for few sessions, and sign one message after the other anyway.
 const MOST_SESSIONS: usize = 8;

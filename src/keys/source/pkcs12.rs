@@ -1,6 +1,8 @@
 //! PKCS#12 (RFC 7292), also as Java's keytool and OpenSSL before 3 wrote it (RC2, 3DES): OpenSSL 3
-//! reads those only with its legacy provider, which many installations leave out.
+//! reads those only with its legacy provider, which many installations leave out. What the crate cannot read, such as
+//! BER with indefinite lengths (Bouncy Castle) and, before OpenSSL 3.4 in vain, PBMAC1, OpenSSL may.
 
+use openssl::pkcs12::Pkcs12;
 use openssl::pkey::PKey;
 use p12_keystore::error::Error;
 use p12_keystore::{Pkcs12Archive, PrivateKeyBag};
@@ -14,7 +16,10 @@ use crate::keys::{Certificate, PrivateKey};
 /// # Errors
 /// When the password is wrong, or there is no such key with its certificate.
 pub fn from_pkcs12(bytes: &[u8], password: &str, entry: Option<&str>) -> Result<KeyMaterial, SourceError> {
-    let archive = Pkcs12Archive::from_pkcs12(bytes, password).map_err(|error| unreadable(bytes, &error))?;
+    let archive = match Pkcs12Archive::from_pkcs12(bytes, password) {
+        Ok(archive) => archive,
+        Err(error) => return with_openssl(bytes, password, entry).ok_or_else(|| unreadable(bytes, &error)),
+    };
     let key = choose(&archive.keys, entry)?;
     let key = PKey::private_key_from_der(key.key.as_der()).map_err(|error| malformed(&reasons(&error)))?;
     let certificates: Result<Vec<Certificate>, _> = archive
@@ -23,6 +28,25 @@ pub fn from_pkcs12(bytes: &[u8], password: &str, entry: Option<&str>) -> Result<
         .map(|bag| Certificate::from_der(bag.cert.as_der()))
         .collect();
     assemble(PrivateKey::new(key)?, certificates?)
+}
+
+/// OpenSSL tells only the first key of a file, so the file must have no other: one that is named, or whose only
+/// certificate of its own is the key's, with its issuers.
+fn with_openssl(bytes: &[u8], password: &str, entry: Option<&str>) -> Option<KeyMaterial> {
+    let parsed = Pkcs12::from_der(bytes).ok()?.parse2(password).ok()?;
+    let (key, leaf) = (parsed.pkey?, parsed.cert?);
+    let alias = leaf.alias().map(String::from_utf8_lossy);
+    if entry.is_some_and(|entry| alias.is_none_or(|alias| alias.to_lowercase() != entry.to_lowercase())) {
+        return None;
+    }
+    let others = parsed.ca.into_iter().flatten();
+    let certificates = std::iter::once(leaf)
+        .chain(others)
+        .map(|certificate| Certificate::from_der(&certificate.to_der().ok()?).ok());
+    let certificates: Vec<_> = certificates.collect::<Option<_>>()?;
+    let count = certificates.len();
+    let material = assemble(PrivateKey::new(key).ok()?, certificates).ok()?;
+    (entry.is_some() || material.chain.len() + 1 == count).then_some(material)
 }
 
 fn choose<'a>(keys: &'a [PrivateKeyBag], entry: Option<&str>) -> Result<&'a PrivateKeyBag, SourceError> {

@@ -15,13 +15,13 @@ impl SourceProblems {
     }
 
     /// Sets or clears it; whether that is new.
-    pub fn set(&self, alias: &str, problem: Option<String>) -> bool {
+    pub fn set(&self, alias: &str, problem: Option<&str>) -> bool {
         let mut all = self.all();
-        let before = match &problem {
-            Some(problem) => all.insert(alias.to_owned(), problem.clone()),
+        let before = match problem {
+            Some(problem) => all.insert(alias.to_owned(), problem.to_owned()),
             None => all.remove(alias),
         };
-        before != problem
+        before.as_deref() != problem
     }
 
     /// Forgets the other aliases.
