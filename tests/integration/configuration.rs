@@ -573,7 +573,7 @@ fn the_example_is_right_with_its_comments_and_without() {
     let example = include_str!("../../config/countersign.toml");
     let setting = |line: &str| {
         let value = |(key, _): (&str, _)| !key.contains([' ', '.', '`', ':']);
-        line.starts_with("[[") || line.split_once(" = ").is_some_and(value)
+        line.starts_with('[') || line.split_once(" = ").is_some_and(value)
     };
     let uncomment = |line: &'static str| line.strip_prefix("# ").filter(|rest| setting(rest));
     let uncommented: Vec<_> = example

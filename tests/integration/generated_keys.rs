@@ -222,7 +222,7 @@ async fn a_self_signed_key_is_pending_at_once_and_what_cannot_be_generated_says_
     for (arguments, sentence) in [
         (["p-256", "Orders", "365d"], "no part of a subject"),
         (["p-256", "CN=Orders", "soon"], "is not a duration"),
-        (["p-256", "CN=Orders", "36500000d"], "a hundred years"),
+        (["p-256", "CN=Orders", "36500000d"], "longer than 100 years"),
     ] {
         let [key_type, subject, lifetime] = arguments;
         let generate = [
