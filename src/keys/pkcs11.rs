@@ -4,6 +4,7 @@
 //! it. A token may go and come: a call that finds no token says so at once, and a later one finds it again. Calls wait
 //! for the token: never make them on threads that move bytes.
 
+mod connection;
 mod error;
 mod find;
 mod mechanism;

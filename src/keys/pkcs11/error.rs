@@ -147,15 +147,14 @@ impl TokenError {
         }
     }
 
-    /// The token as such is in trouble, not what was asked of it.
-    #[must_use]
+    /// The token as such is in trouble, not what was asked of it: its other keys are of no use, either.
     pub(crate) const fn is_trouble(&self) -> bool {
-        matches!(self, Self::NoKey { .. }) || (self.may_pass() && !matches!(self, Self::Busy { .. }))
+        self.may_pass() && !matches!(self, Self::Busy { .. })
     }
 
-    /// A message that meets it can be sent again later.
+    /// A message that meets it can be sent again later. A key that signed before and is gone may come back.
     pub(crate) const fn is_temporary(&self) -> bool {
-        self.is_trouble() || matches!(self, Self::Busy { .. })
+        self.may_pass() || matches!(self, Self::NoKey { .. })
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::token::{Connection, Failure, Token};
+use super::connection::{Connection, Failure};
+use super::token::Token;
 use super::{KeyReference, KeyUri, TokenError, TokenKey};
 use crate::keys::private_key::PrivateKey;
 use crate::keys::source::{LoadError, SourceError, assemble, certificates_of_file};

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
-use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use super::connection::{Connection, Failure, refuses};
 use super::module::{Loaded, Module};
 use super::trouble::{Advice, Trouble};
 use super::uri::TokenName;
-use super::{KeyReference, KeyUri, TokenError, close, in_words};
+use super::{KeyReference, TokenError, close, in_words};
 use crate::files::Digest;
 use crate::keys::source::read_password;
 
@@ -50,33 +50,6 @@ struct State {
     trouble: Option<Trouble>,
     /// What stood in the PIN file when the token refused it.
     refused_pin: Option<Digest>,
-}
-
-/// A session that is logged in.
-pub(super) struct Connection {
-    session: Session,
-    token: String,
-    /// Of the module.
-    start: u64,
-    keys: BTreeMap<KeyUri, ObjectHandle>,
-}
-
-/// Why work on a connection failed.
-pub(super) enum Failure {
-    Library(Error),
-    Token(TokenError),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Library(error)
-    }
-}
-
-impl From<TokenError> for Failure {
-    fn from(error: TokenError) -> Self {
-        Self::Token(error)
-    }
 }
 
 impl Token {
@@ -175,8 +148,9 @@ impl Token {
                 let trouble = Trouble::new(problem.clone(), state.trouble.as_ref(), Instant::now());
                 state.trouble = Some(trouble);
             }
-            Some(_) => {}
-            None => {
+            // What else is wrong shows that the token is there.
+            Some(TokenError::Busy { .. }) => {}
+            Some(_) | None => {
                 if state.trouble.take().is_some() {
                     tracing::info!(token = %self.name, "the token is back");
                 }
@@ -222,12 +196,7 @@ impl Token {
             close(session);
             return Err(problem);
         }
-        Ok(Connection {
-            session,
-            token: self.name.to_string(),
-            start: loaded.start,
-            keys: BTreeMap::new(),
-        })
+        Ok(Connection::new(session, self.name.to_string(), loaded.start))
     }
 
     fn slot(&self, library: &Pkcs11) -> Result<Slot, TokenError> {
@@ -346,55 +315,5 @@ impl Token {
 
     pub(super) fn name(&self) -> String {
         self.name.to_string()
-    }
-}
-
-/// The token is there, and does not do this with this key.
-const fn refuses(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Pkcs11(
-            RvError::KeyTypeInconsistent
-                | RvError::KeyFunctionNotPermitted
-                | RvError::KeySizeRange
-                | RvError::MechanismInvalid
-                | RvError::MechanismParamInvalid
-                | RvError::FunctionNotSupported
-                | RvError::DataLenRange
-                | RvError::DataInvalid
-                | RvError::AttributeTypeInvalid
-                | RvError::AttributeSensitive
-                | RvError::ArgumentsBad,
-            _
-        ) | Error::NotSupported
-            | Error::InvalidValue
-    )
-}
-
-impl Connection {
-    pub(super) const fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// The private key of this name.
-    pub(super) fn key(&mut self, uri: &KeyUri) -> Result<ObjectHandle, Failure> {
-        if let Some(key) = self.keys.get(uri) {
-            return Ok(*key);
-        }
-        let class = Attribute::Class(ObjectClass::PRIVATE_KEY);
-        let template: Vec<_> = [class].into_iter().chain(uri.template()).collect();
-        let found = self.session.find_objects(&template)?;
-        let (token, key) = (self.token.clone(), uri.object_name());
-        match found.as_slice() {
-            [handle] => {
-                self.keys.insert(uri.clone(), *handle);
-                Ok(*handle)
-            }
-            [] => Err(TokenError::NoKey { token, key }.into()),
-            several => {
-                let count = several.len();
-                Err(TokenError::SeveralKeys { token, key, count }.into())
-            }
-        }
     }
 }

@@ -56,7 +56,6 @@ const fn may_need_restart(problem: &TokenError) -> bool {
         problem,
         TokenError::Module { .. }
             | TokenError::NoToken { .. }
-            | TokenError::NoKey { .. }
             | TokenError::Lost { .. }
             | TokenError::Locked { .. }
             | TokenError::LastTry { .. }
