@@ -215,6 +215,34 @@ async fn a_token_that_is_pulled_under_load_is_a_clear_503_and_heals_by_itself() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_deleted_from_a_token_takes_no_other_key_with_it() {
+    const P256: &str = "EC -pkeyopt ec_paramgen_curve:P-256";
+    let receiver = Receiver::start().await;
+    let (served, hsm) = serve(&receiver, |hsm| {
+        hsm.add_key("signing", "orders", "01", P256);
+        hsm.add_key("signing", "other", "02", P256);
+        let other = format!("[alias.other]\n{}", hsm.source("token=signing;object=other"));
+        let route = route(&receiver, "other", "");
+        format!("{}\n{other}\n{route}", hsm.source("token=signing;object=orders"))
+    })
+    .await;
+    let (load, other) = (
+        Steady::start(served.proxy, "/hsm"),
+        Steady::start(served.proxy, "/other"),
+    );
+    other.further(200, 10).await;
+    hsm.delete_key("signing", "02");
+    other.further(503, 50).await;
+    load.further(200, 50).await;
+    let came = load.stop().await;
+    assert!(came.iter().all(|(status, _)| *status == 200), "{came:?}");
+    let came = other.stop().await;
+    let (status, text) = came.last().unwrap();
+    assert_eq!(*status, 503);
+    assert!(text.contains("has no private key that is object=other"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_pin_is_tried_once_and_the_right_one_heals_without_a_restart() {
     let receiver = Receiver::start().await;
     let place = Place::new();

@@ -118,6 +118,24 @@ impl SoftHsm {
         );
     }
 
+    /// Takes a private key off the token.
+    pub(crate) fn delete_key(&self, token: &str, id: &str) {
+        let (module, object) = (
+            self.module(),
+            ["--delete-object", "--type", "privkey", "--id", id],
+        );
+        let options = [
+            "--module",
+            &module,
+            "--token-label",
+            token,
+            "--login",
+            "--pin",
+            PIN,
+        ];
+        self.run("pkcs11-tool", &[&options[..], &object].concat());
+    }
+
     pub(crate) fn module(&self) -> String {
         self.module.to_str().expect("UTF-8").to_owned()
     }
