@@ -1,7 +1,10 @@
 //! Keys as rows: what a state has is what its row has, and the tables' own constraints say so too.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::thread;
 
 use rusqlite::{Connection, Row, Transaction, params};
 use time::OffsetDateTime;
@@ -11,7 +14,7 @@ use super::sealing::{Place, Sealer};
 use super::{StoreError, use_table, waiting_table};
 use crate::keys::lifecycle::{Arrival, Entry, Half, KeyState, Lifecycle, Schedule};
 use crate::keys::uses::Uses;
-use crate::keys::{Certificate, Fingerprint, Identity, KeyMaterial, PrivateKey, Signer};
+use crate::keys::{Certificate, Fingerprint, Identity, KeyMaterial, PrivateKey, Signer, UseCounts};
 
 /// Unix milliseconds: what people and the audit see.
 pub(super) fn milliseconds(time: OffsetDateTime) -> i64 {
@@ -183,13 +186,13 @@ impl Columns {
     }
 
     /// `None` for what no state has.
-    fn state(self) -> Option<KeyState> {
+    fn state(&self) -> Option<KeyState> {
         let since = self.since.and_then(time);
         let kept_until = self.kept_until.and_then(time);
         match self.state.as_str() {
             "pending" => {
                 let at = self.activate_at.map(|at| time(at).ok_or(())).transpose().ok()?;
-                let replaces = self.activate_replaces.map(|replaces| replaces.parse());
+                let replaces = self.activate_replaces.as_ref().map(|replaces| replaces.parse());
                 let replaces = replaces.transpose().ok()?;
                 let schedule = at.map(|at| Schedule { at, replaces });
                 Some(KeyState::Pending { schedule })
@@ -206,7 +209,7 @@ impl Columns {
             "revoked" => Some(KeyState::Revoked {
                 since: since?,
                 displaced: self.displaced.and_then(time)?,
-                reason: self.reason?.parse().ok()?,
+                reason: self.reason.as_ref()?.parse().ok()?,
                 kept_until: kept_until?,
             }),
             "purged" => Some(KeyState::Purged { since: since? }),
@@ -249,40 +252,81 @@ pub(super) fn load(
     sealer: &Sealer,
     file: &Path,
 ) -> Result<Vec<(String, Lifecycle)>, StoreError> {
-    let mut statement = connection
-        .prepare(
-            "SELECT id, alias, sequence, certificate, key_type, imported, private_half, state, since, kept_until, \
-             displaced, displacement, reason, activate_at, activate_replaces FROM key ORDER BY alias, sequence",
-        )
-        .failed(file)?;
-    let rows = statement
-        .query_map([], Stored::read)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .failed(file)?;
+    let rows = rows(connection).failed(file)?;
+    let mut chains = chains(connection).failed(file)?;
+    let uses = use_table::load(connection).failed(file)?;
+    let rows = rows.into_iter().map(|row| Reading {
+        chain: chains.remove(&row.id).unwrap_or_default(),
+        uses: uses.get(&row.id).copied().unwrap_or_default(),
+        row,
+    });
+    let reader = Reader { sealer, file };
     let mut aliases: BTreeMap<String, Lifecycle> = BTreeMap::new();
-    let reader = Reader {
-        connection,
-        sealer,
-        file: file.to_owned(),
-    };
-    for row in rows {
-        let keys = aliases.entry(row.alias.clone()).or_default();
-        reader.remember(row, keys)?;
+    for (alias, half, arrival, state) in reader.read_all(&rows.collect::<Vec<_>>())? {
+        let keys = aliases.entry(alias).or_default();
+        keys.remember(half, arrival, state)
+            .map_err(|error| reader.damaged(&error))?;
     }
     Ok(aliases.into_iter().collect())
 }
 
+fn rows(connection: &Connection) -> rusqlite::Result<Vec<Stored>> {
+    let mut statement = connection.prepare(
+        "SELECT id, alias, sequence, certificate, key_type, imported, private_half, state, since, kept_until, \
+         displaced, displacement, reason, activate_at, activate_replaces FROM key ORDER BY alias, sequence",
+    )?;
+    statement.query_map([], Stored::read)?.collect()
+}
+
+/// Certificates in DER, by the row of their key.
+fn chains(connection: &Connection) -> rusqlite::Result<HashMap<i64, Vec<Vec<u8>>>> {
+    let mut statement = connection.prepare("SELECT key, certificate FROM chain ORDER BY key, position")?;
+    let mut chains: HashMap<_, Vec<_>> = HashMap::new();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        chains.entry(row.get(0)?).or_default().push(row.get(1)?);
+    }
+    Ok(chains)
+}
+
+/// All that is stored of a key.
+struct Reading {
+    row: Stored,
+    chain: Vec<Vec<u8>>,
+    uses: UseCounts,
+}
+
+type Remembered = (String, Half, Arrival, KeyState);
+
 struct Reader<'a> {
-    connection: &'a Connection,
     sealer: &'a Sealer,
-    file: PathBuf,
+    file: &'a Path,
 }
 
 impl Reader<'_> {
-    fn remember(&self, row: Stored, keys: &mut Lifecycle) -> Result<(), StoreError> {
-        let certificate = Certificate::from_der(&row.certificate).map_err(|error| self.damaged(&error))?;
-        let chain = self.chain(row.id)?;
-        let uses = use_table::load(self.connection, row.id).failed(&self.file)?;
+    /// On every core: OpenSSL takes half a millisecond to read a key and its certificate, and there may be thousands.
+    fn read_all(&self, readings: &[Reading]) -> Result<Vec<Remembered>, StoreError> {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = readings.len().div_ceil(cores).max(1);
+        thread::scope(|scope| {
+            let readers: Vec<_> = readings
+                .chunks(share)
+                .map(|share| scope.spawn(|| share.iter().map(|reading| self.read(reading)).collect()))
+                .collect();
+            let mut all = Vec::with_capacity(readings.len());
+            for reader in readers {
+                let read: Result<Vec<_>, _> = reader.join().unwrap_or_else(|panic| resume_unwind(panic));
+                all.extend(read?);
+            }
+            Ok(all)
+        })
+    }
+
+    fn read(&self, reading: &Reading) -> Result<Remembered, StoreError> {
+        let Reading { row, chain, uses } = reading;
+        let certificate = self.certificate(&row.certificate)?;
+        let chain = chain.iter().map(|der| self.certificate(der));
+        let chain = chain.collect::<Result<_, _>>()?;
         let half = match &row.private_half {
             Some(sealed) => {
                 let private_key = self.open(&row.alias, &certificate, sealed)?;
@@ -291,11 +335,11 @@ impl Reader<'_> {
                     certificate,
                     chain,
                 };
-                Half::Private(Signer::restored(material, Uses::resumed(uses)).into())
+                Half::Private(Signer::restored(material, Uses::resumed(*uses)).into())
             }
             None => {
                 let key_type = row.key_type.parse().map_err(|error| self.damaged(&error))?;
-                Half::Public(Identity::new(certificate, chain, key_type, Uses::resumed(uses)))
+                Half::Public(Identity::new(certificate, chain, key_type, Uses::resumed(*uses)))
             }
         };
         let arrival = Arrival {
@@ -306,23 +350,11 @@ impl Reader<'_> {
             .columns
             .state()
             .ok_or_else(|| self.damaged(&format!("key {} is in no state", row.id)))?;
-        keys.remember(half, arrival, state)
-            .map_err(|error| self.damaged(&error))
+        Ok((row.alias.clone(), half, arrival, state))
     }
 
-    fn chain(&self, key: i64) -> Result<Vec<Certificate>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT certificate FROM chain WHERE key = ?1 ORDER BY position")
-            .failed(&self.file)?;
-        let chain = statement
-            .query_map([key], |row| row.get(0))
-            .and_then(Iterator::collect::<Result<Vec<Vec<u8>>, _>>)
-            .failed(&self.file)?;
-        let certificates = chain.iter().map(|der| Certificate::from_der(der));
-        certificates
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.damaged(&error))
+    fn certificate(&self, der: &[u8]) -> Result<Certificate, StoreError> {
+        Certificate::from_der(der).map_err(|error| self.damaged(&error))
     }
 
     fn open(&self, alias: &str, certificate: &Certificate, sealed: &[u8]) -> Result<PrivateKey, StoreError> {
@@ -337,7 +369,7 @@ impl Reader<'_> {
 
     fn damaged(&self, problem: &impl ToString) -> StoreError {
         StoreError::Damaged {
-            file: self.file.clone(),
+            file: self.file.to_owned(),
             problem: problem.to_string(),
         }
     }

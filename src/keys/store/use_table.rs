@@ -1,6 +1,8 @@
 //! What keys were used for, as rows.
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Row, Transaction, params};
 use time::OffsetDateTime;
 
 use crate::keys::{Count, Fingerprint, UseCounts};
@@ -26,18 +28,18 @@ pub(super) fn save<'a>(
     Ok(())
 }
 
-pub(super) fn load(connection: &Connection, key: i64) -> rusqlite::Result<UseCounts> {
-    let counts = connection.query_row(
-        "SELECT signed, last_signed, looked_up, last_looked_up FROM uses WHERE key = ?1",
-        [key],
-        |row| {
-            Ok(UseCounts {
-                signed: count(row, 0)?,
-                looked_up: count(row, 2)?,
-            })
-        },
-    );
-    counts.optional().map(Option::unwrap_or_default)
+/// By the row of the key.
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<HashMap<i64, UseCounts>> {
+    let mut statement =
+        connection.prepare("SELECT key, signed, last_signed, looked_up, last_looked_up FROM uses")?;
+    let counts = statement.query_map([], |row| {
+        let counts = UseCounts {
+            signed: count(row, 1)?,
+            looked_up: count(row, 3)?,
+        };
+        Ok((row.get(0)?, counts))
+    })?;
+    counts.collect()
 }
 
 fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<Count> {
