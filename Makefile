@@ -1,6 +1,6 @@
 # What runs in CI is what you run. Every target does all its set-up.
 .DEFAULT_GOAL := help
-.PHONY: help release run test check fuzz bench interop soak
+.PHONY: help release run test check fuzz bench load interop soak
 
 # rustup's place, for a shell that has not read its profile yet
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -15,6 +15,7 @@ help:
 	@echo '              through us (Python, npm)'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
+	@echo 'make load     switches under load, with 1 alias and with 10,000: latency around them, as tables and a plot (5 minutes)'
 	@echo 'make soak     faults, reloads and overload at length, on an optimised build'
 
 release:
@@ -57,6 +58,10 @@ soak:
 bench:
 	@scripts/setup build
 	cargo bench --locked
+
+load:
+	@scripts/setup build
+	cargo bench --locked --bench load
 
 interop:
 	@scripts/setup interop

@@ -246,7 +246,8 @@ fn keys(state: &StateConfig, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Ke
 fn count(metrics: &Metrics, occurrence: &Occurrence) {
     match &occurrence.event {
         Event::KeyActivated { trigger, .. } => {
-            metrics.key_switched(&occurrence.alias, *trigger, occurrence.took)
+            metrics.key_switched(&occurrence.alias, *trigger, occurrence.took);
+            metrics.keys_published(occurrence.publishing);
         }
         Event::KeyImported { .. }
         | Event::ActivationScheduled { .. }

@@ -127,6 +127,8 @@ pub struct Occurrence {
     pub at: OffsetDateTime,
     /// From the command to the instant at which every new message was subject to it.
     pub took: Duration,
+    /// Of that, the exchange of the keys in memory.
+    pub publishing: Duration,
     /// What.
     pub event: Event,
 }

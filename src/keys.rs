@@ -240,26 +240,25 @@ impl Keys {
         }
         try_new_active_key(keys, &next, now)?;
         store.commit(alias, [keys, &next], &events, author, now)?;
+        let stored = Instant::now();
         self.0.ring.store(Arc::new(ring.with(alias, next)));
+        let published = Instant::now();
         self.certified(alias, &events);
-        self.tell(alias, &events, begun, now);
+        for event in &events {
+            self.tell(&Occurrence {
+                alias: alias.to_owned(),
+                at: now,
+                took: published - begun,
+                publishing: published - stored,
+                event: event.clone(),
+            });
+        }
         Ok(events)
     }
 
-    fn tell(&self, alias: &str, events: &[Event], begun: Instant, now: OffsetDateTime) {
-        let took = begun.elapsed();
-        for event in events {
-            let occurrence = Occurrence {
-                alias: alias.to_owned(),
-                at: now,
-                took,
-                event: event.clone(),
-            };
-            self.0
-                .subscribers
-                .iter()
-                .for_each(|subscriber| subscriber(&occurrence));
-        }
+    fn tell(&self, occurrence: &Occurrence) {
+        let subscribers = self.0.subscribers.iter();
+        subscribers.for_each(|subscriber| subscriber(occurrence));
     }
 }
 

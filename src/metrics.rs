@@ -42,6 +42,10 @@ const SIGN_BUCKETS: &[f64] = &[
 ];
 /// Seconds; a switch is a pointer in memory, or a write to disk.
 const SWITCH_BUCKETS: &[f64] = &[0.000_01, 0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
+/// Seconds; some pointers and a part of a map.
+const PUBLISH_BUCKETS: &[f64] = &[
+    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.0001, 0.000_25, 0.001, 0.01,
+];
 
 vocabulary! {
     /// A part of a request's time.
@@ -104,6 +108,7 @@ pub struct Metrics {
     key_lookups: IntCounterVec,
     key_switches: IntCounterVec,
     key_switch_duration: Histogram,
+    key_publish_duration: Histogram,
     reloads: Reloads,
 }
 
@@ -158,6 +163,11 @@ impl Metrics {
                 "From the command to the first instant at which every new message takes the new key.",
                 SWITCH_BUCKETS,
             )?,
+            key_publish_duration: table.histogram(
+                "countersign_key_publish_duration_seconds",
+                "Of a switch, the exchange of the keys in memory, after it was stored.",
+                PUBLISH_BUCKETS,
+            )?,
             reloads: Reloads::new(&table)?,
             registry: table.0,
         })
@@ -205,6 +215,11 @@ impl Metrics {
             .with_label_values(&[alias, trigger.name()])
             .inc();
         self.key_switch_duration.observe(took.as_secs_f64());
+    }
+
+    /// Of that, the exchange of the keys in memory.
+    pub fn keys_published(&self, took: Duration) {
+        self.key_publish_duration.observe(took.as_secs_f64());
     }
 
     /// From now on every scrape shows what messages take: requests under way, bytes buffered. Call it once.
@@ -436,7 +451,8 @@ mod tests {
         metrics.phase_passed(Some("orders"), Phase::Read, Duration::from_millis(3));
         metrics.message_signed("orders", &key(), "rsa-sha256", Duration::from_millis(1));
         metrics.self_checked("orders", SelfCheckOutcome::Passed);
-        metrics.key_switched("orders", Trigger::Activate, Duration::from_micros(20));
+        metrics.key_switched("orders", Trigger::Activate, Duration::from_millis(2));
+        metrics.keys_published(Duration::from_micros(20));
 
         let text = rendered(&metrics);
         for line in [
@@ -447,6 +463,7 @@ mod tests {
             r#"countersign_self_checks_total{outcome="passed",route="orders"} 1"#,
             r#"countersign_key_switches_total{alias="orders",trigger="activate"} 1"#,
             "countersign_key_switch_duration_seconds_count 1",
+            r#"countersign_key_publish_duration_seconds_bucket{le="0.000025"} 1"#,
             r#"countersign_build_info{version="#,
             "process_open_fds ",
         ] {

@@ -2,25 +2,31 @@
 //! message that was sent is held against what arrived.
 //!
 //! The receiver is a process of its own and verifies with the second engine; the proxy is the one that
-//! `serve` runs; keys are exchanged through its admin API.
+//! `serve` runs; keys are exchanged through its admin API. `make load` takes its figures from the same: a [`Plan`]
+//! is performed and leaves an [`Outcome`].
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::value_parser;
 use http::Uri;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::keys::client::{AdminClient, Connection};
 use super::{CliError, block_on, print};
 use crate::app::{App, Termination};
 use crate::clock::Clock;
-use ledger::Tally;
+use crate::keys::generate::KeyAlgorithm;
 use load::Load;
 use operator::Operator;
 use receiver::Receiver;
-use scene::{PATH, Scene};
+use scene::{Cast, Scene};
 
+mod crowd;
+mod latency;
 mod ledger;
 mod load;
 mod operator;
@@ -28,12 +34,18 @@ mod receiver;
 mod scene;
 mod table;
 
+pub use latency::{Around, Latencies, WINDOW};
+pub use ledger::{Acceptance, Sent, Switch, Tally};
+
+/// Aliases that flows send for, where there are as many.
+const BUSY: usize = 4;
+
 /// Show key swaps under load, on generated keys
 ///
 /// Starts a receiver and a proxy on free ports, sends messages on many connections, and meanwhile imports
 /// and activates one key after the other and rolls back once. Ends with a table: how many messages were
-/// sent, lost, doubled, unsigned, and signed by which key. Exit 1 unless every message arrived exactly
-/// once, signed with a key that was active between its sending and its answer.
+/// sent, lost, doubled, unsigned, and signed by which key, and how long they took around a swap. Exit 1 unless every
+/// message arrived exactly once, signed with a key that was active between its sending and its answer.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Flows that send at the same time, each on its own connection
@@ -48,9 +60,52 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=100))]
     swaps: u32,
 
+    /// Aliases in the proxy, each with a key; flows send for four of them, and the keys of those and of four others
+    /// are swapped
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100_000))]
+    aliases: u32,
+
     /// Varies the messages; equal seeds send equal ones
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+}
+
+/// What is to happen.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// This program, which is the receiver as well.
+    pub program: PathBuf,
+    /// Flows, each on its own connection.
+    pub connections: u16,
+    /// How long they send.
+    pub time: Duration,
+    /// Keys to swap to.
+    pub swaps: usize,
+    /// In the proxy, each with a key.
+    pub aliases: usize,
+    /// Of them, those that flows send for; the keys of these and of as many others are swapped.
+    pub busy: usize,
+    /// Of the keys that are swapped; `None`: RSA and P-256 in turn.
+    pub algorithm: Option<KeyAlgorithm>,
+    /// Varies the messages.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The verdict.
+    pub tally: Tally,
+    /// Every message.
+    pub sent: Vec<Sent>,
+    /// Every switch, in the order of time; not those that came before the load.
+    pub switches: Vec<Switch>,
+    /// From the first message to the last.
+    pub took: Duration,
+    /// The proxy's, at the end.
+    pub metrics: String,
+    /// Of keys that sign messages: their names by fingerprint, in the order of their use.
+    pub keys: Vec<(String, String)>,
 }
 
 /// Runs `countersign demo`.
@@ -58,52 +113,27 @@ pub struct Args {
 /// # Errors
 /// When a part does not start, or a swap fails.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let clock = Clock::system();
-    let scene = Scene::set(args.swaps + 1, clock.now())?;
-    block_on(async {
+    let aliases = usize::try_from(args.aliases).map_err(CliError::failed)?;
+    let plan = Plan {
+        program: std::env::current_exe().map_err(CliError::failed)?,
+        connections: args.connections,
+        time: Duration::from_secs(args.seconds),
+        swaps: usize::try_from(args.swaps).map_err(CliError::failed)?,
+        aliases,
+        busy: aliases.min(BUSY),
+        algorithm: None,
+        seed: args.seed,
+    };
+    let outcome = block_on(async {
         // The receiver's process and the directory go with us, also then.
         let mut termination = Termination::listen().map_err(CliError::failed)?;
         tokio::select! {
-            done = perform(args, &scene, clock) => done,
+            done = plan.perform(|address| announce(&plan, address)) => done,
             () = termination.asked() => Err(CliError::Failed("stopped before the end".to_owned())),
         }
-    })
-}
-
-async fn perform(args: &Args, scene: &Scene, clock: Clock) -> Result<ExitCode, CliError> {
-    let receiver = Receiver::start(&scene.trust()).await?;
-    let app = App::start(scene.configuration(receiver.address)?, clock)
-        .await
-        .map_err(CliError::failed)?;
-    let admin: Uri = format!("http://{}", app.admin_address)
-        .parse()
-        .map_err(CliError::failed)?;
-    let mut operator = Operator::new(AdminClient::new(&Connection::plain(admin, scene.token()))?);
-    let [first, others @ ..] = scene.keys.as_slice() else {
-        return Err(CliError::Usage("no key was made".to_owned()));
-    };
-    operator.swap(first).await?;
-    print(format!(
-        "{} flows send for {} s to http://{}{PATH}; meanwhile {} swaps and one rollback\n",
-        args.connections, args.seconds, app.proxy_address, args.swaps
-    ))?;
-
-    let (begin, time) = (Instant::now(), Duration::from_secs(args.seconds));
-    let load = Load {
-        proxy: app.proxy_address,
-        path: PATH,
-        connections: args.connections,
-        until: begin + time,
-        seed: args.seed,
-    };
-    let (sent, switches) = tokio::try_join!(load.run(), operator.exchange(others, begin, time))?;
-    let took = begin.elapsed();
-    app.shutdown().await;
-    let arrived = receiver.finish().await?;
-
-    let tally = Tally::of(&sent, &arrived, &switches);
-    print(table::table(&tally, &scene.keys, &switches, took))?;
-    if tally.is_clean() {
+    })?;
+    print(table::table(&outcome))?;
+    if outcome.tally.is_clean() {
         print("every message arrived exactly once, signed with the key that was active\n")?;
         Ok(ExitCode::SUCCESS)
     } else {
@@ -111,4 +141,83 @@ async fn perform(args: &Args, scene: &Scene, clock: Clock) -> Result<ExitCode, C
             "not every message arrived exactly once, signed with the key that was active".to_owned(),
         ))
     }
+}
+
+fn announce(plan: &Plan, proxy: SocketAddr) -> Result<(), CliError> {
+    let aliases = match plan.aliases {
+        1 => String::new(),
+        many => format!(", which has {many} aliases"),
+    };
+    print(format!(
+        "{} flows send for {} s to http://{proxy}{aliases}; meanwhile {} swaps and one rollback\n",
+        plan.connections,
+        plan.time.as_secs(),
+        plan.swaps
+    ))
+}
+
+impl Plan {
+    /// Performs it; `begins` hears of the proxy's address when all stands and nothing has been sent yet.
+    ///
+    /// # Errors
+    /// When a part does not start, or a swap fails.
+    pub async fn perform(
+        &self,
+        begins: impl FnOnce(SocketAddr) -> Result<(), CliError>,
+    ) -> Result<Outcome, CliError> {
+        let clock = Clock::system();
+        let cast = Cast {
+            all: self.aliases,
+            busy: self.busy,
+        };
+        let scene = Scene::set(cast, self.swaps, self.algorithm, clock.now())?;
+        let receiver = Receiver::start(&self.program, &scene.trust()).await?;
+        let app = App::start(scene.configuration(receiver.address)?, clock.clone())
+            .await
+            .map_err(CliError::failed)?;
+        let (keys, others) = (app.keys.clone(), cast.switched()..cast.all);
+        spawn_blocking(move || crowd::give_keys(&keys, others, clock.now()))
+            .await
+            .map_err(CliError::failed)??;
+        let mut operator = operator(&app, &scene)?;
+        let (first, others) = scene.keys.split_at(cast.switched());
+        for key in first {
+            operator.swap(key).await?;
+        }
+        begins(app.proxy_address)?;
+
+        let begin = Instant::now();
+        let load = Load {
+            proxy: app.proxy_address,
+            aliases: cast.busy,
+            connections: self.connections,
+            until: begin + self.time,
+            seed: self.seed,
+        };
+        let (sent, mut switches) = tokio::try_join!(load.run(), operator.exchange(others, begin, self.time))?;
+        let took = begin.elapsed();
+        let metrics = app.metrics.render().map_err(CliError::failed)?;
+        app.shutdown().await;
+        let arrived = receiver.finish().await?;
+        let tally = Tally::of(&sent, &arrived, &switches);
+        let signing = scene.keys.iter().filter(|key| key.alias < cast.busy);
+        Ok(Outcome {
+            tally,
+            sent,
+            switches: switches.split_off(first.len()),
+            took,
+            metrics: String::from_utf8_lossy(&metrics).into_owned(),
+            keys: signing
+                .map(|key| (key.fingerprint.to_string(), key.name.clone()))
+                .collect(),
+        })
+    }
+}
+
+fn operator(app: &App, scene: &Scene) -> Result<Operator, CliError> {
+    let admin: Uri = format!("http://{}", app.admin_address)
+        .parse()
+        .map_err(CliError::failed)?;
+    let client = AdminClient::new(&Connection::plain(admin, scene.token()))?;
+    Ok(Operator::new(client))
 }

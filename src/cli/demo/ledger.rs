@@ -8,64 +8,79 @@ use crate::keys::Fingerprint;
 use crate::receiver::Counts;
 
 /// A message as its flow saw it.
-pub(super) struct Sent {
+#[derive(Debug)]
+pub struct Sent {
+    /// The number of the alias whose key is to sign it.
+    pub alias: usize,
     /// Before its first byte left.
-    pub(super) begun: Instant,
+    pub begun: Instant,
     /// What the receiver said of it; `None` without an answer, or with a fault.
-    pub(super) accepted: Option<Acceptance>,
+    pub accepted: Option<Acceptance>,
 }
 
 /// The receiver found the message in order.
-pub(super) struct Acceptance {
+#[derive(Debug)]
+pub struct Acceptance {
     /// When the answer was complete.
-    pub(super) at: Instant,
+    pub at: Instant,
     /// Whose signature the receiver found.
-    pub(super) key: Fingerprint,
+    pub key: Fingerprint,
 }
 
 /// A key became the active one.
-pub(super) struct Switch {
-    pub(super) key: Fingerprint,
+#[derive(Debug)]
+pub struct Switch {
+    /// The number of the alias.
+    pub alias: usize,
+    /// The one that is active now.
+    pub key: Fingerprint,
     /// Before the command was sent.
-    pub(super) begun: Instant,
+    pub begun: Instant,
     /// When the command had returned: from here on every new message is signed with the key.
-    pub(super) done: Instant,
+    pub done: Instant,
 }
 
 /// The sums.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) sent: u64,
+pub struct Tally {
+    /// By the flows.
+    pub sent: u64,
     /// Accepted, as the flows were told.
-    pub(super) answered: u64,
+    pub answered: u64,
     /// Sent, and either not accepted by the receiver or not answered.
-    pub(super) lost: u64,
+    pub lost: u64,
     /// Accepted more than once.
-    pub(super) doubled: u64,
+    pub doubled: u64,
     /// Arrived without a valid signature.
-    pub(super) unsigned: u64,
-    /// Signed with a key that had been displaced before the message was sent.
-    pub(super) stale: u64,
+    pub unsigned: u64,
+    /// Signed with another alias's key, or with one that had been displaced before the message was sent.
+    pub stale: u64,
     /// Messages by the fingerprint of the key that signed them, as the receiver counted.
-    pub(super) signed_by: BTreeMap<String, u64>,
+    pub signed_by: BTreeMap<String, u64>,
 }
 
 impl Tally {
-    /// `switches` in the order of time; the first one stands before all messages.
-    pub(super) fn of(sent: &[Sent], arrived: &Counts, switches: &[Switch]) -> Self {
+    /// `switches` in the order of time; the first one of each alias stands before all messages.
+    #[must_use]
+    pub fn of(sent: &[Sent], arrived: &Counts, switches: &[Switch]) -> Self {
         let mut tally = Self {
             doubled: arrived.duplicates,
             unsigned: arrived.unsigned + arrived.refused,
             signed_by: arrived.keys.clone(),
             ..Self::default()
         };
+        let mut own: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for switch in switches {
+            own.entry(switch.alias).or_default().push(switch);
+        }
         for message in sent {
             tally.sent += 1;
             let Some(acceptance) = &message.accepted else {
                 continue;
             };
             tally.answered += 1;
-            tally.stale += u64::from(!may_sign(message.begun, acceptance, switches));
+            let own = own.get(&message.alias).map(Vec::as_slice).unwrap_or_default();
+            tally.stale += u64::from(!may_sign(message.begun, acceptance, own));
         }
         tally.lost = tally
             .sent
@@ -74,14 +89,15 @@ impl Tally {
     }
 
     /// Nothing went wrong.
-    pub(super) fn is_clean(&self) -> bool {
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
         self.sent > 0 && self.lost + self.doubled + self.unsigned + self.stale == 0
     }
 }
 
 /// The key whose switch was the last one done before the message was sent may sign it, and every
 /// key that a later switch brought before its answer was there.
-fn may_sign(sent: Instant, acceptance: &Acceptance, switches: &[Switch]) -> bool {
+fn may_sign(sent: Instant, acceptance: &Acceptance, switches: &[&Switch]) -> bool {
     let last_done = switches
         .iter()
         .rposition(|switch| switch.done <= sent)
@@ -110,6 +126,7 @@ mod tests {
                 key: key(signer),
             };
             Sent {
+                alias: 0,
                 begun: self.at(begun),
                 accepted: Some(acceptance),
             }
@@ -117,6 +134,7 @@ mod tests {
 
         fn switch(&self, name: &str, begun: u64, done: u64) -> Switch {
             Switch {
+                alias: 0,
                 key: key(name),
                 begun: self.at(begun),
                 done: self.at(done),
@@ -186,6 +204,32 @@ mod tests {
     }
 
     #[test]
+    fn each_alias_has_its_own_keys() {
+        let clock = Clock(Instant::now());
+        let of = |alias, switch: Switch| Switch { alias, ..switch };
+        let switches = [
+            of(0, clock.switch("orders 1", 0, 0)),
+            of(1, clock.switch("invoices 1", 0, 0)),
+            of(1, clock.switch("invoices 2", 3, 4)),
+        ];
+        for (alias, signer, stale) in [
+            (0, "orders 1", 0),
+            (1, "orders 1", 1),
+            (1, "invoices 1", 1),
+            (1, "invoices 2", 0),
+            (0, "invoices 2", 1),
+            (2, "orders 1", 1),
+        ] {
+            let sent = Sent {
+                alias,
+                ..clock.sent(5, 6, signer)
+            };
+            let tally = Tally::of(&[sent], &accepted(1), &switches);
+            assert_eq!(tally.stale, stale, "{signer} for {alias}");
+        }
+    }
+
+    #[test]
     fn after_a_rollback_the_first_key_may_sign_again_and_the_second_no_more() {
         let clock = Clock(Instant::now());
         let switches = [
@@ -204,6 +248,7 @@ mod tests {
         let clock = Clock(Instant::now());
         let switches = [clock.switch("old", 0, 0)];
         let unanswered = || Sent {
+            alias: 0,
             begun: clock.at(1),
             accepted: None,
         };

@@ -14,13 +14,15 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::ledger::{Acceptance, Sent};
+use super::scene::path;
 use crate::cli::CliError;
 use crate::keys::Fingerprint;
 
 /// Who sends what, and for how long.
 pub(super) struct Load {
     pub(super) proxy: SocketAddr,
-    pub(super) path: &'static str,
+    /// Flows send for these aliases in turn, from the first one on.
+    pub(super) aliases: usize,
     pub(super) connections: u16,
     pub(super) until: Instant,
     /// Equal seeds send equal messages.
@@ -31,10 +33,10 @@ impl Load {
     /// Sends until the time is over; then waits for the last answers.
     pub(super) async fn run(self) -> Result<Vec<Sent>, CliError> {
         let mut flows = JoinSet::new();
-        for number in 0..self.connections {
+        for (number, alias) in (0..self.connections).zip((0..self.aliases).cycle()) {
             let flow = Flow {
                 proxy: self.proxy,
-                path: self.path,
+                alias,
                 number,
                 random: Random(self.seed ^ u64::from(number) << 32),
             };
@@ -51,7 +53,7 @@ impl Load {
 /// One integration flow on one connection.
 struct Flow {
     proxy: SocketAddr,
-    path: &'static str,
+    alias: usize,
     number: u16,
     random: Random,
 }
@@ -73,7 +75,11 @@ impl Flow {
                 at: Instant::now(),
                 key,
             });
-            sent.push(Sent { begun, accepted });
+            sent.push(Sent {
+                alias: self.alias,
+                begun,
+                accepted,
+            });
         }
         Ok(sent)
     }
@@ -90,7 +96,7 @@ impl Flow {
     }
 
     fn request(&mut self, id: &str) -> Result<Request<Full<Bytes>>, CliError> {
-        Request::post(self.path)
+        Request::post(path(self.alias))
             .header(HOST, self.proxy.to_string())
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header("SOAPAction", "\"urn:countersign:demo:order\"")

@@ -1,5 +1,6 @@
 //! The operator: imports keys, activates them, rolls back, through the admin API of the running proxy.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use http::header::CONTENT_TYPE;
 use tokio::time::{Instant, sleep_until};
 
 use super::ledger::Switch;
-use super::scene::{ALIAS, DemoKey};
+use super::scene::{self, DemoKey};
 use crate::admin::view::{ActivateRequest, PEM};
 use crate::cli::CliError;
 use crate::cli::keys::client::AdminClient;
@@ -30,31 +31,38 @@ impl Operator {
 
     /// Imports and activates one key.
     pub(super) async fn swap(&mut self, key: &DemoKey) -> Result<(), CliError> {
+        let alias = scene::alias(key.alias);
         let import = self
             .client
-            .request(Method::POST, &format!("aliases/{ALIAS}/keys"));
+            .request(Method::POST, &format!("aliases/{alias}/keys"));
         self.client
             .send(import.header(CONTENT_TYPE, PEM), Bytes::copy_from_slice(&key.pem))
             .await?;
         let begun = Instant::now();
-        let path = format!("aliases/{ALIAS}/keys/{}/activate", key.fingerprint);
+        let path = format!("aliases/{alias}/keys/{}/activate", key.fingerprint);
         self.client.post_json(&path, &ActivateRequest::default()).await?;
-        self.switched(&key.fingerprint, begun);
+        self.switched(key.alias, &key.fingerprint, begun);
         Ok(())
     }
 
-    /// Goes back to the key before the active one.
+    /// Each alias that has had another key before goes back to it.
     async fn roll_back(&mut self) -> Result<(), CliError> {
-        let previous = self.switches.iter().rev().nth(1).map(|switch| switch.key.clone());
-        let previous =
-            previous.ok_or_else(|| CliError::Usage("a rollback needs a swap before it".to_owned()))?;
-        let begun = Instant::now();
-        self.client.post(&format!("aliases/{ALIAS}/rollback")).await?;
-        self.switched(&previous, begun);
+        let mut previous: BTreeMap<_, [Option<Fingerprint>; 2]> = BTreeMap::new();
+        for switch in &self.switches {
+            let keys = previous.entry(switch.alias).or_default();
+            *keys = [Some(switch.key.clone()), keys[0].take()];
+        }
+        for (alias, [_, previous]) in previous {
+            let Some(previous) = previous else { continue };
+            let begun = Instant::now();
+            let path = format!("aliases/{}/rollback", scene::alias(alias));
+            self.client.post(&path).await?;
+            self.switched(alias, &previous, begun);
+        }
         Ok(())
     }
 
-    /// Swaps to each key in turn, spread evenly over the time, with one rollback half way.
+    /// Swaps to each key in turn, spread evenly over the time, with one rollback of each alias half way.
     pub(super) async fn exchange(
         mut self,
         keys: &[DemoKey],
@@ -74,8 +82,9 @@ impl Operator {
         Ok(self.switches)
     }
 
-    fn switched(&mut self, key: &Fingerprint, begun: Instant) {
+    fn switched(&mut self, alias: usize, key: &Fingerprint, begun: Instant) {
         self.switches.push(Switch {
+            alias,
             key: key.clone(),
             begun,
             done: Instant::now(),

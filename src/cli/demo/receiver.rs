@@ -30,8 +30,7 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) async fn start(trust: &Path) -> Result<Self, CliError> {
-        let program = std::env::current_exe().map_err(CliError::failed)?;
+    pub(super) async fn start(program: &Path, trust: &Path) -> Result<Self, CliError> {
         let mut process = Command::new(program)
             .args(["receiver", "--listen", "127.0.0.1:0", "--trust"])
             .arg(trust)

@@ -14,22 +14,47 @@ use crate::config::Config;
 use crate::keys::Fingerprint;
 use crate::keys::generate::{GenerateError, KeyAlgorithm, SelfSigned};
 
-/// The alias whose keys come and go.
-pub(super) const ALIAS: &str = "demo";
-/// Where flows post to.
-pub(super) const PATH: &str = "/demo";
+/// Of every key.
+pub(super) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The directory and the keys.
+/// The directory, the aliases and the keys.
 pub(super) struct Scene {
     directory: TempDir,
-    /// In the order of their use.
+    cast: Cast,
+    /// In the order of their use: the first one of each alias whose keys are exchanged, then the others.
     pub(super) keys: Vec<DemoKey>,
+}
+
+/// How many aliases there are, and what each is for. They are known by their numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cast {
+    /// All of them.
+    pub(super) all: usize,
+    /// The first ones, which messages are signed for.
+    pub(super) busy: usize,
+}
+
+impl Cast {
+    /// The first ones, whose keys are exchanged: as many others as there are busy ones, too.
+    pub(super) fn switched(self) -> usize {
+        self.all.min(self.busy * 2)
+    }
+}
+
+/// The alias of this number.
+pub(super) fn alias(number: usize) -> String {
+    format!("demo-{}", number + 1)
+}
+
+/// Where flows post to for this alias.
+pub(super) fn path(number: usize) -> String {
+    format!("/{}", alias(number))
 }
 
 /// A key that is imported while messages flow.
 pub(super) struct DemoKey {
+    /// The number of the alias that it is for.
+    pub(super) alias: usize,
     pub(super) name: String,
     pub(super) fingerprint: Fingerprint,
     /// Private key and certificate.
@@ -38,10 +63,25 @@ pub(super) struct DemoKey {
 }
 
 impl Scene {
-    /// Makes as many keys, and the file of their certificates that the receiver trusts.
-    pub(super) fn set(keys: u32, now: OffsetDateTime) -> Result<Self, CliError> {
-        let keys: Result<Vec<_>, _> = (1..=keys).map(|number| DemoKey::generate(number, now)).collect();
+    /// Makes a key for each switched alias and as many more as there are swaps, each alias's of this algorithm or else
+    /// RSA and P-256 in turn; and the file of their certificates that the receiver trusts.
+    pub(super) fn set(
+        cast: Cast,
+        swaps: usize,
+        algorithm: Option<KeyAlgorithm>,
+        now: OffsetDateTime,
+    ) -> Result<Self, CliError> {
+        let keys = (0..cast.switched() + swaps).map(|number| {
+            let (round, alias) = (number / cast.switched(), number % cast.switched());
+            let in_turn = match (round + alias) % 2 {
+                0 => KeyAlgorithm::Rsa2048,
+                _ => KeyAlgorithm::P256,
+            };
+            DemoKey::generate(number + 1, alias, algorithm.unwrap_or(in_turn), now)
+        });
+        let keys: Result<Vec<_>, _> = keys.collect();
         let scene = Self {
+            cast,
             directory: tempfile::tempdir().map_err(CliError::failed)?,
             keys: keys.map_err(CliError::failed)?,
         };
@@ -60,20 +100,18 @@ impl Scene {
         self.file("state/admin-token")
     }
 
-    /// One route to the receiver; its alias has no key yet.
+    /// A route to the receiver for each busy alias; no alias has a key yet.
     pub(super) fn configuration(&self, receiver: SocketAddr) -> Result<Config, CliError> {
-        let text = format!(
-            r#"
-            proxy.listen = "127.0.0.1:0"
-            admin.listen = "127.0.0.1:0"
-            [alias.{ALIAS}]
-            [[route]]
-            name = "demo"
-            path = "{PATH}"
-            receiver = "http://{receiver}/"
-            alias = "{ALIAS}"
-            "#
-        );
+        let listeners = "proxy.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n".to_owned();
+        let aliases = (0..self.cast.all).map(|number| format!("[alias.{}]\n", alias(number)));
+        let routes = (0..self.cast.busy).map(|number| {
+            let (alias, path) = (alias(number), path(number));
+            format!(
+                "[[route]]\nname = \"{alias}\"\npath = \"{path}\"\nreceiver = \"http://{receiver}/\"\n\
+                 alias = \"{alias}\"\n"
+            )
+        });
+        let text: String = [listeners].into_iter().chain(aliases).chain(routes).collect();
         Config::parse(&text, &self.file("demo.toml")).map_err(CliError::failed)
     }
 
@@ -83,19 +121,19 @@ impl Scene {
 }
 
 impl DemoKey {
-    /// RSA and P-256 in turn.
-    fn generate(number: u32, now: OffsetDateTime) -> Result<Self, GenerateError> {
-        let algorithm = if number % 2 == 1 {
-            KeyAlgorithm::Rsa2048
-        } else {
-            KeyAlgorithm::P256
-        };
+    fn generate(
+        number: usize,
+        alias: usize,
+        algorithm: KeyAlgorithm,
+        now: OffsetDateTime,
+    ) -> Result<Self, GenerateError> {
         let name = format!("key {number}, {algorithm}");
         let key = SelfSigned::generate(algorithm, &name, now, LIFETIME)?;
         let certificate = key.certificate_pem()?;
         let pem = Zeroizing::new([key.private_key_pem()?.as_slice(), &certificate].concat());
         let fingerprint = key.into_material()?.certificate.fingerprint().clone();
         Ok(Self {
+            alias,
             name,
             fingerprint,
             pem,

@@ -3,10 +3,18 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::ledger::{Switch, Tally};
-use super::scene::DemoKey;
+use super::Outcome;
+use super::latency::{Around, Latencies};
 
-pub(super) fn table(tally: &Tally, keys: &[DemoKey], switches: &[Switch], took: Duration) -> String {
+pub(super) fn table(outcome: &Outcome) -> String {
+    let mut table = counts(outcome);
+    signers(&mut table, outcome);
+    times(&mut table, outcome);
+    table
+}
+
+fn counts(outcome: &Outcome) -> String {
+    let tally = &outcome.tally;
     let rows = [
         ("sent", tally.sent),
         ("answered", tally.answered),
@@ -22,31 +30,47 @@ pub(super) fn table(tally: &Tally, keys: &[DemoKey], switches: &[Switch], took: 
     for (what, count) in rows {
         row(&mut table, what, count);
     }
+    table
+}
+
+fn signers(table: &mut String, outcome: &Outcome) {
     table.push('\n');
-    for key in keys {
-        let what = format!("signed by {} (sha256:{}…)", key.name, key.fingerprint.short());
+    for (fingerprint, name) in &outcome.keys {
+        let short: String = fingerprint.chars().take(16).collect();
+        let signed = outcome.tally.signed_by.get(fingerprint);
         row(
-            &mut table,
-            &what,
-            tally
-                .signed_by
-                .get(&*key.fingerprint)
-                .copied()
-                .unwrap_or_default(),
+            table,
+            &format!("signed by {name} (sha256:{short}…)"),
+            signed.copied().unwrap_or_default(),
         );
     }
-    let slowest = switches
-        .iter()
-        .map(|switch| switch.done - switch.begun)
-        .max()
-        .unwrap_or_default();
+}
+
+fn times(table: &mut String, outcome: &Outcome) {
+    let slowest = outcome.switches.iter().map(|switch| switch.done - switch.begun);
     let _ = writeln!(
         table,
-        "\n{:.0} messages a second; the slowest switch took {:.1} ms",
-        messages_a_second(tally.answered, took),
-        slowest.as_secs_f64() * 1000.0
+        "\n{:.0} messages a second; the slowest switch took {:.1} ms\n\n{:<28}{:>8}{:>9}{:>9}{:>9}",
+        messages_a_second(outcome.tally.answered, outcome.took),
+        milliseconds(slowest.max().unwrap_or_default()),
+        "answered within",
+        "messages",
+        "p50",
+        "p99",
+        "p99.9 ms"
     );
-    table
+    let around = Around::switches(&outcome.sent, &outcome.switches);
+    for (when, latencies) in [
+        ("shortly before a switch", &around.before),
+        ("during a switch", &around.during),
+        ("shortly after a switch", &around.after),
+        ("the whole time", &Latencies::of(&outcome.sent)),
+    ] {
+        let [p50, p99, p999] = [500, 990, 999].map(|share| milliseconds(latencies.permille(share)));
+        let count = latencies.count();
+        let _ = writeln!(table, "{when:<28}{count:>8}{p50:>9.1}{p99:>9.1}{p999:>9.1}");
+    }
+    table.push('\n');
 }
 
 fn row(table: &mut String, what: &str, count: u64) {
@@ -56,4 +80,8 @@ fn row(table: &mut String, what: &str, count: u64) {
 #[expect(clippy::cast_precision_loss, reason = "a rate for people; far below 2^52")]
 fn messages_a_second(count: u64, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }

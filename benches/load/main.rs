@@ -1,0 +1,156 @@
+//! Switches under load: `countersign demo` with one alias and with 10,000, with RSA and P-256 keys, one after the other in
+//! one run. `make load` prints the tables and writes `benches/load.svg`.
+//!
+//! Another kind of switch is another [`Case`].
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints, and ends when something is wrong"
+)]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use countersign::cli::demo::{Around, Latencies, Outcome, Plan};
+use countersign::keys::generate::KeyAlgorithm;
+
+mod plot;
+
+/// As many as keep two cores busy without standing in line for long.
+const CONNECTIONS: u16 = 4;
+const SWAPS: usize = 60;
+/// Switches stand far enough apart that what comes before one is not what comes after another.
+const TIME: Duration = Duration::from_secs(40);
+
+/// One run.
+pub(crate) struct Case {
+    name: String,
+    plan: Plan,
+}
+
+fn main() {
+    let cases = [KeyAlgorithm::Rsa2048, KeyAlgorithm::P256]
+        .into_iter()
+        .flat_map(|algorithm| [1, 10_000].map(|aliases| Case::new(algorithm, aliases)));
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let mut done = Vec::new();
+    for case in cases {
+        println!(
+            "{}: {} s, and what it takes to make the keys",
+            case.name,
+            TIME.as_secs()
+        );
+        let outcome = runtime.block_on(case.plan.perform(|_| Ok(())));
+        let outcome = outcome.unwrap_or_else(|error| unreachable!("{}: {error}", case.name));
+        assert!(outcome.tally.is_clean(), "{}: {:?}", case.name, outcome.tally);
+        done.push((case, outcome));
+    }
+    println!("{}\n{}", latencies(&done), switches(&done));
+    let plot = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/load.svg");
+    std::fs::write(&plot, plot::svg(&done)).expect("a place for the plot");
+    println!("plot: {}", plot.display());
+}
+
+impl Case {
+    fn new(algorithm: KeyAlgorithm, aliases: usize) -> Self {
+        let name = match aliases {
+            1 => format!("{algorithm}, 1 alias"),
+            many => format!("{algorithm}, {many} aliases"),
+        };
+        let plan = Plan {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_countersign")),
+            connections: CONNECTIONS,
+            time: TIME,
+            swaps: SWAPS,
+            aliases,
+            busy: 1,
+            algorithm: Some(algorithm),
+            seed: 0,
+        };
+        Self { name, plan }
+    }
+}
+
+/// Markdown, as in `benches/README.md`.
+fn latencies(done: &[(Case, Outcome)]) -> String {
+    let mut table = String::from(
+        "| | a second | | messages | p50 ms | p99 ms | p99.9 ms |\n|---|---|---|---|---|---|---|\n",
+    );
+    for (case, outcome) in done {
+        let around = Around::switches(&outcome.sent, &outcome.switches);
+        let rate = outcome.tally.answered as f64 / outcome.took.as_secs_f64();
+        let all = Latencies::of(&outcome.sent);
+        let mut first = format!("| {} | {rate:.0} |", case.name);
+        for (when, latencies) in [
+            ("before", &around.before),
+            ("during", &around.during),
+            ("after", &around.after),
+            ("all", &all),
+        ] {
+            let [p50, p99, p999] = [500, 990, 999].map(|share| milliseconds(latencies.permille(share)));
+            let count = latencies.count();
+            table += &format!("{first} {when} | {count} | {p50:.2} | {p99:.2} | {p999:.2} |\n");
+            first = "| | |".to_owned();
+        }
+    }
+    table
+}
+
+/// The commands as their sender saw them, and of them the exchange of the keys in memory, as the proxy counted it.
+fn switches(done: &[(Case, Outcome)]) -> String {
+    let mut table = String::from(
+        "| | switches | whole command p50 ms | slowest | in memory, mean µs | none over |\n|---|---|---|---|---|---|\n",
+    );
+    for (case, outcome) in done {
+        let commands = outcome.switches.iter().map(|switch| switch.done - switch.begun);
+        let commands: Latencies = commands.collect();
+        let publishing = Publishing::read(&outcome.metrics);
+        table += &format!(
+            "| {} | {} | {:.2} | {:.2} | {:.1} | {} |\n",
+            case.name,
+            commands.count(),
+            milliseconds(commands.permille(500)),
+            milliseconds(commands.permille(1000)),
+            publishing.mean * 1e6,
+            publishing.bound
+        );
+    }
+    table
+}
+
+/// Of `countersign_key_publish_duration_seconds`.
+struct Publishing {
+    /// Seconds.
+    mean: f64,
+    /// The first bucket that has all of them.
+    bound: String,
+}
+
+impl Publishing {
+    fn read(metrics: &str) -> Self {
+        let of = |line: &str| -> Option<f64> { line.rsplit(' ').next()?.parse().ok() };
+        let one = |part: &str| {
+            let name = format!("countersign_key_publish_duration_seconds_{part}");
+            let lines = metrics.lines().filter(move |line| line.starts_with(&name));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let value = |part: &str| one(part).first().and_then(|line| of(line)).expect("the metric");
+        let (sum, count) = (value("sum"), value("count"));
+        let full = one("bucket").into_iter().find(|line| of(line) == Some(count));
+        let full = full.expect("the bucket without a bound");
+        let bound = full.split('"').nth(1).expect("a bound");
+        let bound = match bound.parse::<f64>() {
+            Ok(seconds) if seconds.is_finite() => format!("{:.0} µs", seconds * 1e6),
+            _ => "10 ms and more".to_owned(),
+        };
+        Self {
+            mean: sum / count,
+            bound,
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
