@@ -57,7 +57,7 @@ soak:
 
 bench:
 	@scripts/setup build
-	cargo bench --locked
+	cargo bench --locked --bench memory --bench signing
 
 load:
 	@scripts/setup build

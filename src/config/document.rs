@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use memchr::memchr_iter;
 use toml::de::DeTable;
 
 use super::error::ConfigError;
@@ -11,7 +12,8 @@ use super::table::Table;
 
 /// The text and the mistakes found in it so far.
 pub(super) struct Document<'i> {
-    text: &'i str,
+    /// The offsets of all line ends; every alias and route is asked for its line.
+    line_ends: Vec<usize>,
     file: &'i Path,
     errors: RefCell<Vec<ConfigError>>,
 }
@@ -24,7 +26,7 @@ impl<'i> Document<'i> {
         read: impl FnOnce(&mut Table<'_>) -> Option<T>,
     ) -> Result<T, Vec<ConfigError>> {
         let document = Self {
-            text,
+            line_ends: memchr_iter(b'\n', text.as_bytes()).collect(),
             file,
             errors: RefCell::default(),
         };
@@ -59,12 +61,7 @@ impl<'i> Document<'i> {
 
     /// The line of an offset, from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
-        1 + self
-            .text
-            .bytes()
-            .take(offset)
-            .filter(|&byte| byte == b'\n')
-            .count()
+        1 + self.line_ends.partition_point(|end| *end < offset)
     }
 
     /// A path relative to the document.
