@@ -17,7 +17,7 @@ use crate::config::{Activation, AliasConfig, Config};
 use crate::files::Files;
 use crate::keys::audit::Author;
 use crate::keys::source::{LoadError, Source, SourceProblems};
-use crate::keys::{AfterImport, CommandError, KeyMaterial, Keys};
+use crate::keys::{AfterImport, CommandError, KeyMaterial, KeyRefused, Keys};
 
 /// How often sources are looked at. A change is read at the first look that finds nothing new.
 const LOOK: Duration = Duration::from_secs(1);
@@ -42,8 +42,8 @@ struct Watched {
     files: Files,
     /// Looks that are left until what is wrong is told; none: there is nothing to read.
     left: u32,
-    /// A token is away: it is asked at each look.
-    away: bool,
+    /// What is wrong may pass without a change of the files, as when a token is away: it is read at each look.
+    again: bool,
     /// Since it was read last.
     looks: u32,
 }
@@ -55,6 +55,19 @@ enum Nothing {
     Load(#[from] LoadError),
     #[error(transparent)]
     Refused(#[from] CommandError),
+}
+
+impl Nothing {
+    /// Without anybody changing the source: a token is away, or the disk is full.
+    const fn may_pass(&self) -> bool {
+        match self {
+            Self::Load(problem) => problem.may_pass(),
+            Self::Refused(problem) => matches!(
+                problem,
+                CommandError::Store(_) | CommandError::Unsuitable(KeyRefused::Token { .. })
+            ),
+        }
+    }
 }
 
 impl Sources {
@@ -92,13 +105,12 @@ impl Sources {
                 .aliases
                 .get(&alias)
                 .map_or(AfterImport::ActivateIfNone, then);
-            let away = matches!(&material, Err(problem) if problem.may_pass());
             let brought = material
                 .map_err(Nothing::from)
                 .and_then(|material| self.bring(&alias, material, then));
             self.tell(&alias, brought.as_ref().err());
             if let Some(watched) = self.watched().get_mut(&alias) {
-                watched.away = away;
+                watched.again = brought.is_err_and(|problem| problem.may_pass());
             }
         }
     }
@@ -128,41 +140,32 @@ impl Sources {
         };
         for (alias, source, then) in due {
             // Not under the lock: a token may take its time.
-            let material = source.load();
-            self.looked(&alias, &source, then, material);
+            let material = source.load().map_err(Nothing::from);
+            let brought = material.and_then(|material| self.bring(&alias, material, then));
+            self.looked(&alias, &source, brought);
         }
     }
 
-    fn looked(
-        &self,
-        alias: &str,
-        source: &Source,
-        then: AfterImport,
-        material: Result<KeyMaterial, LoadError>,
-    ) {
+    fn looked(&self, alias: &str, source: &Source, brought: Result<(), Nothing>) {
         let mut wait = false;
         if let Some(watched) = self
             .watched()
             .get_mut(alias)
             .filter(|watched| watched.source == *source)
         {
-            watched.away = matches!(&material, Err(problem) if problem.may_pass());
-            watched.left = if material.is_ok() {
-                0
-            } else {
-                watched.left.saturating_sub(1)
+            watched.again = matches!(&brought, Err(problem) if problem.may_pass());
+            watched.left = match &brought {
+                Err(Nothing::Load(_)) => watched.left.saturating_sub(1),
+                Ok(()) | Err(Nothing::Refused(_)) => 0,
             };
-            wait = watched.left > 0 && !watched.away;
+            wait = watched.left > 0 && !watched.again;
         }
-        let problem = match material {
-            Ok(material) => self.bring(alias, material, then).err(),
+        match brought {
             Err(problem) if wait => {
                 tracing::info!(%alias, %problem, "the alias's source has changed, perhaps not all of it yet; looking again");
-                return;
             }
-            Err(problem) => Some(problem.into()),
-        };
-        self.tell(alias, problem.as_ref());
+            brought => self.tell(alias, brought.err().as_ref()),
+        }
     }
 
     /// A key that is known changes nothing; so a restart or a reload undoes no switch.
@@ -200,7 +203,7 @@ impl Watched {
             then: AfterImport::ActivateIfNone,
             files,
             left: 1,
-            away: false,
+            again: false,
             looks: 0,
         }
     }
@@ -217,7 +220,7 @@ impl Watched {
         }
         self.looks += 1;
         let is_token = matches!(self.source, Source::Pkcs11 { .. });
-        let due = self.left > 0 || self.away || (is_token && self.looks >= LOOKS_OF_A_TOKEN);
+        let due = self.left > 0 || self.again || (is_token && self.looks >= LOOKS_OF_A_TOKEN);
         if due {
             self.looks = 0;
         }

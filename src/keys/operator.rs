@@ -97,19 +97,27 @@ impl<'a> Operator<'a> {
         let keys = ring
             .alias(alias)
             .ok_or_else(|| CommandError::UnknownAlias(alias.to_owned()))?;
-        let known = certificates.iter().find(|certificate| {
+        let known = |certificate: &&Certificate| {
             let key = keys.key(certificate.fingerprint());
             key.is_some_and(|entry| entry.identity.certificate() == *certificate)
-        });
-        if let Some(known) = known {
-            return Ok(Imported {
-                fingerprint: known.fingerprint().clone(),
-                new: false,
-            });
-        }
+        };
+        let known = certificates
+            .iter()
+            .find(known)
+            .map(Certificate::fingerprint)
+            .cloned();
         let waiting = self.keys.waiting(alias);
-        let material = certify(alias, waiting.iter().map(AsRef::as_ref), certificates)?;
-        self.import(alias, material, then, now)
+        match (
+            certify(alias, waiting.iter().map(AsRef::as_ref), certificates),
+            known,
+        ) {
+            (Ok(material), _) => self.import(alias, material, then, now),
+            (Err(_), Some(fingerprint)) => Ok(Imported {
+                fingerprint,
+                new: false,
+            }),
+            (Err(problem), None) => Err(problem.into()),
+        }
     }
 
     /// Forgets a key that waits for its certificate.
