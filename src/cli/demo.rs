@@ -43,7 +43,7 @@ const BUSY: usize = 4;
 /// Show key swaps under load, on generated keys
 ///
 /// Starts a receiver and a proxy on free ports, sends messages on many connections, and meanwhile imports
-/// and activates one key after the other and rolls back once. Ends with a table: how many messages were
+/// and activates one key after the other, and rolls each alias back once. Ends with a table: how many messages were
 /// sent, lost, doubled, unsigned, and signed by which key, and how long they took around a swap. Exit 1 unless every
 /// message arrived exactly once, signed with a key that was active between its sending and its answer.
 #[derive(Debug, clap::Args)]
