@@ -1,5 +1,5 @@
 //! Switches under load: `countersign demo` with one alias and with 10,000, with RSA and P-256 keys, one after the other in
-//! one run. `make load` prints the tables and writes `benches/load.svg`.
+//! one run. `make load` writes the tables to `benches/load.md` and the plot to `benches/load.svg`.
 //!
 //! Another kind of switch is another [`Case`].
 #![expect(
@@ -12,7 +12,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use countersign::cli::demo::{Around, Latencies, Outcome, Plan};
+use countersign::cli::demo::{Around, Latencies, Outcome, Plan, WINDOW};
 use countersign::keys::generate::KeyAlgorithm;
 
 mod plot;
@@ -34,7 +34,7 @@ fn main() {
         .into_iter()
         .flat_map(|algorithm| [1, 10_000].map(|aliases| Case::new(algorithm, aliases)));
     let runtime = tokio::runtime::Runtime::new().expect("threads");
-    let mut done = Vec::new();
+    let (mut done, busy) = (Vec::new(), machine());
     for case in cases {
         println!(
             "{}: {} s, and what it takes to make the keys",
@@ -46,10 +46,31 @@ fn main() {
         assert!(outcome.tally.is_clean(), "{}: {:?}", case.name, outcome.tally);
         done.push((case, outcome));
     }
-    println!("{}\n{}", latencies(&done), switches(&done));
-    let plot = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/load.svg");
-    std::fs::write(&plot, plot::svg(&done)).expect("a place for the plot");
-    println!("plot: {}", plot.display());
+    let report = report(&done, &busy);
+    println!("{report}");
+    let benches = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
+    std::fs::write(benches.join("load.md"), report).expect("a place for the report");
+    std::fs::write(benches.join("load.svg"), plot::svg(&done)).expect("a place for the plot");
+}
+
+/// Cores, and how many others wanted them: figures of a busy machine tell little.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("unknown").to_owned();
+    format!("{cores} cores; load average before the run: {load}")
+}
+
+fn report(done: &[(Case, Outcome)], machine: &str) -> String {
+    format!(
+        "# Switches under load\n\nWritten by `make load`: {CONNECTIONS} connections, {SWAPS} swaps and a rollback of each \
+         alias in {} s a line. {machine}.\n\n## Latency\n\n*Before* and *after*: within {} ms of a switch; *during*: \
+         under way at the same time as its command.\n\n{}\n![latency around switches](load.svg)\n\n## Switches\n\n{}",
+        TIME.as_secs(),
+        WINDOW.as_millis(),
+        latencies(done),
+        switches(done)
+    )
 }
 
 impl Case {
