@@ -24,8 +24,8 @@ pub(super) struct AuditQuery {
     #[param(required = false)]
     #[serde(default)]
     after: u64,
-    /// At most so many; 1000 are the most.
-    #[param(required = false)]
+    /// At most so many.
+    #[param(required = false, minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct AuditQuery {
 #[serde(deny_unknown_fields)]
 pub(super) struct VerificationQuery {
     /// A head that was kept: it must still be there.
-    #[param(required = false)]
+    #[param(required = false, pattern = "^[0-9A-Fa-f]{64}$")]
     head: Option<String>,
 }
 
@@ -45,6 +45,7 @@ pub(super) struct VerificationQuery {
 /// see.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditQuery), responses(
     (status = 200, description = "Records in the order in which they were written", body = AuditView),
+    (status = 400, description = "No such range", body = ProblemView, content_type = PROBLEM_JSON),
     (status = 503, description = "It cannot be read now", body = ProblemView, content_type = PROBLEM_JSON),
 ))]
 pub(super) async fn records(
@@ -52,7 +53,12 @@ pub(super) async fn records(
     caller: Caller,
     Query(AuditQuery { after, limit }): Query<AuditQuery>,
 ) -> Result<Json<AuditView>, Problem> {
-    let limit = limit.unwrap_or(MOST).clamp(1, MOST);
+    let limit = limit.unwrap_or(MOST);
+    if !(1..=MOST).contains(&limit) || i64::try_from(after).is_err() {
+        let sentence =
+            format!("limit is from 1 to {MOST}, and after the number of a record, not {limit} and {after}");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, sentence));
+    }
     on_a_thread(move || {
         let mut records = admin.keys.audit_trail().read(after, limit)?;
         let whole = u32::try_from(records.len()).is_ok_and(|read| read == limit);

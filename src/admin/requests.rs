@@ -65,7 +65,8 @@ pub(super) async fn generate(
 }
 
 /// Shows the request of a key that waits for its certificate
-#[utoipa::path(get, path = "/api/v1/aliases/{alias}/requests/{public_key}", tag = "keys", params(RequestPath), responses(
+#[utoipa::path(get, path = "/api/v1/aliases/{alias}/requests/{public_key}",
+    operation_id = "show_request", tag = "keys", params(RequestPath), responses(
     (status = 200, description = "With the PKCS#10 request in PEM", body = WaitingView),
     (status = 400, description = "No fingerprint", body = ProblemView, content_type = PROBLEM_JSON),
     (status = 404, description = "No such alias, or no such key waits", body = ProblemView, content_type = PROBLEM_JSON),
@@ -86,7 +87,8 @@ pub(super) async fn show(
 /// Discards a key that waits for its certificate
 ///
 /// Its private half is destroyed: a certificate that comes later is of no use.
-#[utoipa::path(post, path = "/api/v1/aliases/{alias}/requests/{public_key}/discard", tag = "keys", params(RequestPath), responses(
+#[utoipa::path(post, path = "/api/v1/aliases/{alias}/requests/{public_key}/discard",
+    operation_id = "discard_request", tag = "keys", params(RequestPath), responses(
     (status = 200, description = "The key is gone", body = AliasView),
     (status = 400, description = "No fingerprint", body = ProblemView, content_type = PROBLEM_JSON),
     (status = 404, description = "No such alias, or no such key waits", body = ProblemView, content_type = PROBLEM_JSON),

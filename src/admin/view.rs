@@ -48,6 +48,7 @@ pub(super) struct RequestPath {
     /// The signing identity.
     pub(super) alias: String,
     /// SHA-256 of the SubjectPublicKeyInfo in hex.
+    #[param(pattern = "^[0-9A-Fa-f]{64}$")]
     pub(super) public_key: String,
 }
 

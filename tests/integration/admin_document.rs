@@ -1,5 +1,7 @@
 //! The OpenAPI document of the running admin listener, held against the listener.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use serde_json::Value;
 
@@ -113,6 +115,18 @@ async fn what_it_says_of_methods_and_roles_is_what_the_listener_does() {
         allowed.sort();
         assert_eq!(told, allowed, "{path}");
     }
+}
+
+/// Programs made from the document name their functions so.
+#[tokio::test]
+async fn each_operation_has_a_name_of_its_own() {
+    let admin = TestAdmin::start().await;
+    let document = admin.get("/api/openapi.json").await.json();
+    let name =
+        |(_, _, operation): (String, Method, Value)| operation["operationId"].as_str().map(str::to_owned);
+    let named: Vec<_> = operations(&document).into_iter().map(name).collect();
+    let different: BTreeSet<_> = named.iter().flatten().collect();
+    assert_eq!(different.len(), named.len(), "{named:?}");
 }
 
 #[tokio::test]
