@@ -267,6 +267,10 @@ async fn the_audit_names_who_did_it_and_is_verified_against_a_head_that_was_kept
         )
         .await;
 
+    for range in ["limit=0", "limit=1001", "after=9223372036854775808"] {
+        let sentence = admin.get(&format!("/api/v1/audit?{range}")).await.problem(400);
+        assert!(sentence.starts_with("limit is from 1 to 1000"), "{sentence}");
+    }
     let records = admin.get("/api/v1/audit?after=1").await.json();
     let [record] = records["records"].as_array().unwrap().as_slice() else {
         panic!("{records}")
