@@ -74,6 +74,9 @@ fn states(alias: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Like nothing that a log has in it by chance.
+const WRONG_PIN: &str = "no-such-pin";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_on_a_token_signs_is_found_again_after_a_restart_and_is_exchanged() {
     let receiver = Receiver::start().await;
@@ -249,7 +252,7 @@ async fn a_wrong_pin_is_tried_once_and_the_right_one_heals_without_a_restart() {
     let hsm = SoftHsm::new(place.path("hsm"));
     hsm.init("signing");
     let certificate = hsm.add_key("signing", "orders", "01", "EC -pkeyopt ec_paramgen_curve:P-256");
-    fs::write(hsm.pin_file(), "0000\n").unwrap();
+    fs::write(hsm.pin_file(), format!("{WRONG_PIN}\n")).unwrap();
     let (spy, calls) = (hsm.spy(), place.path("calls"));
     let source = hsm
         .source("token=signing;object=orders")
@@ -271,7 +274,7 @@ async fn a_wrong_pin_is_tried_once_and_the_right_one_heals_without_a_restart() {
         .await;
     let problem = alias["source_problem"].as_str().unwrap();
     assert!(
-        problem.contains("refused the PIN in") && !problem.contains("0000"),
+        problem.contains("refused the PIN in") && !problem.contains(WRONG_PIN),
         "{problem}"
     );
     let mut flow = Flow::connect(served.proxy).await;
@@ -293,7 +296,7 @@ async fn a_wrong_pin_is_tried_once_and_the_right_one_heals_without_a_restart() {
     assert!(served.alias("hsm").await["source_problem"].is_null());
     signs(&served, &receiver, "/hsm", &certificate).await;
     assert_eq!(logins(), 2);
-    assert!(!served.log().contains(PIN) && !served.log().contains("0000"));
+    assert!(!served.log().contains(PIN) && !served.log().contains(WRONG_PIN));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::tool::openssl;
 
-pub(crate) const PIN: &str = "5824";
+pub(crate) const PIN: &str = "pin-of-orders";
 
 /// Tokens.
 pub(crate) struct SoftHsm {
