@@ -16,6 +16,7 @@ mod defaults;
 mod document;
 mod embedded;
 mod error;
+mod key_refused;
 mod listeners;
 mod log;
 mod not_yet;

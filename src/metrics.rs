@@ -1,14 +1,16 @@
 //! What operators watch: every name, unit and label set, in one place.
 //!
 //! Other parts tell what happened, in the past tense; nobody else knows a metric's name. A label's value comes
-//! from the configuration or from a closed vocabulary, never from a peer. Each application has a
-//! registry of its own.
+//! from the configuration or from a closed vocabulary; from a peer only the codes of its faults, a bounded number of
+//! them. Each application has a registry of its own.
 
+mod receiver_faults;
 mod sources;
 mod store;
 
 use std::time::Duration;
 
+use receiver_faults::ReceiverFaults;
 use sources::SourceCollector;
 pub use store::StoreFact;
 
@@ -105,6 +107,7 @@ pub struct Metrics {
     messages_signed: IntCounterVec,
     sign_duration: HistogramVec,
     self_checks: IntCounterVec,
+    receiver_faults: ReceiverFaults,
     key_lookups: IntCounterVec,
     key_switches: IntCounterVec,
     key_switch_duration: Histogram,
@@ -148,6 +151,7 @@ impl Metrics {
                 "Signed messages that were due for a look by the second engine.",
                 &["route", "outcome"],
             )?,
+            receiver_faults: ReceiverFaults::new(&table)?,
             key_lookups: table.counters(
                 "countersign_key_lookups_total",
                 "Keys that were found by a reference, by what it was looked up for.",
@@ -200,6 +204,11 @@ impl Metrics {
     /// A signed message was due for a look by the second engine.
     pub fn self_checked(&self, route: &str, outcome: SelfCheckOutcome) {
         self.self_checks.with_label_values(&[route, outcome.name()]).inc();
+    }
+
+    /// A receiver answered with a fault; `code` as it is written in a configuration.
+    pub fn receiver_fault(&self, route: &str, code: &str) {
+        self.receiver_faults.count(route, code);
     }
 
     /// A key was found by a reference.

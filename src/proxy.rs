@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response, request};
+use http::{Request, Response, Uri, request};
 use hyper::body::Incoming;
 
 use crate::clock::Clock;
@@ -17,6 +17,8 @@ use crate::open_files;
 use crate::tls::{TlsError, server_config};
 
 mod accept;
+mod answer;
+mod clocks;
 mod exchange;
 mod forward;
 mod headers;
@@ -28,7 +30,10 @@ mod route;
 mod sign;
 
 pub use accept::{Drained, serve};
+pub use clocks::ReceiverClock;
 
+use answer::{Judged, Judging};
+use clocks::Clocks;
 use exchange::Exchange;
 use load::Limit;
 use read::{Reading, RequestBody};
@@ -44,6 +49,9 @@ pub struct Proxy {
     requests: Limit,
     reading: Reading,
     signing: Arc<Signing>,
+    judging: Arc<Judging>,
+    clocks: Arc<Clocks>,
+    clock: Clock,
     metrics: Arc<Metrics>,
 }
 
@@ -64,7 +72,10 @@ impl Proxy {
             routes: Routes::none(),
             requests: Limit::new(0),
             reading: Reading::nothing(),
-            signing: Arc::new(Signing::new(keys, clock, metrics.clone())),
+            signing: Arc::new(Signing::new(keys, clock.clone(), metrics.clone())),
+            clocks: Arc::default(),
+            clock,
+            judging: Arc::new(Judging::new(metrics.clone())),
             metrics,
         }
     }
@@ -98,6 +109,9 @@ impl Proxy {
             requests: self.requests.with_most(most_requests(config.proxy.max_requests)),
             reading: self.reading.successor(&config.proxy),
             signing: self.signing.clone(),
+            judging: self.judging.clone(),
+            clocks: self.clocks.clone(),
+            clock: self.clock.clone(),
             metrics: self.metrics.clone(),
         })
     }
@@ -112,6 +126,12 @@ impl Proxy {
     #[must_use]
     pub fn bytes_buffered(&self) -> usize {
         self.reading.bytes_buffered()
+    }
+
+    /// How this receiver's clock goes against ours, if it has answered since the start and said so.
+    #[must_use]
+    pub fn receiver_clock(&self, receiver: &Uri) -> Option<ReceiverClock> {
+        self.clocks.of(receiver)
     }
 
     /// Answers one request, by its receiver's answer or by a fault.
@@ -151,6 +171,9 @@ impl Proxy {
             .send(head, signed, memory, exchange.deadline())
             .await?;
         exchange.passed(Phase::Receiver);
+        self.clocks
+            .observe(route.receiver.address(), response.headers(), self.clock.now());
+        let Judged { response, .. } = self.judging.judge(&route, response, exchange.deadline()).await;
         Ok(response)
     }
 }

@@ -6,7 +6,9 @@
 
 mod envelope;
 mod error;
+pub mod fault;
 mod key_reference;
+pub mod key_refused;
 pub mod names;
 pub mod policy;
 pub mod profile;

@@ -2,12 +2,7 @@
 //! accepted silently they would promise what does not happen. Later work only removes lines here.
 
 /// A key that is not read yet: its table (`*` for a name that users give) and itself.
-const SETTINGS: &[(&str, &str)] = &[
-    ("", "public"),
-    ("alias.*", "hold"),
-    ("alias.*", "expired"),
-    ("route", "key_refused"),
-];
+const SETTINGS: &[(&str, &str)] = &[("", "public"), ("alias.*", "hold"), ("alias.*", "expired")];
 
 /// A value that is not served yet: its key and itself.
 const VALUES: &[(&str, &str)] = &[("strategy", "hold"), ("strategy", "receiver-led")];

@@ -8,9 +8,10 @@ use http::Uri;
 use super::table::{Table, nearest};
 use super::tls::ReceiverTls;
 use super::value::Value;
-use super::{AliasConfig, Client, Url, clients, defaults, value};
+use super::{AliasConfig, Client, Url, clients, defaults, key_refused, value};
 use crate::spelling::vocabulary;
 use crate::wss::Profile;
+use crate::wss::key_refused::KeyRefused;
 
 /// One integration flow to one receiver.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +38,10 @@ pub struct RouteConfig {
     pub timeouts: Timeouts,
     /// Status of our own faults.
     pub fault_status: FaultStatus,
+    /// Which of the receiver's faults say that the key was not accepted.
+    pub key_refused: KeyRefused,
+    /// The receiver sends faults with status 200 as well.
+    pub faults_with_200: bool,
     /// Which signed messages the second engine looks at before they leave.
     pub self_check: SelfCheck,
     /// The line to name when it does not fit its alias's key.
@@ -110,6 +115,8 @@ pub(super) fn all(
         let fault_status = table
             .optional("fault_status", value::word)
             .unwrap_or(FaultStatus::Soap);
+        let key_refused = key_refused::list(table);
+        let faults_with_200 = table.optional("faults_with_200", value::boolean).unwrap_or(false);
         let self_check = SelfCheck {
             share: table
                 .optional("self_check", value::share)
@@ -131,6 +138,8 @@ pub(super) fn all(
             receiver_tls,
             timeouts,
             fault_status,
+            key_refused,
+            faults_with_200,
             self_check,
             line: table.line_of("name"),
         })

@@ -102,6 +102,11 @@ impl Receiver {
         })
     }
 
+    /// Where it is.
+    pub(super) fn address(&self) -> &Uri {
+        &self.uri
+    }
+
     /// Sends the message, once.
     pub(super) async fn send(
         &self,

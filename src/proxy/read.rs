@@ -22,9 +22,7 @@ use crate::wss::{MessageError, PlainMessage, SoapVersion};
 
 mod coding;
 
-pub(super) use coding::CodingError;
-
-use coding::Decoding;
+pub(super) use coding::{CodingError, Decoding};
 
 /// After a refusal, the rest of the body is read up to this many bytes and this long, so that the
 /// connection can be used again; past that it is closed.

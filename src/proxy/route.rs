@@ -12,12 +12,14 @@ use http::header::HOST;
 use http::{Method, Uri, Version, request};
 
 use super::UnusableTls;
+use super::answer::FaultLog;
 use super::forward::Receiver;
 use super::headers::Pseudonym;
 use super::sign::Sampling;
 use crate::config::{Client, Config, FaultStatus, RouteConfig, Url};
 use crate::listener::Peer;
 use crate::wss::Protection;
+use crate::wss::key_refused::KeyRefused;
 use crate::xml::Limits;
 
 /// One integration flow to one receiver.
@@ -28,6 +30,12 @@ pub(super) struct Route {
     pub(super) sampling: Sampling,
     pub(super) receiver: Receiver,
     pub(super) fault_status: FaultStatus,
+    /// Which of the receiver's faults say that the key was not accepted.
+    pub(super) key_refused: KeyRefused,
+    /// Those that were logged.
+    pub(super) faults: FaultLog,
+    /// The receiver sends faults with status 200 as well.
+    pub(super) faults_with_200: bool,
     clients: Vec<Client>,
     /// For the exchange as a whole.
     pub(super) total: Duration,
@@ -168,6 +176,9 @@ impl Route {
             sampling: Sampling::new(config.self_check),
             receiver,
             fault_status: config.fault_status,
+            key_refused: config.key_refused.clone(),
+            faults: FaultLog::new(),
+            faults_with_200: config.faults_with_200,
             clients: config.clients.clone(),
             total: config.timeouts.total,
         }
