@@ -36,10 +36,10 @@ use answer::{Judged, Judging};
 use clocks::Clocks;
 use exchange::Exchange;
 use load::Limit;
-use read::{Reading, RequestBody};
+use read::{Reading, Received, RequestBody};
 use reply::{Refusal, ReplyBody, UnverifiedResponse};
-use route::{Routes, Task};
-use sign::Signing;
+use route::{Route, Routes, Task};
+use sign::{Signing, With};
 
 /// All that messages need on their way; one for each configuration, and immutable. A message keeps the one it came to.
 pub struct Proxy {
@@ -159,12 +159,25 @@ impl Proxy {
         exchange.routed(&route);
         exchange.admitted(self.requests.take(1)?);
         if route.task(&head)? == Task::Describe {
-            return Ok(route.receiver.describe(head, exchange.deadline()).await?);
+            return Ok(route.receiver.describe(&head, exchange.deadline()).await?);
         }
 
         let received = self.reading.message(&mut head, body, &route, exchange).await?;
         exchange.passed(Phase::Read);
-        let (signed, memory) = self.signing.sign(&route, received, exchange).await?;
+        let judged = self.attempt(&route, &head, received, &With::Active, exchange);
+        Ok(judged.await?.response)
+    }
+
+    /// One attempt: signed, sent once, and its answer understood.
+    async fn attempt(
+        &self,
+        route: &Arc<Route>,
+        head: &request::Parts,
+        received: Received,
+        with: &With,
+        exchange: &mut Exchange,
+    ) -> Result<Judged, Refusal> {
+        let (signed, memory) = self.signing.sign(route, received, with, exchange).await?;
         exchange.passed(Phase::Sign);
         let response = route
             .receiver
@@ -173,8 +186,7 @@ impl Proxy {
         exchange.passed(Phase::Receiver);
         self.clocks
             .observe(route.receiver.address(), response.headers(), self.clock.now());
-        let Judged { response, .. } = self.judging.judge(&route, response, exchange.deadline()).await;
-        Ok(response)
+        Ok(self.judging.judge(route, response, exchange.deadline()).await)
     }
 }
 
