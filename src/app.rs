@@ -121,7 +121,7 @@ impl App {
             metrics.clone(),
             clock,
             files,
-        );
+        )?;
         watch_sources(&metrics, &core, &sources)?;
         watch_load(&metrics, &core)?;
         let upkeep = tokio::spawn(Upkeep::new(keys.clone(), core.clock.clone()).run());
@@ -256,7 +256,11 @@ fn count(metrics: &Metrics, occurrence: &Occurrence) {
         | Event::RetentionExtended { .. }
         | Event::KeyRevoked { .. }
         | Event::KeyDiscarded { .. }
-        | Event::KeyPurged { .. } => {}
+        | Event::KeyPurged { .. }
+        | Event::ActivatedUnconfirmed { .. }
+        | Event::KeyExpiring { .. }
+        | Event::KeyPurgeable { .. }
+        | Event::Renewal { .. } => {}
     }
 }
 

@@ -67,13 +67,13 @@ impl Life {
     }
 
     fn run_at(&mut self, command: Command, moment: Moment) -> Vec<Event> {
-        let (next, events) = self.state.apply(command, &self.policy, moment).unwrap();
+        let (next, events) = self.state.apply(command, &self.policy, moment, "a test").unwrap();
         self.state = next;
         events
     }
 
     fn refusal(&self, command: Command, day: u32) -> Refusal {
-        let refused = self.state.apply(command, &self.policy, on(day));
+        let refused = self.state.apply(command, &self.policy, on(day), "a test");
         refused.err().unwrap()
     }
 
@@ -119,6 +119,10 @@ fn story(events: &[Event]) -> Vec<(usize, String)> {
         Event::KeyPurged {
             compromised: true, ..
         } => "purged early".to_owned(),
+        Event::ActivatedUnconfirmed { receivers, .. } => format!("unconfirmed by {}", receivers.join(", ")),
+        Event::KeyExpiring { notice, .. } => format!("expires within {notice}"),
+        Event::KeyPurgeable { .. } => "purgeable".to_owned(),
+        Event::Renewal { news, .. } => news.words(),
     };
     events.iter().map(|event| (number(event), what(event))).collect()
 }
