@@ -4,9 +4,11 @@
 //! [`crate::wss`]. The types leave no other order: only signing makes what forwarding takes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response, Uri, request};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,8 +21,10 @@ use crate::tls::{TlsError, server_config};
 mod accept;
 mod answer;
 mod clocks;
+mod deliver;
 mod exchange;
 mod forward;
+mod gate;
 mod headers;
 mod load;
 pub(crate) mod media_type;
@@ -31,15 +35,20 @@ mod sign;
 
 pub use accept::{Drained, serve};
 pub use clocks::ReceiverClock;
+pub use gate::Gates;
 
 use answer::{Judged, Judging};
 use clocks::Clocks;
+use deliver::Delivery;
 use exchange::Exchange;
 use load::Limit;
 use read::{Reading, Received, RequestBody};
 use reply::{Refusal, ReplyBody, UnverifiedResponse};
 use route::{Route, Routes, Task};
 use sign::{Signing, With};
+
+/// That is left, as we stop, to tell those that wait.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// All that messages need on their way; one for each configuration, and immutable. A message keeps the one it came to.
 pub struct Proxy {
@@ -66,10 +75,10 @@ pub struct UnusableTls {
 impl Proxy {
     /// Before any configuration: it knows no route.
     #[must_use]
-    pub fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>, gates: Arc<Gates>) -> Self {
         Self {
             connections: listener::Settings::default(),
-            routes: Routes::none(),
+            routes: Routes::none(gates),
             requests: Limit::new(0),
             reading: Reading::nothing(),
             signing: Arc::new(Signing::new(keys, clock.clone(), metrics.clone())),
@@ -128,6 +137,14 @@ impl Proxy {
         self.reading.bytes_buffered()
     }
 
+    /// We stop within this time: messages that wait for their receiver to exchange a certificate get an answer before.
+    fn end_waits(&self, patience: Duration) {
+        let time_to_answer = (patience / 2).min(TIME_TO_ANSWER);
+        self.routes
+            .gates
+            .end_at(Instant::now() + patience - time_to_answer);
+    }
+
     /// How this receiver's clock goes against ours, if it has answered since the start and said so.
     #[must_use]
     pub fn receiver_clock(&self, receiver: &Uri) -> Option<ReceiverClock> {
@@ -164,8 +181,17 @@ impl Proxy {
 
         let received = self.reading.message(&mut head, body, &route, exchange).await?;
         exchange.passed(Phase::Read);
-        let judged = self.attempt(&route, &head, received, &With::Active, exchange);
-        Ok(judged.await?.response)
+        let Some(gate) = &route.gate else {
+            let judged = self.attempt(&route, &head, received, &With::Active, exchange);
+            return Ok(judged.await?.response);
+        };
+        let delivery = Delivery {
+            proxy: self,
+            route: &route,
+            head: &head,
+            exchange,
+        };
+        delivery.through(gate, received).await
     }
 
     /// One attempt: signed, sent once, and its answer understood.

@@ -47,7 +47,6 @@ pub(super) enum Finding {
 /// An answer, to be passed on, and what it means.
 pub(super) struct Judged {
     pub(super) response: UnverifiedResponse,
-    #[expect(dead_code, reason = "for those who act on it")]
     pub(super) finding: Finding,
     /// What it says, if it is a fault.
     #[expect(dead_code, reason = "for those who act on it")]
