@@ -198,7 +198,7 @@ impl Gate {
 
     /// Calls those that may go.
     fn advance(&self, line: &mut Line<oneshot::Sender<Call>>) {
-        while line.messages() > 0 && self.state(line) == State::Open {
+        while line.is_waited_in() && self.state(line) == State::Open {
             let Some(next) = line.release() else { return };
             // Who has just given up leaves the place to the next one as he goes.
             let _ = next.send(Call::Go);
@@ -214,7 +214,7 @@ impl Gate {
             lifecycle::Gate::Open => {}
         }
         if line.is_refused() && self.candidate(&ring).is_none() {
-            line.accept(); // there is nothing left to wait for
+            line.give_up();
         }
         if line.is_refused() {
             State::Refused
@@ -304,7 +304,6 @@ impl Pass {
         {
             let mut line = gate.line();
             line.rejoin(place.arrival, waiting, &terms.bounds)?;
-            line.refuse();
             gate.advance(&mut line);
         }
         gate.drive();

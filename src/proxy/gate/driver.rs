@@ -79,11 +79,11 @@ impl Gate {
             State::Holding | State::Refused => Deed::Probe,
             State::Open => {
                 self.advance(&mut line);
-                // The rest is called by those that go before.
+                // The rest is called by those that go before, or stands aside.
                 if line.messages() == 0 {
                     Deed::Nothing
                 } else {
-                    Deed::Wait
+                    Deed::Probe
                 }
             }
         }
@@ -91,13 +91,23 @@ impl Gate {
 
     async fn probe_in_time(&self, probes: &mut Interval, changes: &mut watch::Receiver<()>) {
         tokio::select! {
-            _ = probes.tick() => {
-                if let Some(first) = self.line().probe() {
-                    // Who has just given up is found out by the next one.
+            _ = probes.tick() => self.probe(),
+            () = self.change(changes) => {}
+        }
+    }
+
+    fn probe(&self) {
+        let mut line = self.line();
+        line.recall();
+        match self.state(&mut line) {
+            State::Draining => {}
+            State::Open => self.advance(&mut line),
+            State::Holding | State::Refused => {
+                if let Some(first) = line.probe() {
+                    // Should he have given up just now, the next one goes in a second.
                     let _ = first.send(Call::GoAhead);
                 }
             }
-            () = self.change(changes) => {}
         }
     }
 
@@ -147,6 +157,6 @@ enum Deed {
     /// It waits for a change.
     Wait,
     EndDrain,
-    /// It sends a message ahead, when it is time.
+    /// It sends a message ahead when it is time, or recalls those that stand aside.
     Probe,
 }

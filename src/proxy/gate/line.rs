@@ -1,7 +1,8 @@
 //! Who waits before a gate, and who has passed it and is under way: numbers in, the next ones to call out. Knows no
 //! clock, no keys and no tasks.
 //!
-//! Everybody has the number of his arrival, and keeps it: who is sent back stands where he stood.
+//! Everybody has the number of his arrival, and keeps it: who is sent back stands where he stood. Where a receiver accepts
+//! others meanwhile, as half-switched nodes do, who is sent back stands aside and keeps nobody.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,15 @@ use crate::config::HoldBounds;
 pub(super) struct Line<C> {
     arrivals: u64,
     waiting: BTreeMap<Arrival, Waiting<C>>,
-    /// Of those that wait.
+    /// Until they are recalled.
+    aside: BTreeMap<Arrival, Waiting<C>>,
+    /// Of all that wait.
     bytes: usize,
-    under_way: BTreeMap<Arrival, Way>,
+    under_way: BTreeMap<Arrival, UnderWay>,
     /// By the configuration of whoever came last.
     most_released: usize,
+    /// What the receiver has accepted so far.
+    accepted: u64,
     /// The receiver refuses every key there is: one at a time finds out whether it still does.
     refused: bool,
 }
@@ -30,6 +35,12 @@ pub(super) struct Waiting<C> {
     pub(super) bytes: usize,
     /// The answer to it tells whether the receiver accepts the key.
     pub(super) tells: bool,
+}
+
+struct UnderWay {
+    way: Way,
+    /// As it passed.
+    accepted: u64,
 }
 
 /// How one got past the gate.
@@ -60,9 +71,11 @@ impl<C> Line<C> {
         Self {
             arrivals: 0,
             waiting: BTreeMap::new(),
+            aside: BTreeMap::new(),
             bytes: 0,
             under_way: BTreeMap::new(),
             most_released: 0,
+            accepted: 0,
             refused: false,
         }
     }
@@ -73,53 +86,74 @@ impl<C> Line<C> {
             return None;
         }
         let arrival = self.next_arrival();
-        self.under_way.insert(arrival, Way::Freely);
+        self.set_out(arrival, Way::Freely);
         Some(arrival)
     }
 
     /// Waits behind all that are there.
     pub(super) fn join(&mut self, waiting: Waiting<C>, bounds: &HoldBounds) -> Result<Arrival, Full> {
         self.room(waiting.bytes, bounds)?;
+        self.most_released = bounds.release;
         let arrival = self.next_arrival();
-        self.wait(arrival, waiting, bounds);
+        self.bytes += waiting.bytes;
+        self.waiting.insert(arrival, waiting);
         Ok(arrival)
     }
 
-    /// From under way back to the old place. Who was sent ahead has one, however many have come since.
+    /// From under way back to the old place, because the receiver refused everything: to all of them, unless it has accepted
+    /// others meanwhile. Who was sent ahead has a place, however many have come since.
     pub(super) fn rejoin(
         &mut self,
         arrival: Arrival,
         waiting: Waiting<C>,
         bounds: &HoldBounds,
     ) -> Result<(), Full> {
-        if self.under_way.get(&arrival) != Some(&Way::Probe) {
+        let before = self.under_way.get(&arrival);
+        let others_accepted = before.is_some_and(|before| before.accepted != self.accepted);
+        if before.is_none_or(|before| before.way != Way::Probe) {
             self.room(waiting.bytes, bounds)?;
         }
         self.under_way.remove(&arrival);
-        self.wait(arrival, waiting, bounds);
+        self.most_released = bounds.release;
+        self.bytes += waiting.bytes;
+        if others_accepted {
+            self.aside.insert(arrival, waiting);
+        } else {
+            self.refused = true;
+            self.waiting.insert(arrival, waiting);
+        }
         Ok(())
+    }
+
+    /// Who stands aside takes his place again.
+    pub(super) fn recall(&mut self) {
+        self.waiting.append(&mut self.aside);
     }
 
     /// Away from wherever it is.
     pub(super) fn leave(&mut self, arrival: Arrival) {
         self.under_way.remove(&arrival);
-        if let Some(left) = self.waiting.remove(&arrival) {
-            self.bytes -= left.bytes;
-        }
+        let left = self
+            .waiting
+            .remove(&arrival)
+            .or_else(|| self.aside.remove(&arrival));
+        self.bytes -= left.map_or(0, |left| left.bytes);
         if self.refused && self.waiting.is_empty() && !self.is_probed() {
             // Nobody is left to find out: the next one to come does.
             self.refused = false;
         }
     }
 
-    /// The receiver refused all that it was shown.
-    pub(super) fn refuse(&mut self) {
-        self.refused = true;
+    /// The receiver accepted something.
+    pub(super) fn accept(&mut self) {
+        self.accepted += 1;
+        self.refused = false;
     }
 
-    /// It accepted something, or there is something else to show.
-    pub(super) fn accept(&mut self) {
+    /// There is nothing left that the receiver may accept.
+    pub(super) fn give_up(&mut self) {
         self.refused = false;
+        self.recall();
     }
 
     /// Whether all but a probe wait, even where the gate is open.
@@ -141,7 +175,8 @@ impl<C> Line<C> {
 
     /// The first one goes, if not too many are under way that had waited.
     pub(super) fn release(&mut self) -> Option<C> {
-        let released = self.under_way.values().filter(|way| **way == Way::Released);
+        let under_way = self.under_way.values();
+        let released = under_way.filter(|one| one.way == Way::Released);
         if self.waiting.is_empty() || released.count() >= self.most_released {
             return None;
         }
@@ -153,9 +188,14 @@ impl<C> Line<C> {
         self.under_way.is_empty()
     }
 
+    /// Somebody waits to be called.
+    pub(super) fn is_waited_in(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// How many wait.
     pub(super) fn messages(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + self.aside.len()
     }
 
     /// Bytes of those that wait.
@@ -166,18 +206,17 @@ impl<C> Line<C> {
     fn first(&mut self, way: Way) -> Option<C> {
         let (arrival, first) = self.waiting.pop_first()?;
         self.bytes -= first.bytes;
-        self.under_way.insert(arrival, way);
+        self.set_out(arrival, way);
         Some(first.call)
     }
 
-    fn wait(&mut self, arrival: Arrival, waiting: Waiting<C>, bounds: &HoldBounds) {
-        self.most_released = bounds.release;
-        self.bytes += waiting.bytes;
-        self.waiting.insert(arrival, waiting);
+    fn set_out(&mut self, arrival: Arrival, way: Way) {
+        let accepted = self.accepted;
+        self.under_way.insert(arrival, UnderWay { way, accepted });
     }
 
     fn room(&self, bytes: usize, bounds: &HoldBounds) -> Result<(), Full> {
-        if self.waiting.len() >= bounds.count {
+        if self.messages() >= bounds.count {
             return Err(Full::Count(bounds.count));
         }
         if self.bytes.saturating_add(bytes) > bounds.bytes {
@@ -187,7 +226,7 @@ impl<C> Line<C> {
     }
 
     fn is_probed(&self) -> bool {
-        self.under_way.values().any(|way| *way == Way::Probe)
+        self.under_way.values().any(|one| one.way == Way::Probe)
     }
 
     fn next_arrival(&mut self) -> Arrival {
@@ -315,16 +354,51 @@ mod tests {
     fn where_everything_is_refused_nobody_passes_until_something_is_accepted_or_all_have_left() {
         let (mut line, _) = line(&[]);
         let first = line.pass().unwrap();
-        line.refuse();
         line.rejoin(first, named("a", 10), &BOUNDS).unwrap();
         assert_eq!((line.pass(), line.is_refused()), (None, true));
         assert_eq!(line.probe(), Some("a"));
         assert_eq!(line.pass(), None, "the probe has not come back yet");
         line.leave(first);
         assert!(line.pass().is_some(), "who comes next finds out");
+    }
 
-        line.refuse();
+    #[test]
+    fn what_is_accepted_opens_the_way_in_order() {
+        let (mut line, _) = line(&[]);
+        let first = line.pass().unwrap();
+        line.rejoin(first, named("a", 10), &BOUNDS).unwrap();
+        line.join(named("b", 10), &BOUNDS).unwrap();
         line.accept();
+        assert!(!line.is_refused() && line.pass().is_none());
+        assert_eq!(
+            [line.release(), line.release(), line.release()],
+            [Some("a"), Some("b"), None]
+        );
+    }
+
+    #[test]
+    fn who_alone_is_refused_stands_aside_and_keeps_nobody() {
+        let (mut line, _) = line(&[]);
+        let [refused, accepted] = [line.pass().unwrap(), line.pass().unwrap()];
+        line.accept();
+        line.leave(accepted);
+        line.rejoin(refused, named("a", 10), &BOUNDS).unwrap();
+        assert_eq!((line.messages(), line.bytes(), line.is_refused()), (1, 10, false));
         assert!(line.pass().is_some());
+        assert_eq!([line.probe(), line.release()], [None, None]);
+        line.recall();
+        assert!(line.pass().is_none());
+        assert_eq!(line.release(), Some("a"));
+    }
+
+    #[test]
+    fn who_stands_aside_may_leave() {
+        let (mut line, _) = line(&[]);
+        let refused = line.pass().unwrap();
+        line.accept();
+        line.rejoin(refused, named("a", 10), &BOUNDS).unwrap();
+        line.leave(refused);
+        line.recall();
+        assert_eq!((line.messages(), line.bytes(), line.release()), (0, 0, None));
     }
 }

@@ -63,7 +63,7 @@ impl Gate {
         receiver: String,
     ) {
         let key = key.certificate().fingerprint().clone();
-        if self.is_settled_on(&key) {
+        if self.is_usual(&key) {
             return;
         }
         let (gate, active) = (self.clone(), choice.active.clone());
@@ -73,12 +73,16 @@ impl Gate {
         }
     }
 
-    /// It is what everybody signs with, and nobody waits.
-    fn is_settled_on(&self, key: &Fingerprint) -> bool {
+    /// It is what everybody signs with, and nothing follows from it.
+    fn is_usual(&self, key: &Fingerprint) -> bool {
         let mut line = self.line();
-        self.state(&mut line) == State::Open
+        let usual = self.state(&mut line) == State::Open
             && self.preference.0.load().is_none()
-            && self.signing_key().as_ref() == Some(key)
+            && self.signing_key().as_ref() == Some(key);
+        if usual {
+            line.accept();
+        }
+        usual
     }
 
     /// Those that wait go on only after everybody takes the key.
