@@ -38,6 +38,7 @@ use crate::xml::splice::splice;
 use envelope::{Envelope, Outline};
 use error::Refusal;
 use key_reference::KeyReference;
+use security_header::Digests;
 use verify::Expected;
 
 /// The two SOAP versions, told by the Envelope's namespace.
@@ -131,11 +132,35 @@ impl Protection {
         signer: &Arc<Signer>,
         now: OffsetDateTime,
     ) -> Result<SignedMessage, SignError> {
+        self.sign_as(message, signer, now, Digests::Right)
+    }
+
+    /// The same with one digest that is wrong, as if its part had been altered on the way: no receiver that verifies
+    /// accepts it. To find out how it refuses.
+    ///
+    /// # Errors
+    /// As [`Protection::sign`].
+    pub fn sign_as_if_altered(
+        &self,
+        message: &PlainMessage,
+        signer: &Arc<Signer>,
+        now: OffsetDateTime,
+    ) -> Result<SignedMessage, SignError> {
+        self.sign_as(message, signer, now, Digests::FirstWrong)
+    }
+
+    fn sign_as(
+        &self,
+        message: &PlainMessage,
+        signer: &Arc<Signer>,
+        now: OffsetDateTime,
+        digests: Digests,
+    ) -> Result<SignedMessage, SignError> {
         let profile = self.signing_profile();
         #[cfg(feature = "sabotage")]
         let now = self.profile.sabotage.map_or(now, |sabotage| sabotage.now(now));
         let prepared = self.prepared(signer)?;
-        let edits = security_header::edits(message, &profile, &prepared, now)?;
+        let edits = security_header::edits(message, &profile, &prepared, now, digests)?;
         let segments = splice(&message.segments, &edits);
         #[cfg(feature = "sabotage")]
         let segments = match self.profile.sabotage {
