@@ -302,6 +302,12 @@ impl PlainMessage {
         self.transcoded
     }
 
+    /// It has a Timestamp of its own, for whom our header is for; then none is added.
+    #[must_use]
+    pub fn has_timestamp(&self) -> bool {
+        self.outline.timestamp.is_some()
+    }
+
     /// That byte order mark, charset and XML declaration disagree, in a sentence for the log.
     #[must_use]
     pub fn encoding_disagreement(&self) -> Option<&str> {

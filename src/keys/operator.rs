@@ -133,10 +133,7 @@ impl<'a> Operator<'a> {
         now: OffsetDateTime,
     ) -> Result<(), CommandError> {
         let now = now.truncate_to_millisecond();
-        Ok(self
-            .keys
-            .writer()
-            .note(what, alias, detail, &self.author, now)?)
+        Ok(self.keys.writer().note(what, alias, detail, &self.author, now)?)
     }
 
     /// Forgets a key that waits for its certificate.
