@@ -9,6 +9,7 @@ use http::{HeaderMap, Uri};
 use time::{Duration, OffsetDateTime};
 
 use crate::clock::rfc3339;
+use crate::config::origin;
 
 /// Common stacks allow a Timestamp 60 s into their future; half of that is used up.
 const BOUND: Duration = Duration::seconds(30);
@@ -71,13 +72,6 @@ impl Clocks {
 fn date(headers: &HeaderMap) -> Option<OffsetDateTime> {
     let text = headers.get(DATE)?.to_str().ok()?;
     httpdate::parse_http_date(text).ok().map(Into::into)
-}
-
-/// Scheme, host and port.
-fn origin(receiver: &Uri) -> String {
-    let scheme = receiver.scheme_str().unwrap_or_default();
-    let authority = receiver.authority().map_or("", |authority| authority.as_str());
-    format!("{scheme}://{authority}").to_ascii_lowercase()
 }
 
 #[cfg(test)]
