@@ -127,9 +127,11 @@ impl Checked {
         let policies = policies.map(|(alias, settings)| (alias.clone(), settings.policy()));
         keys.configure(&policies.collect(), clock.now());
         sources.configure(&self.config, self.keys);
+        let proxy = Arc::new(self.proxy);
         let admin = Admin {
             keys: keys.clone(),
             config: self.config.clone(),
+            proxy: proxy.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
             access: self.access,
@@ -139,7 +141,7 @@ impl Checked {
         };
         Running {
             config: self.config,
-            proxy: Arc::new(self.proxy),
+            proxy,
             admin: admin.serving(),
         }
     }
