@@ -28,6 +28,7 @@ mod gate;
 mod headers;
 mod load;
 pub(crate) mod media_type;
+pub mod probe;
 mod read;
 mod reply;
 mod route;
@@ -182,7 +183,7 @@ impl Proxy {
         let received = self.reading.message(&mut head, body, &route, exchange).await?;
         exchange.passed(Phase::Read);
         let Some(gate) = &route.gate else {
-            let judged = self.attempt(&route, &head, received, &With::Active, exchange);
+            let judged = self.send_signed(&route, &head, received, &With::Active, exchange);
             return Ok(judged.await?.response);
         };
         let delivery = Delivery {
@@ -194,8 +195,8 @@ impl Proxy {
         delivery.through(gate, received).await
     }
 
-    /// One attempt: signed, sent once, and its answer understood.
-    async fn attempt(
+    /// One attempt: signed, sent, and its answer understood.
+    async fn send_signed(
         &self,
         route: &Arc<Route>,
         head: &request::Parts,

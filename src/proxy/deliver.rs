@@ -111,7 +111,7 @@ impl Delivery<'_> {
 
     async fn attempt(&mut self, received: Received, with: &With) -> Result<Judged, Refusal> {
         self.proxy
-            .attempt(self.route, self.head, received, with, self.exchange)
+            .send_signed(self.route, self.head, received, with, self.exchange)
             .await
     }
 }
