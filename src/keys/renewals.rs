@@ -124,3 +124,6 @@ impl Keys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
