@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use aws_lc_rs::rand;
 
 use bench::{Bench, Fault};
-use expected::{Step, Then, With};
+use expected::{Renewing, Step, Then, With};
 
 /// Steps of one state directory, which begins empty.
 const EPISODE: u32 = 500;
@@ -63,7 +63,7 @@ fn live(mut random: Random) {
     for _ in 0..EPISODE {
         bench.let_time_pass(&mut random);
         match random.below(40) {
-            0 => bench.restart(),
+            0 => bench.restart(&mut random),
             1 => bench.crash(),
             2 | 3 => bench.set_policy(&mut random),
             _ => {
@@ -87,7 +87,7 @@ fn any_step(random: &mut Random, bench: &mut Bench, alias: usize) -> Step {
     }
     let mut key = || known[random.below(known.len())];
     let (one, other) = (key(), key());
-    match random.below(14) {
+    match random.below(30) {
         0 => import(random, one),
         1 | 2 => Step::Activate(one, random.one_in(3).then_some(other)),
         3 => {
@@ -106,7 +106,43 @@ fn any_step(random: &mut Random, bench: &mut Bench, alias: usize) -> Step {
         }
         9 => Step::Discard(one),
         10 | 11 => Step::Purge(one, random.one_in(3)),
-        _ => Step::Tick,
+        12 | 13 => Step::Tick,
+        14 | 15 => Step::Notice,
+        16..=19 => Step::Renewal(likely(random, bench, alias)),
+        _ => Step::Renewal(any_renewing(random, bench.renewals_of(alias), one, other)),
+    }
+}
+
+/// What the state waits for, so that renewals come to their end.
+fn likely(random: &mut Random, bench: &Bench, alias: usize) -> Renewing {
+    let last = bench.renewals_of(alias).saturating_sub(1);
+    match bench.rivals_of(alias) {
+        Some((candidate, active)) => Renewing::Accepted(candidate, active),
+        None => match random.below(6) {
+            0 | 1 => Renewing::Hold,
+            2 | 3 => Renewing::Drained,
+            4 => Renewing::Confirm(last, 0),
+            _ => Renewing::Complete(last),
+        },
+    }
+}
+
+fn any_renewing(random: &mut Random, renewals: usize, one: usize, other: usize) -> Renewing {
+    // Mostly the last one, sometimes one that is over, sometimes one that never was.
+    let number = (renewals + 1).saturating_sub(1 + random.below(3).min(renewals + 1));
+    let receiver = random.below(2);
+    match random.below(13) {
+        0 | 1 => Renewing::Start(random.one_in(3).then_some(one), random.below(3)),
+        2 => Renewing::Publish(number),
+        3 => Renewing::Link(number, receiver),
+        4 => Renewing::Confirm(number, receiver),
+        5 | 6 => Renewing::ConfirmByLink(number, receiver),
+        7 => Renewing::Complete(number),
+        8 => Renewing::Abort(number),
+        9 => Renewing::Hold,
+        10 => Renewing::Drained,
+        11 => Renewing::Resume,
+        _ => Renewing::Accepted(one, other),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What has to hold after every step, found out in another way than the code under test would.
 
+mod renewals;
+
 use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
@@ -18,6 +20,8 @@ pub(super) struct Witness {
     told: BTreeMap<Key, &'static str>,
     /// The latest date that a key was promised to be kept until.
     promised: BTreeMap<Key, OffsetDateTime>,
+    /// Gates as the events tell them, by alias.
+    gates: BTreeMap<String, &'static str>,
     records: i64,
     head: [u8; 32],
 }
@@ -39,7 +43,7 @@ impl Witness {
                 ..
             } => (&[Some("retired")], "active"),
             Event::KeyActivated {
-                trigger: Trigger::Revoke,
+                trigger: Trigger::Revoke | Trigger::Receiver,
                 ..
             } => (&[Some("pending"), Some("retired")], "active"),
             Event::KeyActivated { .. } => (&[Some("pending")], "active"),
@@ -62,7 +66,7 @@ impl Witness {
                 assert!(matches!(self.told.get(&key), Some(&("retired" | "revoked"))));
                 return;
             }
-            Event::Renewal { .. } => return,
+            Event::Renewal { news, .. } => return self.hear_of_renewal(&occurrence.alias, news),
         };
         let was = self.told.insert(key, after);
         assert!(before.contains(&was), "{event:?} of a key that was {was:?}");
@@ -138,6 +142,7 @@ impl Witness {
 
     /// By SQL of its own: the database is what the ring is.
     pub(super) fn compare_with_database(&self, keys: &Keys) {
+        Self::compare_renewals_with_database(keys);
         let ring = keys.ring();
         let remembered = ring.aliases().flat_map(|(alias, keys)| {
             keys.remembered().map(move |entry| {
