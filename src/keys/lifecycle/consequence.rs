@@ -3,7 +3,7 @@
 
 use super::command::Circumstances;
 use super::{Gate, Key, Lifecycle};
-use crate::event::{Event, RenewalNews, Trigger};
+use crate::event::{Event, Trigger};
 use crate::keys::{Certificate, Fingerprint};
 
 impl Lifecycle {
@@ -81,8 +81,7 @@ impl Lifecycle {
         if self.renewal_of(certificate.fingerprint()).is_none() {
             return Vec::new();
         }
-        let reason = reason.to_owned();
-        self.end_renewal(RenewalNews::Aborted { reason }, now)
+        self.abort_open(reason, now)
     }
 
     /// The messages that wait go on their way when the key is revoked that those under way were signed with, and when it
