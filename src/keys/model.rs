@@ -8,6 +8,7 @@ mod bench;
 mod expected;
 mod witness;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use aws_lc_rs::rand;
@@ -52,14 +53,27 @@ fn seed() -> u64 {
 fn no_sequence_of_commands_faults_and_restarts_leads_away_from_the_table_of_states() {
     let (seed, soak) = (seed(), std::env::var_os("COUNTERSIGN_SOAK").is_some());
     let steps: u32 = if soak { 100_000 } else { 10_000 };
+    let mut heard = BTreeMap::new();
     for episode in 0..steps / EPISODE {
         let run = catch_unwind(AssertUnwindSafe(|| live(Random(seed ^ u64::from(episode)))));
-        assert!(run.is_ok(), "in episode {episode} of COUNTERSIGN_SEED={seed}");
+        let run = run.unwrap_or_else(|_| panic!("in episode {episode} of COUNTERSIGN_SEED={seed}"));
+        for (what, times) in run {
+            *heard.entry(what).or_insert(0) += times;
+        }
+    }
+    for what in [
+        "hold-may-switch",
+        "key-activated receiver",
+        "renewal-confirmed true",
+        "renewal-completed",
+    ] {
+        assert!(heard.contains_key(what), "no {what} in {steps} steps: {heard:?}");
     }
 }
 
-fn live(mut random: Random) {
-    let mut bench = Bench::new();
+/// How often which kind of event was told.
+fn live(mut random: Random) -> BTreeMap<String, u32> {
+    let mut bench = Bench::new(&mut random);
     for _ in 0..EPISODE {
         bench.let_time_pass(&mut random);
         match random.below(40) {
@@ -75,19 +89,29 @@ fn live(mut random: Random) {
         }
         bench.check();
     }
+    bench.heard()
 }
 
 /// New keys come as old ones go.
 fn any_step(random: &mut Random, bench: &mut Bench, alias: usize) -> Step {
-    let known = bench.keys_of(alias);
-    let living = bench.living_keys_of(alias);
-    if known.is_empty() || living < 3 || (living < 8 && random.one_in(6)) {
+    let (known, usable, waiting) = (
+        bench.keys_of(alias),
+        bench.usable_keys_of(alias),
+        bench.pending_keys_of(alias),
+    );
+    if usable.len() < 2 || (usable.len() < 5 && random.one_in(16)) {
         let key = bench.make_key(random);
         return import(random, key);
     }
-    let mut key = || known[random.below(known.len())];
+    if waiting.len() > 1 && random.one_in(4) {
+        return Step::Discard(waiting[random.below(waiting.len())]);
+    }
+    let mut key = || {
+        let from = if random.one_in(4) { &known } else { &usable };
+        from[random.below(from.len())]
+    };
     let (one, other) = (key(), key());
-    match random.below(30) {
+    match random.below(32) {
         0 => import(random, one),
         1 | 2 => Step::Activate(one, random.one_in(3).then_some(other)),
         3 => {
@@ -108,7 +132,7 @@ fn any_step(random: &mut Random, bench: &mut Bench, alias: usize) -> Step {
         10 | 11 => Step::Purge(one, random.one_in(3)),
         12 | 13 => Step::Tick,
         14 | 15 => Step::Notice,
-        16..=19 => Step::Renewal(likely(random, bench, alias)),
+        16..=25 => Step::Renewal(likely(random, bench, alias)),
         _ => Step::Renewal(any_renewing(random, bench.renewals_of(alias), one, other)),
     }
 }
@@ -116,14 +140,18 @@ fn any_step(random: &mut Random, bench: &mut Bench, alias: usize) -> Step {
 /// What the state waits for, so that renewals come to their end.
 fn likely(random: &mut Random, bench: &Bench, alias: usize) -> Renewing {
     let last = bench.renewals_of(alias).saturating_sub(1);
-    match bench.rivals_of(alias) {
-        Some((candidate, active)) => Renewing::Accepted(candidate, active),
-        None => match random.below(6) {
-            0 | 1 => Renewing::Hold,
-            2 | 3 => Renewing::Drained,
-            4 => Renewing::Confirm(last, 0),
-            _ => Renewing::Complete(last),
-        },
+    if let Some((candidate, active)) = bench.rivals_of(alias).filter(|_| random.one_in(2)) {
+        return Renewing::Accepted(candidate, active);
+    }
+    match (bench.open_renewal_of(alias), random.below(6)) {
+        (None, 0..3) => Renewing::Start(None, 2),
+        (None, _) | (Some(false), 0 | 1) => Renewing::Hold,
+        (Some(false), 2 | 3) => Renewing::Drained,
+        (Some(false), 4) => Renewing::Publish(last),
+        (Some(false), _) => Renewing::Link(last, random.below(2)),
+        (Some(true), 0 | 1) => Renewing::ConfirmByLink(last, random.below(2)),
+        (Some(true), 2 | 3) => Renewing::Confirm(last, 0),
+        (Some(true), _) => Renewing::Complete(last),
     }
 }
 

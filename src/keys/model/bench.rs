@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::Random;
-use super::expected::{Expected, Gate, Led, Now, Renewing, STRATEGIES, Step};
+use super::expected::{Expected, Gate, Key, Led, Now, Renewing, STRATEGIES, State, Step};
 use super::witness::Witness;
 use crate::event::Subscriber;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
@@ -82,7 +82,7 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(random: &mut Random) -> Self {
         let mut bench = Self {
             directory: memory_directory(),
             keys: None,
@@ -95,6 +95,7 @@ impl Bench {
         };
         for expected in &mut bench.expected {
             expected.retention = DAY * 90;
+            expected.led = STRATEGIES[random.below(3)];
         }
         bench.open();
         bench
@@ -132,10 +133,10 @@ impl Bench {
     /// Mostly forward, sometimes a day back.
     pub(super) fn let_time_pass(&mut self, random: &mut Random) {
         let minutes = i64::try_from(random.below(4 * 24 * 60)).unwrap();
-        self.now += match random.below(12) {
+        self.now += match random.below(24) {
             0 => time::Duration::days(-1),
             1 => time::Duration::minutes(minutes * 8),
-            _ => time::Duration::minutes(minutes / 4),
+            _ => time::Duration::minutes(minutes / 12),
         };
     }
 
@@ -199,6 +200,12 @@ impl Bench {
         self.expected[alias].renewals.len()
     }
 
+    /// Whether its key was activated.
+    pub(super) fn open_renewal_of(&self, alias: usize) -> Option<bool> {
+        let open = self.expected[alias].open_renewal();
+        open.map(|renewal| renewal.activated)
+    }
+
     /// The candidate and the active key.
     pub(super) fn rivals_of(&self, alias: usize) -> Option<(usize, usize)> {
         let expected = &self.expected[alias];
@@ -209,12 +216,19 @@ impl Bench {
         self.expected[alias].keys.keys().copied().collect()
     }
 
-    /// Those that something can still become of.
-    pub(super) fn living_keys_of(&self, alias: usize) -> usize {
-        use super::expected::State;
-        let keys = self.expected[alias].keys.values();
-        keys.filter(|key| matches!(key.state, State::Pending | State::Active | State::Retired))
-            .count()
+    /// Those that can sign now, or go back to it.
+    pub(super) fn usable_keys_of(&self, alias: usize) -> Vec<usize> {
+        let usable = |key: &Key| {
+            matches!(key.state, State::Pending | State::Active | State::Retired) && key.is_valid(self.now)
+        };
+        let keys = self.expected[alias].keys.iter();
+        keys.filter(|(_, key)| usable(key))
+            .map(|(number, _)| *number)
+            .collect()
+    }
+
+    pub(super) fn pending_keys_of(&self, alias: usize) -> Vec<usize> {
+        self.expected[alias].pending()
     }
 
     pub(super) fn make_key(&mut self, random: &mut Random) -> usize {
@@ -294,6 +308,10 @@ impl Bench {
         }
         witness.compare_with_database(keys);
         witness.follow_audit(keys);
+    }
+
+    pub(super) fn heard(&self) -> BTreeMap<String, u32> {
+        self.witness.lock().unwrap().heard.clone()
     }
 
     fn fingerprint(&self, key: usize) -> Fingerprint {

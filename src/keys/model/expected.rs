@@ -72,7 +72,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    fn is_valid(&self, at: OffsetDateTime) -> bool {
+    pub(super) fn is_valid(&self, at: OffsetDateTime) -> bool {
         self.valid.0 <= at && at <= self.valid.1
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Witness {
     promised: BTreeMap<Key, OffsetDateTime>,
     /// Gates as the events tell them, by alias.
     gates: BTreeMap<String, &'static str>,
+    /// How often each kind of event was told, by its words for the audit.
+    pub(super) heard: BTreeMap<String, u32>,
     records: i64,
     head: [u8; 32],
 }
@@ -29,6 +31,7 @@ pub(super) struct Witness {
 impl Witness {
     pub(super) fn hear(&mut self, occurrence: &Occurrence) {
         let event = &occurrence.event;
+        *self.heard.entry(kind(event)).or_default() += 1;
         let key = (
             occurrence.alias.clone(),
             event.certificate().fingerprint().to_string(),
@@ -211,6 +214,15 @@ impl Witness {
         let hex: String = self.head.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(head.to_string(), hex);
     }
+}
+
+/// What happened, and why where that matters.
+fn kind(event: &Event) -> String {
+    let (what, detail) = crate::keys::audit::describe(event);
+    let why = detail
+        .iter()
+        .find(|(name, _)| matches!(*name, "trigger" | "within" | "all"));
+    why.map_or(what.to_owned(), |(_, why)| format!("{what} {why}"))
 }
 
 /// Also of an active key that was retired before.

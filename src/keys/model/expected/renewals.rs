@@ -236,7 +236,7 @@ impl Expected {
         }
     }
 
-    fn pending(&self) -> Vec<usize> {
+    pub(crate) fn pending(&self) -> Vec<usize> {
         let pending = self.keys.iter().filter(|(_, key)| key.state == State::Pending);
         pending.map(|(number, _)| *number).collect()
     }
