@@ -14,6 +14,7 @@ mod admin_connections;
 mod admin_document;
 mod admin_tls;
 mod algorithms;
+mod answered_faults;
 mod attacks;
 mod bad_input;
 mod canonicalization_vectors;
