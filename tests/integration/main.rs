@@ -46,6 +46,7 @@ mod keys_command;
 mod listener_tls;
 mod nothing_wrong_leaves;
 mod overload;
+mod probe;
 mod proxy;
 mod receiver_faults;
 mod receiver_tls;
