@@ -375,7 +375,7 @@ async fn what_cannot_be_sent_is_refused_with_what_to_do_and_nothing_is_sent() {
         );
     }
     let (status, _) = served.ask(Method::POST, PROBE, "application/json", SOAP11).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(receiver.requests().len(), 0);
 }
 
