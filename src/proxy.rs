@@ -4,9 +4,11 @@
 //! [`crate::wss`]. The types leave no other order: only signing makes what forwarding takes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response, Uri, request};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,8 +21,10 @@ use crate::tls::{TlsError, server_config};
 mod accept;
 mod answer;
 mod clocks;
+mod deliver;
 mod exchange;
 mod forward;
+mod gate;
 mod headers;
 mod load;
 pub(crate) mod media_type;
@@ -32,15 +36,20 @@ mod sign;
 
 pub use accept::{Drained, serve};
 pub use clocks::ReceiverClock;
+pub use gate::Gates;
 
 use answer::{Judged, Judging};
 use clocks::Clocks;
+use deliver::Delivery;
 use exchange::Exchange;
 use load::Limit;
-use read::{Reading, RequestBody};
+use read::{Reading, Received, RequestBody};
 use reply::{Refusal, ReplyBody, UnverifiedResponse};
-use route::{Routes, Task};
-use sign::Signing;
+use route::{Route, Routes, Task};
+use sign::{Signing, With};
+
+/// That is left, as we stop, to tell those that wait.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// All that messages need on their way; one for each configuration, and immutable. A message keeps the one it came to.
 pub struct Proxy {
@@ -67,10 +76,10 @@ pub struct UnusableTls {
 impl Proxy {
     /// Before any configuration: it knows no route.
     #[must_use]
-    pub fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>, gates: Arc<Gates>) -> Self {
         Self {
             connections: listener::Settings::default(),
-            routes: Routes::none(),
+            routes: Routes::none(gates),
             requests: Limit::new(0),
             reading: Reading::nothing(),
             signing: Arc::new(Signing::new(keys, clock.clone(), metrics.clone())),
@@ -129,6 +138,14 @@ impl Proxy {
         self.reading.bytes_buffered()
     }
 
+    /// We stop within this time: messages that wait for their receiver to exchange a certificate get an answer before.
+    fn end_waits(&self, patience: Duration) {
+        let time_to_answer = (patience / 2).min(TIME_TO_ANSWER);
+        self.routes
+            .gates
+            .end_at(Instant::now() + patience - time_to_answer);
+    }
+
     /// How this receiver's clock goes against ours, if it has answered since the start and said so.
     #[must_use]
     pub fn receiver_clock(&self, receiver: &Uri) -> Option<ReceiverClock> {
@@ -160,12 +177,34 @@ impl Proxy {
         exchange.routed(&route);
         exchange.admitted(self.requests.take(1)?);
         if route.task(&head)? == Task::Describe {
-            return Ok(route.receiver.describe(head, exchange.deadline()).await?);
+            return Ok(route.receiver.describe(&head, exchange.deadline()).await?);
         }
 
         let received = self.reading.message(&mut head, body, &route, exchange).await?;
         exchange.passed(Phase::Read);
-        let (signed, memory) = self.signing.sign(&route, received, exchange).await?;
+        let Some(gate) = &route.gate else {
+            let judged = self.send_signed(&route, &head, received, &With::Active, exchange);
+            return Ok(judged.await?.response);
+        };
+        let delivery = Delivery {
+            proxy: self,
+            route: &route,
+            head: &head,
+            exchange,
+        };
+        delivery.through(gate, received).await
+    }
+
+    /// One attempt: signed, sent, and its answer understood.
+    async fn send_signed(
+        &self,
+        route: &Arc<Route>,
+        head: &request::Parts,
+        received: Received,
+        with: &With,
+        exchange: &mut Exchange,
+    ) -> Result<Judged, Refusal> {
+        let (signed, memory) = self.signing.sign(route, received, with, exchange).await?;
         exchange.passed(Phase::Sign);
         let response = route
             .receiver
@@ -174,8 +213,7 @@ impl Proxy {
         exchange.passed(Phase::Receiver);
         self.clocks
             .observe(route.receiver.address(), response.headers(), self.clock.now());
-        let Judged { response, .. } = self.judging.judge(&route, response, exchange.deadline()).await;
-        Ok(response)
+        Ok(self.judging.judge(route, response, exchange.deadline()).await)
     }
 }
 

@@ -130,7 +130,7 @@ impl Core {
             return Err(ReloadError::Settled(settled));
         }
         let checked = Checked::check(config, &running.proxy, Some(&running.config))?;
-        self.publish(checked);
+        self.publish(checked)?;
         self.files().keep_only(&files);
         Ok(())
     }

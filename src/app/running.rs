@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::files::Files;
 use crate::keys::source::LoadError;
-use crate::keys::{KeyMaterial, Keys};
+use crate::keys::{KeyMaterial, Keys, StillRenewing};
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, UnusableTls};
 use crate::tls::{TlsError, server_config_asking};
@@ -57,6 +57,9 @@ pub enum Unusable {
     /// Certificates of the proxy's listener or towards a receiver.
     #[error(transparent)]
     ProxyTls(#[from] UnusableTls),
+    /// An alias would go whose renewal goes on.
+    #[error(transparent)]
+    Renewing(#[from] StillRenewing),
 }
 
 /// All of it; never empty.
@@ -114,7 +117,7 @@ impl Checked {
         }
     }
 
-    /// Hands the keys over: from here on it cannot fail.
+    /// Hands the keys over. What they stand against changes nothing; once they agree, it cannot fail.
     fn run(
         self,
         keys: &Keys,
@@ -122,10 +125,11 @@ impl Checked {
         metrics: &Arc<Metrics>,
         clock: &Clock,
         ready: Arc<dyn Fn() -> bool + Send + Sync>,
-    ) -> Running {
+    ) -> Result<Running, UnusableParts> {
         let policies = self.config.aliases.iter();
         let policies = policies.map(|(alias, settings)| (alias.clone(), settings.policy()));
-        keys.configure(&policies.collect(), clock.now());
+        keys.configure(&policies.collect(), clock.now())
+            .map_err(|renewing| UnusableParts(vec![renewing.into()]))?;
         sources.configure(&self.config, self.keys);
         let proxy = Arc::new(self.proxy);
         let admin = Admin {
@@ -139,11 +143,11 @@ impl Checked {
             tls: self.admin_tls,
             ready,
         };
-        Running {
+        Ok(Running {
             config: self.config,
             proxy,
             admin: admin.serving(),
-        }
+        })
     }
 }
 
@@ -156,11 +160,11 @@ impl Core {
         metrics: Arc<Metrics>,
         clock: Clock,
         files: Files,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, UnusableParts> {
         let ready = Arc::new(AtomicBool::new(true));
-        let running = checked.run(&keys, &sources, &metrics, &clock, shown(&ready));
+        let running = checked.run(&keys, &sources, &metrics, &clock, shown(&ready))?;
         metrics.config_in_force(clock.now());
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             running: ArcSwap::from_pointee(running),
             keys,
             sources,
@@ -169,17 +173,18 @@ impl Core {
             ready,
             files: Mutex::new(files),
             reloading: tokio::sync::Mutex::default(),
-        })
+        }))
     }
 
     /// Puts the next one in force, as one.
-    pub(super) fn publish(&self, checked: Checked) {
+    pub(super) fn publish(&self, checked: Checked) -> Result<(), UnusableParts> {
         let ready = shown(&self.ready);
-        let running = checked.run(&self.keys, &self.sources, &self.metrics, &self.clock, ready);
+        let running = checked.run(&self.keys, &self.sources, &self.metrics, &self.clock, ready)?;
         let level = running.config.log.level;
         self.running.store(Arc::new(running));
         crate::logging::set_level(level);
         self.metrics.config_in_force(self.clock.now());
+        Ok(())
     }
 }
 

@@ -7,8 +7,16 @@
 //! is the shape of the type. No transition forgets a key.
 
 mod activation;
+mod candidate;
 mod command;
+mod consequence;
+mod gate;
+mod holding;
+mod link;
+mod notice;
 mod refusal;
+mod renewal;
+mod renewing;
 mod restore;
 mod retention;
 mod state;
@@ -20,12 +28,22 @@ mod withdrawal;
 use std::sync::Arc;
 
 use crate::event::Event;
+use command::Circumstances;
+use notice::Notices;
 use state::{Active, Discarded, Pending, Purged, Retired, Revoked};
 
 pub use super::reason::{NotAReason, Reason};
-pub use command::{AfterImport, Command, LEAST_RETENTION, Moment, Origin, Policy, Replacement};
+pub use command::{
+    AfterImport, Command, LEAST_RETENTION, Moment, Origin, Policy, RenewalCommand, Replacement, SETTLE,
+    Strategy,
+};
+pub use gate::Gate;
+pub(super) use link::Link;
+pub use link::{LinkHash, LinkToken};
+pub use notice::Notice;
 pub use refusal::Refusal;
-pub(super) use restore::Half;
+pub use renewal::{Confirmation, Confirmed, NotARenewal, Renewal, RenewalId, Step, Taken, WaitsFor};
+pub(super) use restore::{Half, Inconsistent, StoredRenewal};
 pub use state::{Arrival, Entry, Key, KeyState, Schedule};
 
 use super::{Fingerprint, Identity};
@@ -44,10 +62,14 @@ pub struct Lifecycle {
     purged: Vec<Purged>,
     /// Remembered, so that a source does not bring them back.
     discarded: Vec<Discarded>,
+    /// In order of their start; only the last one may be open.
+    renewals: Vec<Arc<Renewal>>,
+    /// Those that were given.
+    notices: Arc<Notices>,
 }
 
 impl Lifecycle {
-    /// The state after the command, and what happened on the way (nothing: it was so already).
+    /// The state after the command of somebody, and what happened on the way (nothing: it was so already).
     ///
     /// # Errors
     /// When the state does not allow the command.
@@ -56,9 +78,11 @@ impl Lifecycle {
         command: Command,
         policy: &Policy,
         moment: Moment,
+        by: &str,
     ) -> Result<(Self, Vec<Event>), Refusal> {
+        let circumstances = Circumstances { policy, moment, by };
         let mut next = self.clone();
-        let events = match command {
+        let mut events = match command {
             Command::Import { signer, origin, then } => next.import(signer, origin, then, policy, moment),
             Command::Activate {
                 fingerprint,
@@ -81,9 +105,13 @@ impl Lifecycle {
                 fingerprint,
                 compromised,
             } => next.purge(&fingerprint, compromised, moment)?,
-            Command::KeepLonger => next.keep_longer(policy),
+            Command::Configure => [next.keep_longer(policy), next.keep_strategy(policy)].concat(),
             Command::Timer => next.timer(policy, moment),
+            Command::GiveNotice => next.give_notice(policy, moment),
+            Command::Renewal(command) => next.renew(command, circumstances)?,
         };
+        let consequences = next.take_consequences(self, &events, circumstances);
+        events.extend(consequences);
         Ok((next, events))
     }
 
@@ -108,6 +136,24 @@ impl Lifecycle {
     #[must_use]
     pub fn key(&self, fingerprint: &Fingerprint) -> Option<Entry<'_>> {
         self.keys().find(|entry| entry.fingerprint() == fingerprint)
+    }
+
+    /// Every renewal, in order of their start; only the last one may be open.
+    #[must_use]
+    pub fn renewals(&self) -> &[Arc<Renewal>] {
+        &self.renewals
+    }
+
+    /// The one that goes on.
+    #[must_use]
+    pub fn open_renewal(&self) -> Option<&Arc<Renewal>> {
+        self.renewals.last().filter(|renewal| renewal.is_open())
+    }
+
+    /// Whether messages go on their way.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.open_renewal().map_or(Gate::Open, |renewal| renewal.gate)
     }
 
     /// What the store keeps: all keys and those that were discarded.

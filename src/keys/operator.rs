@@ -1,5 +1,7 @@
 //! What somebody may do to keys. Each call returns when it is done and durable, or says why not.
 
+mod renewal;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -120,7 +120,11 @@ impl Proxy {
         let memory = self
             .reading
             .reserve(signed.segments().iter().map(Bytes::len).sum())?;
-        let answer = match route.receiver.send(probe.head(), signed, memory, deadline).await {
+        let answer = match route
+            .receiver
+            .send(&probe.head, signed, Arc::new(memory), deadline)
+            .await
+        {
             Ok(response) => {
                 self.clocks
                     .observe(route.receiver.address(), response.headers(), self.clock.now());
@@ -189,10 +193,6 @@ impl Probe {
             head: request.into_parts().0,
             message,
         })
-    }
-
-    fn head(&self) -> request::Parts {
-        self.head.clone()
     }
 
     fn sign(

@@ -3,6 +3,7 @@
 //! Everything that a sender can make us keep is bounded here: the bytes of one message, the bytes of
 //! all messages together, and the time it takes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,10 +30,12 @@ pub(super) use coding::{CodingError, Decoding};
 const DRAIN_BYTES: usize = 8 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
-/// A whole message and the memory that it is allowed to take.
+/// A whole message and the memory that it is allowed to take. A clone is the same message: it is kept where it may have
+/// to be signed once more.
+#[derive(Clone)]
 pub(super) struct Received {
-    pub(super) message: PlainMessage,
-    pub(super) memory: Reservation,
+    pub(super) message: Arc<PlainMessage>,
+    pub(super) memory: Arc<Reservation>,
 }
 
 /// Why no message was read.
@@ -135,8 +138,8 @@ impl Reading {
             head.headers.insert(CONTENT_TYPE, content_type);
         }
         Ok(Received {
-            message,
-            memory: Reservation(memory),
+            message: Arc::new(message),
+            memory: Arc::new(Reservation(memory)),
         })
     }
 
@@ -190,7 +193,14 @@ fn remark(message: &PlainMessage, route: &Route) {
 }
 
 /// A share of `max_buffered`; given back when dropped.
-pub(super) struct Reservation(#[expect(dead_code, reason = "it is there to be dropped")] Share);
+pub(super) struct Reservation(Share);
+
+impl Reservation {
+    /// What the message takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.amount()
+    }
+}
 
 /// The body of a request, which is read, or drained, or left alone.
 pub(super) struct RequestBody {

@@ -113,6 +113,7 @@ impl Bench {
         let policy = |expected: &Expected| Policy {
             retention: expected.retention,
             before_expiry: expected.before_expiry,
+            ..Policy::default()
         };
         let policies = ALIASES.iter().zip(&self.expected);
         policies
@@ -157,7 +158,7 @@ impl Bench {
                 self.latest = self.latest.max(self.now);
             }
         }
-        self.keys().configure(&self.policies(), self.now);
+        self.keys().configure(&self.policies(), self.now).unwrap();
     }
 
     pub(super) fn keys_of(&self, alias: usize) -> Vec<usize> {

@@ -57,6 +57,12 @@ impl Witness {
                 compromised: true, ..
             } => (&[Some("revoked")], "purged"),
             Event::KeyPurged { .. } => (&[Some("retired"), Some("revoked")], "purged"),
+            Event::KeyExpiring { .. } | Event::ActivatedUnconfirmed { .. } => (&[Some("active")], "active"),
+            Event::KeyPurgeable { .. } => {
+                assert!(matches!(self.told.get(&key), Some(&("retired" | "revoked"))));
+                return;
+            }
+            Event::Renewal { .. } => return,
         };
         let was = self.told.insert(key, after);
         assert!(before.contains(&was), "{event:?} of a key that was {was:?}");
