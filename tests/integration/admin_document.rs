@@ -26,6 +26,7 @@ fn operations(document: &Value) -> Vec<(String, Method, Value)> {
 /// The path with something in place of its parameters.
 fn filled_in(path: &str) -> String {
     path.replace("{alias}", "orders")
+        .replace("{route}", "eu")
         .replace("{fingerprint}", &"0".repeat(64))
 }
 
@@ -58,6 +59,7 @@ async fn every_route_is_in_it_with_its_role_and_nothing_else() {
             "operator POST /api/v1/aliases/{alias}/requests",
             "operator POST /api/v1/aliases/{alias}/requests/{public_key}/discard",
             "operator POST /api/v1/aliases/{alias}/rollback",
+            "operator POST /api/v1/routes/{route}/probe",
             "viewer GET /api/openapi.json",
             "viewer GET /api/v1/aliases",
             "viewer GET /api/v1/aliases/{alias}",

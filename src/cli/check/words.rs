@@ -6,6 +6,7 @@ use humantime::format_duration;
 use crate::config::{Client, Config, FaultStatus, HoldBounds, RouteConfig};
 use crate::keys::{Signer, Strategy};
 use crate::wss::Profile;
+use crate::wss::key_refused::{Entry, KeyRefused, Refusals};
 use crate::wss::profile::{
     ExistingSecurityHeader, InclusivePrefixes, InnerSignature, KeyIdentifier, Layout, Part,
     ProcessingInstructions,
@@ -29,6 +30,8 @@ pub(super) fn route(route: &RouteConfig, config: &Config, signer: Option<&Signer
         timeouts(route),
         strategy(route, config),
     ];
+    let refusals = refusals(route);
+    let lines: Vec<_> = lines.into_iter().chain(refusals).collect();
     lines.join("\n  ") + "\n"
 }
 
@@ -230,4 +233,29 @@ fn timeouts(route: &RouteConfig) -> String {
     format!(
         "waits {connect} to connect, {response} for the answer, {total} in all; faults by the rules of {status}"
     )
+}
+
+/// Which of the receiver's faults count, where some do.
+fn refusals(route: &RouteConfig) -> Option<String> {
+    let words = |refusals: &Refusals| match refusals {
+        Refusals::Set(set) => set.to_string(),
+        Refusals::Own(Entry { code, text: None }) => format!("{code} whatever its text"),
+        Refusals::Own(Entry {
+            code,
+            text: Some(text),
+        }) => format!("{code} with {text:?} in its text"),
+    };
+    let KeyRefused(list) = &route.key_refused;
+    let named: Vec<_> = list.iter().map(words).collect();
+    let with_200 = if route.faults_with_200 {
+        ", also with status 200"
+    } else {
+        ""
+    };
+    (!named.is_empty()).then(|| {
+        format!(
+            "takes for \"key not accepted, message not processed\" the receiver's faults {}{with_200}",
+            named.join(", or ")
+        )
+    })
 }
