@@ -1,5 +1,7 @@
 //! The configuration: what is read, what is refused, and in which words.
 
+mod strategy;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -540,9 +542,6 @@ fn a_configuration_without_a_route_is_refused() {
 fn what_is_only_coming_is_refused_by_name() {
     let sections = [
         "[public]\nlisten = \"127.0.0.1:1\"",
-        "[alias.o]\nstrategy = \"hold\"",
-        "[alias.o]\nstrategy = \"receiver-led\"",
-        "[alias.o]\nhold = { count = 1 }",
         "[alias.o]\nexpired = \"sign\"",
     ];
     for section in sections {

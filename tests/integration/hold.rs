@@ -115,10 +115,7 @@ async fn the_oldest_message_finds_out_once_a_second_and_resumes_when_it_is_accep
     exchange.may_switch().await;
     let waiting = exchange.hold(&["a", "b"]).await;
     eventually("it is refused twice", || exchange.came() == 2).await;
-    assert_eq!(
-        exchange.partner.keys_of("a"),
-        [exchange.new.clone(), exchange.new.clone()]
-    );
+    assert_eq!(exchange.keys_of("a"), ["new", "new"]);
     eventually("it waits again", || exchange.held() == 2).await;
     exchange.partner.trust(&[&exchange.new]);
     for one in waiting {
@@ -230,7 +227,7 @@ async fn a_proxy_that_was_restarted_goes_on_to_hold() {
     for one in waiting {
         assert_eq!(one.answer().await.status, StatusCode::OK);
     }
-    assert_eq!(exchange.partner.keys_of("a"), [exchange.new.clone()]);
+    assert_eq!(exchange.keys_of("a"), ["new"]);
 }
 
 #[tokio::test]
@@ -261,7 +258,7 @@ async fn a_hold_that_is_given_up_lets_messages_go_with_the_key_that_signs() {
     for one in [under_way, draining] {
         assert_eq!(one.answer().await.status, StatusCode::OK);
     }
-    assert_eq!(exchange.partner.keys_of("a"), [exchange.old.clone()]);
+    assert_eq!(exchange.keys_of("a"), ["old"]);
 
     let renewal = exchange.begin_hold();
     exchange.may_switch().await;
@@ -269,7 +266,7 @@ async fn a_hold_that_is_given_up_lets_messages_go_with_the_key_that_signs() {
     exchange.partner.trust(&[&exchange.new]);
     exchange.operator().abort(ALIAS, &renewal.id, now()).unwrap();
     assert_eq!(holding.answer().await.status, StatusCode::OK);
-    assert_eq!(exchange.partner.keys_of("b"), [exchange.new.clone()]);
+    assert_eq!(exchange.keys_of("b"), ["new"]);
 }
 
 #[tokio::test]

@@ -19,16 +19,16 @@ pub(crate) fn led(setup: Setup) -> Setup {
 #[tokio::test]
 async fn the_first_refusal_leads_everybody_to_the_next_key() {
     let exchange = Exchange::start(led).await;
-    let (old, new) = (exchange.old.clone(), exchange.new.clone());
+    let new = exchange.new.clone();
     assert_eq!(exchange.send("before").await.status, StatusCode::OK);
-    assert_eq!(exchange.partner.keys_of("before"), [old.clone()]);
+    assert_eq!(exchange.keys_of("before"), ["old"]);
 
     exchange.partner.trust(&[&new]);
     assert_eq!(exchange.send("at").await.status, StatusCode::OK);
-    assert_eq!(exchange.partner.keys_of("at"), [old, new.clone()]);
+    assert_eq!(exchange.keys_of("at"), ["old", "new"]);
     assert_eq!(exchange.active(), new);
     assert_eq!(exchange.send("after").await.status, StatusCode::OK);
-    assert_eq!(exchange.partner.keys_of("after"), [new]);
+    assert_eq!(exchange.keys_of("after"), ["new"]);
 
     assert_eq!(exchange.partner.processed(), ["after", "at", "before"]);
     assert_eq!(exchange.switches("receiver"), 1);
@@ -120,9 +120,9 @@ async fn before_it_has_settled_the_key_accepted_last_is_tried_first_and_nothing_
     exchange.send("there").await;
     exchange.partner.trust(&[&old]);
     assert_eq!(exchange.send("back").await.status, StatusCode::OK);
-    assert_eq!(exchange.partner.keys_of("back"), [new.clone(), old.clone()]);
+    assert_eq!(exchange.keys_of("back"), ["new", "old"]);
     assert_eq!(exchange.send("again").await.status, StatusCode::OK);
-    assert_eq!(exchange.partner.keys_of("again"), [old]);
+    assert_eq!(exchange.keys_of("again"), ["old"]);
     exchange.partner.trust(&[&new]);
     assert_eq!(exchange.send("forth").await.status, StatusCode::OK);
     assert_eq!((exchange.active(), exchange.switches("receiver")), (new, 1));
@@ -136,7 +136,7 @@ async fn of_two_pending_keys_none_is_tried_until_a_renewal_names_one() {
     exchange.partner.trust(&[&exchange.new]);
     let answer = exchange.send("refused").await;
     assert!(answer.text().contains(NOT_TRUSTED), "{}", answer.text());
-    assert_eq!(exchange.partner.keys_of("refused"), [exchange.old.clone()]);
+    assert_eq!(exchange.keys_of("refused"), ["old"]);
 
     let named = Some(exchange.new.clone());
     let started = exchange.operator().start_renewal(ALIAS, named, Vec::new(), now());

@@ -125,6 +125,19 @@ impl Exchange {
         ))
     }
 
+    /// The keys that a message came with to the partner, time by time, by their names here.
+    pub(crate) fn keys_of(&self, id: &str) -> Vec<&'static str> {
+        let names = [(&self.old, "old"), (&self.new, "new")];
+        let name = |key| {
+            names
+                .iter()
+                .find(|(named, _)| **named == key)
+                .map(|(_, name)| *name)
+        };
+        let keys = self.partner.keys_of(id).into_iter();
+        keys.map(|key| name(key).expect("one of them")).collect()
+    }
+
     /// The key that signs.
     pub(crate) fn active(&self) -> Fingerprint {
         let ring = self.proxy.keys().ring();
