@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::keys::Keys;
 use crate::keys::source::SourceProblems;
+use crate::listener::Serving;
 use crate::metrics::Metrics;
 use access::Caller;
 use routes::Routes;
@@ -29,13 +30,11 @@ mod overview;
 mod problem;
 mod requests;
 mod routes;
-mod serve;
 mod token;
 pub mod view;
 mod withdrawal;
 
 pub use access::{Access, AccessError, AccessErrors, Actor, CredentialError, Shown};
-pub use serve::serve;
 pub use token::{Token, TokenError};
 
 /// What the listener shows and operates.
@@ -57,13 +56,6 @@ pub struct Admin {
     pub tls: Option<Arc<ServerConfig>>,
     /// Whether messages are taken now.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
-}
-
-/// What connections to the listener are served by. Cheap to clone.
-#[derive(Clone)]
-pub struct Serving {
-    tls: Option<Arc<ServerConfig>>,
-    router: Router,
 }
 
 impl Admin {

@@ -17,7 +17,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::admin;
 use crate::clock::Clock;
 use crate::config::{Config, StateConfig};
 use crate::event::{self, Event, Occurrence};
@@ -25,6 +24,7 @@ use crate::files::Files;
 use crate::keys::Keys;
 use crate::keys::store::{StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
+use crate::listener::serve_router;
 use crate::metrics::{KeyFact, Metrics, StoreFact};
 use crate::proxy::{self, Drained, Proxy};
 
@@ -135,7 +135,7 @@ impl App {
         let (stop_admin, stopped) = until_dropped();
         let served = core.clone();
         let current = move || served.running.load().admin.clone();
-        let admin = tokio::spawn(admin::serve(admin_listener, current, stopped));
+        let admin = tokio::spawn(serve_router("[admin]", admin_listener, current, stopped));
         Ok(Self {
             proxy_address,
             admin_address,

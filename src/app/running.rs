@@ -10,12 +10,13 @@ use rustls::ServerConfig;
 
 use super::Core;
 use super::sources::Sources;
-use crate::admin::{self, Access, AccessErrors, Admin};
+use crate::admin::{Access, AccessErrors, Admin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::files::Files;
 use crate::keys::source::LoadError;
 use crate::keys::{KeyMaterial, Keys, StillRenewing};
+use crate::listener::Serving;
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, UnusableTls};
 use crate::tls::{TlsError, server_config_asking};
@@ -24,7 +25,7 @@ use crate::tls::{TlsError, server_config_asking};
 pub(super) struct Running {
     pub(super) config: Arc<Config>,
     pub(super) proxy: Arc<Proxy>,
-    pub(super) admin: admin::Serving,
+    pub(super) admin: Serving,
 }
 
 /// A configuration whose every file could be used; not in force yet.
