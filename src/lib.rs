@@ -26,6 +26,7 @@ pub mod open_files;
 #[doc(hidden)]
 pub mod oracle;
 pub mod proxy;
+pub mod public;
 pub mod receiver;
 mod spelling;
 pub mod tls;

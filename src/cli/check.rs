@@ -100,6 +100,11 @@ impl Findings {
         {
             self.add(tls.line, format!("admin.tls: {sentence}"));
         }
+        if let Some(tls) = config.public.as_ref().and_then(|public| public.tls.as_ref())
+            && let Err(sentence) = server_config(tls)
+        {
+            self.add(tls.line, format!("public.tls: {sentence}"));
+        }
         if let Err(AccessErrors(errors)) = Access::check(&config.admin) {
             for error in errors {
                 self.mistakes.push(ConfigError {
