@@ -36,7 +36,6 @@ impl PublicConfig {
         let tls = table.optional_section("tls", ListenerTls::from_table);
         if tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()) {
             table.report_at("tls", NO_CLIENT_CA);
-            return None;
         }
         let aliases = access::narrowed(table, aliases);
         (tls.is_some() || !described).then_some(Self {

@@ -539,7 +539,6 @@ fn a_configuration_without_a_route_is_refused() {
 #[test]
 fn what_is_only_coming_is_refused_by_name() {
     let sections = [
-        "[public]\nlisten = \"127.0.0.1:1\"",
         "[alias.o]\nstrategy = \"hold\"",
         "[alias.o]\nstrategy = \"receiver-led\"",
         "[alias.o]\nhold = { count = 1 }",

@@ -45,6 +45,7 @@ mod listener_tls;
 mod nothing_wrong_leaves;
 mod overload;
 mod proxy;
+mod public_listener;
 mod receiver_faults;
 mod receiver_tls;
 mod reload;
