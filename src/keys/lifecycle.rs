@@ -38,11 +38,12 @@ pub use command::{
     Strategy,
 };
 pub use gate::Gate;
+pub(super) use link::Link;
 pub use link::{LinkHash, LinkToken};
 pub use notice::Notice;
 pub use refusal::Refusal;
 pub use renewal::{Confirmation, Confirmed, NotARenewal, Renewal, RenewalId, Step, Taken, WaitsFor};
-pub(super) use restore::Half;
+pub(super) use restore::{Half, Inconsistent, StoredRenewal};
 pub use state::{Arrival, Entry, Key, KeyState, Schedule};
 
 use super::{Fingerprint, Identity};

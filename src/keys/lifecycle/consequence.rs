@@ -88,6 +88,9 @@ impl Lifecycle {
     /// The messages that wait go on their way when the key is revoked that those under way were signed with, and when it
     /// is not the new key any more that waits for the receiver.
     fn end_vain_hold(&mut self, before: &Self) -> Option<Event> {
+        if !self.gate().is_shut() {
+            return None;
+        }
         let signed = before.active().map(Key::fingerprint);
         let signs = self.active().map(Key::fingerprint).cloned();
         let is_revoked = |key| {
@@ -108,6 +111,7 @@ impl Lifecycle {
     }
 
     fn renewal_of(&mut self, key: &Fingerprint) -> Option<&mut super::Renewal> {
-        self.open_mut().filter(|renewal| renewal.key() == key)
+        let concerned = self.open_renewal().is_some_and(|open| open.key() == key);
+        self.open_mut().filter(|_| concerned)
     }
 }

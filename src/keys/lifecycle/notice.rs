@@ -65,26 +65,20 @@ impl Lifecycle {
 
     pub(super) fn give_notices(&mut self, policy: &Policy, moment: Moment) -> Vec<Event> {
         let expiring = self.expiry_notice(policy, moment);
-        let expiring = expiring.map(|(certificate, notice)| Event::KeyExpiring {
-            certificate: certificate.clone(),
-            notice,
+        let expiring = expiring.map(|(certificate, notice)| (certificate.clone(), notice));
+        let purgeable = self.purgeable(moment);
+        let purgeable = purgeable.map(|certificate| (certificate.clone(), Notice::Purgeable));
+        let due: Vec<_> = expiring.into_iter().chain(purgeable).collect();
+        let told = due.into_iter().map(|(certificate, notice)| {
+            self.remember_notice(certificate.fingerprint().clone(), notice);
+            match notice {
+                Notice::Purgeable => Event::KeyPurgeable { certificate },
+                Notice::TwoMonths | Notice::Month | Notice::Week | Notice::Day | Notice::Hour => {
+                    Event::KeyExpiring { certificate, notice }
+                }
+            }
         });
-        let purgeable = self.purgeable(moment).cloned();
-        let purgeable = purgeable.map(|certificate| Event::KeyPurgeable { certificate });
-        let events: Vec<_> = expiring.into_iter().chain(purgeable).collect();
-        for event in &events {
-            self.remember_notice(event);
-        }
-        events
-    }
-
-    fn remember_notice(&mut self, event: &Event) {
-        let notice = match event {
-            Event::KeyExpiring { notice, .. } => *notice,
-            _ => Notice::Purgeable,
-        };
-        let key = event.certificate().fingerprint().clone();
-        Arc::make_mut(&mut self.notices).insert((key, notice));
+        told.collect()
     }
 
     /// The most urgent one, unless it or a more urgent one was given.
