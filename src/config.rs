@@ -4,7 +4,7 @@
 //! reported at once, with its line and what to do, so one run shows them all. Reads no keys (that
 //! is [`crate::keys`]' work, and `countersign check`'s) and opens no sockets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::wss::Profile;
@@ -111,6 +111,14 @@ impl Config {
             .chain(tokens)
             .chain(listeners.flat_map(ListenerTls::files))
             .chain(routes)
+    }
+
+    /// All whom an alias's messages are sent to, by scheme, host and port.
+    #[must_use]
+    pub fn receivers_of(&self, alias: &str) -> Vec<String> {
+        let routes = self.routes.iter().filter(|route| route.alias == alias);
+        let receivers: BTreeSet<_> = routes.map(|route| origin(&route.receiver)).collect();
+        receivers.into_iter().collect()
     }
 
     fn from_table(

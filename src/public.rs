@@ -5,6 +5,7 @@
 //! are no cookies and no other standing rights of a browser, so no page of another site can have anything done with them:
 //! to forge a request it would have to know the token, and whoever knows that may ask directly.
 
+mod confirm;
 mod page;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ impl Public {
         let tls = self.tls.clone();
         let router = Router::new()
             .route("/certificates/{alias}", get(of_alias))
+            .route("/confirm/{token}", get(confirm::show).post(confirm::act))
             .fallback(nothing_here)
             .layer(map_response(page::guard))
             .with_state(self);

@@ -68,6 +68,8 @@ pub(super) enum Ask {
     Switch,
     /// Exchange it at any time.
     Exchange,
+    /// Do what is not done yet: the new key signs already.
+    CatchUp,
 }
 
 vocabulary! {
@@ -137,7 +139,7 @@ impl Page {
     fn title(&self) -> &'static str {
         match self {
             Self::Task(task) => match task.ask {
-                Ask::Add | Ask::Prepare | Ask::Exchange => "A new signing certificate",
+                Ask::Add | Ask::Prepare | Ask::Exchange | Ask::CatchUp => "A new signing certificate",
                 Ask::Wait => "Please wait",
                 Ask::Switch => "You may switch now",
             },
@@ -151,6 +153,17 @@ impl Page {
 
     fn refreshes(&self) -> bool {
         matches!(self, Self::Task(task) if task.ask == Ask::Wait)
+    }
+
+    /// The same for whoever has sent something once more.
+    pub(super) fn already(self) -> Response {
+        let status = self.status();
+        let again = if status == StatusCode::OK {
+            StatusCode::CONFLICT
+        } else {
+            status
+        };
+        (again, self).into_response()
     }
 
     fn status(&self) -> StatusCode {
@@ -167,7 +180,7 @@ impl Ask {
     /// What the page's button says, if it has one.
     pub(super) fn says(self) -> Option<Said> {
         match self {
-            Self::Add | Self::Exchange => Some(Said::Confirmed),
+            Self::Add | Self::Exchange | Self::CatchUp => Some(Said::Confirmed),
             Self::Prepare => Some(Said::Ready),
             Self::Wait => None,
             Self::Switch => Some(Said::Switched),
@@ -180,6 +193,7 @@ impl Ask {
             Self::Prepare => "I am ready",
             Self::Wait => "",
             Self::Switch | Self::Exchange => "I have switched",
+            Self::CatchUp => "I have the new certificate in place",
         };
         self.says().map(|said| (said, words))
     }
