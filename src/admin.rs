@@ -15,6 +15,7 @@ use crate::keys::Keys;
 use crate::keys::source::SourceProblems;
 use crate::listener::Serving;
 use crate::metrics::Metrics;
+use crate::proxy::Proxy;
 use access::Caller;
 use routes::Routes;
 
@@ -27,6 +28,7 @@ mod guard;
 mod json;
 mod monitor;
 mod overview;
+mod probe;
 mod problem;
 mod requests;
 mod routes;
@@ -44,6 +46,8 @@ pub struct Admin {
     pub keys: Keys,
     /// Of the running proxy.
     pub config: Arc<Config>,
+    /// The running proxy.
+    pub proxy: Arc<Proxy>,
     /// Of the running proxy.
     pub metrics: Arc<Metrics>,
     /// Dates what is done here.
@@ -88,7 +92,7 @@ impl Admin {
             .permit(Role::Viewer, routes!(certificates::of_alias))
             .permit(Role::Viewer, routes!(audit::records))
             .permit(Role::Viewer, routes!(audit::verification));
-        let routes = requests(routes);
+        let routes = requests(routes).permit(Role::Operator, routes!(probe::probe));
         let routes = if metrics_open {
             routes.open(metrics)
         } else {

@@ -24,6 +24,7 @@ mod forward;
 mod headers;
 mod load;
 pub(crate) mod media_type;
+pub mod probe;
 mod read;
 mod reply;
 mod route;

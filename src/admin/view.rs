@@ -1,6 +1,7 @@
 //! The documents of the admin API, as the listener writes them and the command line reads them.
 
 mod audit;
+mod probe;
 mod request;
 mod waiting;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub use audit::{AuditView, VerificationView};
+pub use probe::{AttemptView, KeyRefusedView, ProbeView};
 pub use request::{ActivateRequest, PurgeRequest, RevokeRequest};
 pub(super) use request::{Activation, RequestError};
 pub use waiting::{GenerateRequest, GeneratedView, WaitingView};

@@ -142,9 +142,11 @@ impl Checked {
         keys.configure(&policies.collect(), clock.now())
             .map_err(|renewing| UnusableParts(vec![renewing.into()]))?;
         sources.configure(&self.config, self.keys);
+        let proxy = Arc::new(self.proxy);
         let admin = Admin {
             keys: keys.clone(),
             config: self.config.clone(),
+            proxy: proxy.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
             access: self.access,
@@ -160,7 +162,7 @@ impl Checked {
         };
         Ok(Running {
             config: self.config,
-            proxy: Arc::new(self.proxy),
+            proxy,
             admin: admin.serving(),
             public: public.serving(),
         })

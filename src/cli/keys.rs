@@ -179,7 +179,8 @@ fn alias_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-fn show<T: DeserializeOwned>(
+/// In the words of `text`, or as it came.
+pub(super) fn show<T: DeserializeOwned>(
     json: bool,
     answer: &Answer,
     text: impl FnOnce(&T) -> String,

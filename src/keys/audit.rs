@@ -184,6 +184,22 @@ impl Record {
         }
     }
 
+    /// Something that was done with an alias, and to none of its keys.
+    #[must_use]
+    pub(super) fn of_alias(
+        what: &str,
+        alias: &str,
+        detail: BTreeMap<String, String>,
+        author: &Author,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self {
+            alias: Some(alias.to_owned()),
+            detail,
+            ..Self::note(what, author, now)
+        }
+    }
+
     /// Something that happened to no key in particular.
     pub(super) fn note(what: &str, author: &Author, now: OffsetDateTime) -> Self {
         Self {

@@ -23,6 +23,7 @@ pub(super) mod tests;
 mod use_table;
 mod waiting_table;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -148,6 +149,22 @@ impl Store {
         })?;
         self.forget_deleted_pages();
         Ok(())
+    }
+
+    /// Notes something that was done with an alias, and to none of its keys.
+    ///
+    /// # Errors
+    /// When the database cannot be written to.
+    pub(super) fn note(
+        &mut self,
+        what: &str,
+        alias: &str,
+        detail: BTreeMap<String, String>,
+        author: &Author,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let record = Record::of_alias(what, alias, detail, author, now);
+        self.record([record], now, |_, _| Ok(()))
     }
 
     /// Makes one alias's transition durable, with its audit records; all of it or nothing.

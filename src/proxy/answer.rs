@@ -47,10 +47,8 @@ pub(super) enum Finding {
 /// An answer, to be passed on, and what it means.
 pub(super) struct Judged {
     pub(super) response: UnverifiedResponse,
-    #[expect(dead_code, reason = "for those who act on it")]
     pub(super) finding: Finding,
     /// What it says, if it is a fault.
-    #[expect(dead_code, reason = "for those who act on it")]
     pub(super) fault: Option<Fault>,
 }
 
@@ -84,15 +82,38 @@ impl Judging {
     pub(super) async fn judge(
         &self,
         route: &Route,
-        mut response: UnverifiedResponse,
+        response: UnverifiedResponse,
         deadline: Instant,
     ) -> Judged {
         let status = response.status();
+        let is_error = status.is_client_error() || status.is_server_error();
+        let may_be_fault = is_error || (status == StatusCode::OK && route.faults_with_200);
         let patience = match route.key_refused.is_empty() {
             true => deadline.min(Instant::now() + PATIENCE),
             false => deadline,
         };
-        let content = match suspect(route, &response) {
+        self.weigh(route, response, may_be_fault, patience).await
+    }
+
+    /// The same of an answer that nobody else waits for, whatever its status.
+    pub(super) async fn examine(
+        &self,
+        route: &Route,
+        response: UnverifiedResponse,
+        deadline: Instant,
+    ) -> Judged {
+        self.weigh(route, response, true, deadline).await
+    }
+
+    async fn weigh(
+        &self,
+        route: &Route,
+        mut response: UnverifiedResponse,
+        may_be_fault: bool,
+        patience: Instant,
+    ) -> Judged {
+        let status = response.status();
+        let content = match readable(&response).filter(|_| may_be_fault) {
             Some(media_type) => timeout_at(patience, self.content(&mut response, &media_type))
                 .await
                 .unwrap_or(Content::Unknown),
@@ -142,13 +163,8 @@ impl Judging {
     }
 }
 
-/// The type of an answer that may be a fault.
-fn suspect(route: &Route, response: &UnverifiedResponse) -> Option<MediaType> {
-    let status = response.status();
-    let is_error = status.is_client_error() || status.is_server_error();
-    if !is_error && !(status == StatusCode::OK && route.faults_with_200) {
-        return None;
-    }
+/// The type of an answer that is small enough, and of XML.
+fn readable(response: &UnverifiedResponse) -> Option<MediaType> {
     let mut types = response.headers().get_all(CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else {
         return None;

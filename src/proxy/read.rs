@@ -19,7 +19,7 @@ use super::load::{Exhausted, Limit, Share};
 use super::media_type::MediaType;
 use super::route::Route;
 use crate::config::ProxyConfig;
-use crate::wss::{MessageError, PlainMessage, SoapVersion};
+use crate::wss::{MessageError, PlainMessage, Protection, SoapVersion};
 
 mod coding;
 
@@ -141,6 +141,27 @@ impl Reading {
             message: Arc::new(message),
             memory: Arc::new(Reservation(memory)),
         })
+    }
+
+    /// A sample that is here already, as if a flow had sent it.
+    pub(super) fn sample(
+        headers: &mut HeaderMap,
+        bytes: Bytes,
+        protection: &Protection,
+    ) -> Result<PlainMessage, ReadError> {
+        let media_type = admitted(headers)?;
+        let mut reader = protection.read(media_type.charset());
+        reader.feed(bytes)?;
+        let message = reader.finish()?;
+        if let Some(content_type) = message.transcoded().then(|| media_type.in_utf8()).flatten() {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        Ok(message)
+    }
+
+    /// Memory for a message of so many bytes.
+    pub(super) fn reserve(&self, bytes: usize) -> Result<Reservation, Exhausted> {
+        self.buffered.take(bytes).map(Reservation)
     }
 
     /// Refuses at once what would be refused on the way. Nothing is reserved yet: who declares much and sends little

@@ -128,6 +128,12 @@ impl Routes {
         })
     }
 
+    /// The route of this name.
+    pub(super) fn named(&self, name: &str) -> Option<&Arc<Route>> {
+        let mut all = self.by_path.values().chain(self.by_url.values());
+        all.find(|route| route.name == name)
+    }
+
     /// Finds the route of a request whose sender may use it.
     pub(super) fn find(&self, head: &request::Parts) -> Result<Arc<Route>, RouteError> {
         if head.method == Method::CONNECT {

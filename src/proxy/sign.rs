@@ -111,6 +111,11 @@ impl Signing {
         }
     }
 
+    /// Those that messages are signed with.
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     /// Signs the message with one key. The active one is taken as the last thing before: a message that waited for a core
     /// while keys were exchanged is signed with the new one.
     pub(super) async fn sign(

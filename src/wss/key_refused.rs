@@ -3,6 +3,10 @@
 //! There is no default, because the same code means different things with different stacks. The named sets are what is
 //! known of some; whatever is configured, [`excluded`] has the last word.
 
+mod suggestion;
+
+pub use suggestion::{NoneSafe, suggest};
+
 use super::SoapVersion;
 use super::fault::{Code, Fault, folded};
 use super::names::WSSE;

@@ -3,7 +3,6 @@
 //! words, and its detail never.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Finding;
 use crate::wss::fault::Fault;
+use crate::xml::text::Line;
 
 /// A fault of the same code and text is not told again within this time.
 const QUIET: Duration = Duration::from_secs(60);
@@ -53,8 +53,8 @@ impl FaultLog {
         tracing::info!(
             route,
             status = status.as_u16(),
-            code = shown(&code),
-            text = shown(&text),
+            code = %Line(&code, SHOWN),
+            text = %Line(&text, SHOWN),
             key_refused = finding == Finding::KeyRefused,
             omitted,
             "the receiver answered with a fault"
@@ -82,22 +82,6 @@ pub(super) fn written(fault: &Fault) -> String {
         .map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
-/// Of bounded length; what is not for reading is written as an escape.
-fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    for character in text.chars().take(SHOWN) {
-        match character {
-            '"' | '\'' | '\\' => shown.push(character),
-            // Writing to a text does not fail.
-            other => drop(write!(shown, "{}", other.escape_debug())),
-        }
-    }
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,15 +102,5 @@ mod tests {
             "and texts that are never the same are bounded"
         );
         assert_eq!(due("later", 200), Some(1000 - 18));
-    }
-
-    #[test]
-    fn what_a_receiver_says_is_shown_as_text_of_bounded_length() {
-        assert_eq!(
-            shown("\"Zugriff\" \u{202e}\u{85}\u{1b}[1m"),
-            r#""Zugriff" \u{202e}\u{85}\u{1b}[1m"#
-        );
-        let long = shown(&"ä".repeat(10_000));
-        assert_eq!(long.chars().count(), SHOWN + 1);
     }
 }

@@ -16,6 +16,7 @@ use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
 use countersign::keys::store::{MasterKeyFile, StateDirectory, Store};
 use countersign::listener::serve_router;
 use countersign::metrics::Metrics;
+use countersign::proxy::Proxy;
 use countersign::tls::server_config_asking;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
@@ -82,7 +83,9 @@ impl TestAdmin {
         let shown = ready.clone();
         let tls = config.admin.tls.as_ref().map(server_config_asking);
         let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let proxy = Proxy::new(keys.clone(), Clock::system(), metrics.clone());
         let admin = Admin {
+            proxy: Arc::new(proxy.successor(&config).expect("a proxy")),
             keys: keys.clone(),
             access: Access::load(&config.admin).expect("tokens"),
             tls: tls.transpose().expect("certificates").map(Arc::new),
