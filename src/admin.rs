@@ -30,6 +30,7 @@ mod monitor;
 mod overview;
 mod probe;
 mod problem;
+mod renewals;
 mod requests;
 mod routes;
 mod token;
@@ -92,7 +93,7 @@ impl Admin {
             .permit(Role::Viewer, routes!(certificates::of_alias))
             .permit(Role::Viewer, routes!(audit::records))
             .permit(Role::Viewer, routes!(audit::verification));
-        let routes = requests(routes).permit(Role::Operator, routes!(probe::probe));
+        let routes = renewals(requests(routes)).permit(Role::Operator, routes!(probe::probe));
         let routes = if metrics_open {
             routes.open(metrics)
         } else {
@@ -109,4 +110,18 @@ fn requests(routes: Routes) -> Routes {
         .permit(Role::Viewer, routes!(requests::show))
         .permit(Role::Operator, routes!(requests::discard))
         .permit(Role::Operator, routes!(requests::certify))
+}
+
+/// The exchange of a key, step by step.
+fn renewals(routes: Routes) -> Routes {
+    routes
+        .permit(Role::Viewer, routes!(renewals::list))
+        .permit(Role::Operator, routes!(renewals::start))
+        .permit(Role::Viewer, routes!(renewals::show))
+        .permit(Role::Operator, routes!(renewals::publish::publish))
+        .permit(Role::Operator, routes!(renewals::confirm))
+        .permit(Role::Operator, routes!(renewals::hold))
+        .permit(Role::Operator, routes!(renewals::resume))
+        .permit(Role::Operator, routes!(renewals::complete))
+        .permit(Role::Operator, routes!(renewals::abort))
 }
