@@ -83,7 +83,9 @@ impl From<CommandError> for Problem {
         let status = match &error {
             CommandError::UnknownAlias(_)
             | CommandError::NotWaiting { .. }
-            | CommandError::Refused(Refusal::UnknownKey(_) | Refusal::UnknownRenewal(_)) => StatusCode::NOT_FOUND,
+            | CommandError::Refused(Refusal::UnknownKey(_) | Refusal::UnknownRenewal(_)) => {
+                StatusCode::NOT_FOUND
+            }
             CommandError::Refused(_) | CommandError::Unsuitable(_) => StatusCode::CONFLICT,
             CommandError::NotCertified(_) => StatusCode::UNPROCESSABLE_ENTITY,
             CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -12,7 +12,9 @@ use super::access::By;
 use super::commands::on_a_thread;
 use super::json::OptionalJson;
 use super::problem::{PROBLEM_JSON, Problem};
-use super::view::{AliasPath, ConfirmRequest, OldKeyView, ProblemView, RenewalPath, RenewalView, StartRequest};
+use super::view::{
+    AliasPath, ConfirmRequest, OldKeyView, ProblemView, RenewalPath, RenewalView, StartRequest,
+};
 use super::{Admin, Caller};
 use crate::keys::lifecycle::{Lifecycle, Renewal};
 use crate::keys::{CommandError, Refusal, RenewalId};
@@ -307,7 +309,11 @@ fn only_receiver(renewal: &Renewal) -> Result<String, Problem> {
         [only] => Ok(only.receiver.clone()),
         several => {
             let known: Vec<_> = several.iter().map(|one| one.receiver.as_str()).collect();
-            let sentence = format!("it concerns {} receivers: name the one as `receiver`: {}", known.len(), known.join(", "));
+            let sentence = format!(
+                "it concerns {} receivers: name the one as `receiver`: {}",
+                known.len(),
+                known.join(", ")
+            );
             Err(Problem::new(StatusCode::BAD_REQUEST, sentence))
         }
     }

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub use audit::{AuditView, VerificationView};
-pub use probe::{AttemptView, KeyRefusedView, ProbeView};
 pub use old_key::OldKeyView;
+pub use probe::{AttemptView, KeyRefusedView, ProbeView};
 pub use renewal::{
-    ConfirmRequest, ConfirmationView, Duty, GateView, LinkView, PublishRequest, PublishedView, RenewalView, StartRequest,
-    StepView, WaitingForView,
+    ConfirmRequest, ConfirmationView, Duty, GateView, LinkView, PublishRequest, PublishedView, RenewalView,
+    StartRequest, StepView, WaitingForView,
 };
 pub use request::{ActivateRequest, PurgeRequest, RevokeRequest};
 pub(super) use request::{Activation, RequestError};

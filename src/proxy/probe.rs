@@ -117,7 +117,11 @@ impl Proxy {
         let memory = self
             .reading
             .reserve(signed.segments().iter().map(Bytes::len).sum())?;
-        let answer = match route.receiver.send(&probe.head(), signed, Arc::new(memory), deadline).await {
+        let answer = match route
+            .receiver
+            .send(&probe.head(), signed, Arc::new(memory), deadline)
+            .await
+        {
             Ok(response) => {
                 self.clocks
                     .observe(route.receiver.address(), response.headers(), self.clock.now());

@@ -28,10 +28,7 @@ const MAX_FORM: usize = 1024;
 const FORM_TIME: Duration = Duration::from_secs(10);
 
 /// What is to be done.
-pub(super) async fn show(
-    State(public): State<Public>,
-    token: Result<Path<String>, PathRejection>,
-) -> Page {
+pub(super) async fn show(State(public): State<Public>, token: Result<Path<String>, PathRejection>) -> Page {
     public.page(&secret(token))
 }
 
@@ -52,7 +49,11 @@ pub(super) async fn act(
         Page::Task(task) => task,
         other => return other.already(),
     };
-    let Some(asked) = task.ask.says().filter(|asked| said.is_none_or(|said| said == *asked)) else {
+    let Some(asked) = task
+        .ask
+        .says()
+        .filter(|asked| said.is_none_or(|said| said == *asked))
+    else {
         return see(&token);
     };
     let from = peer.map(|Extension(peer)| peer);
@@ -69,8 +70,7 @@ pub(super) async fn act(
 }
 
 const NOT_OURS: &str = "What was sent did not come from this page's button. Nothing was changed.";
-const NOT_NOW: &str =
-    "The sender's system could not do it now. Nothing was changed. Try again in a minute, or tell the sender.";
+const NOT_NOW: &str = "The sender's system could not do it now. Nothing was changed. Try again in a minute, or tell the sender.";
 
 /// A token is ASCII; what is none is nobody's.
 fn secret(token: Result<Path<String>, PathRejection>) -> String {
@@ -107,7 +107,9 @@ impl Public {
 
     fn page_of(&self, link: &FoundLink, keys: &Lifecycle) -> Page {
         let renewal = &link.renewal;
-        let signs = keys.active().is_some_and(|key| key.fingerprint() == renewal.key());
+        let signs = keys
+            .active()
+            .is_some_and(|key| key.fingerprint() == renewal.key());
         let receiver = link.receiver.clone();
         let mut confirmations = renewal.receivers.iter();
         let confirmed = confirmations

@@ -50,6 +50,7 @@ mod receiver_faults;
 mod receiver_tls;
 mod reload;
 mod reload_under_load;
+mod renewals;
 mod rsa_pss;
 mod self_check;
 mod signed_corpus;

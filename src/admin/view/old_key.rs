@@ -44,7 +44,8 @@ impl OldKeyView {
             looked_up: looked_up.times,
             last_lookup: looked_up.last.map(rfc3339),
             safe_to_purge: obstacle.is_none(),
-            sentence: obstacle.unwrap_or_else(|| "it is safe to purge: nobody refers to it any more".to_owned()),
+            sentence: obstacle
+                .unwrap_or_else(|| "it is safe to purge: nobody refers to it any more".to_owned()),
         }
     }
 }
@@ -58,5 +59,8 @@ fn obstacle(entry: &Entry<'_>, last: Option<OffsetDateTime>, now: OffsetDateTime
         return Some(format!("it is kept until {}", rfc3339(until)));
     }
     let last = last.filter(|last| now - *last < FORGOTTEN)?;
-    Some(format!("a message referred to it on {}: it may still be needed", rfc3339(last)))
+    Some(format!(
+        "a message referred to it on {}: it may still be needed",
+        rfc3339(last)
+    ))
 }

@@ -255,7 +255,9 @@ fn sentence(duty: Duty, key: &Fingerprint, receivers: &[String]) -> String {
         Duty::Exchange => format!("{receivers}, to exchange the certificate"),
         Duty::Confirm => format!("{receivers}, to confirm having the new certificate"),
         Duty::Activate => format!("an operator, to activate the key {key}"),
-        Duty::Complete => "an operator, to complete it once the receivers have removed the old certificate".to_owned(),
+        Duty::Complete => {
+            "an operator, to complete it once the receivers have removed the old certificate".to_owned()
+        }
         Duty::Nothing => "nobody; it is over".to_owned(),
     }
 }
