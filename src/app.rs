@@ -14,7 +14,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::clock::Clock;
@@ -25,7 +25,7 @@ use crate::keys::Keys;
 use crate::keys::store::{StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
 use crate::metrics::{KeyFact, Metrics, StoreFact};
-use crate::proxy::{self, Drained, Proxy};
+use crate::proxy::{self, Drained, Gates, Proxy};
 
 mod reload;
 mod running;
@@ -58,6 +58,7 @@ pub struct App {
     public: Option<Side>,
     upkeep: JoinHandle<()>,
     sources: JoinHandle<()>,
+    gates: JoinHandle<()>,
 }
 
 /// What outlives a configuration, and the configuration in force.
@@ -113,11 +114,15 @@ impl App {
         };
 
         let metrics = Arc::new(Metrics::new()?);
-        let keys = keys(&config.state, &clock, &metrics)?;
+        let (tell, changes) = watch::channel(());
+        let keys = keys(&config.state, &clock, &metrics, tell)?;
         let named: BTreeSet<_> = config.files().map(ToOwned::to_owned).collect();
         let mut files = Files::default();
         files.add(named.clone());
-        let proxy = Proxy::new(keys.clone(), clock.clone(), metrics.clone());
+        let gates = Gates::new(keys.clone(), clock.clone(), changes);
+        let held = gates.clone();
+        metrics.watch_held(move || held.held())?;
+        let proxy = Proxy::new(keys.clone(), clock.clone(), metrics.clone(), gates.clone());
         let checked = Checked::check(config, &proxy, None)?;
         files.keep_only(&named);
         let sources = Sources::new(keys.clone(), clock.clone());
@@ -134,6 +139,7 @@ impl App {
         let upkeep = tokio::spawn(Upkeep::new(keys.clone(), core.clock.clone()).run());
 
         let sources = tokio::spawn(sources.watch());
+        let gates = tokio::spawn(gates.drive());
 
         let (stop, stopped) = oneshot::channel();
         let served = core.clone();
@@ -156,6 +162,7 @@ impl App {
             public,
             upkeep,
             sources,
+            gates,
         })
     }
 
@@ -182,6 +189,7 @@ impl App {
         self.admin.end().await;
         self.upkeep.abort();
         self.sources.abort();
+        self.gates.abort();
         let last = spawn_blocking(move || Upkeep::new(self.keys, self.core.clock.clone()).write_uses());
         if let Err(error) = last.await {
             tracing::error!(%error, "the last use counts were not stored");
@@ -230,11 +238,17 @@ async fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListen
 }
 
 /// Those that the store remembers; log and metrics are told of all that happens to them.
-fn keys(state: &StateConfig, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Keys, StartError> {
+fn keys(
+    state: &StateConfig,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+    tell: watch::Sender<()>,
+) -> Result<Keys, StartError> {
     let counted = metrics.clone();
     let subscribers = vec![
         Box::new(event::log) as event::Subscriber,
         Box::new(move |occurrence: &Occurrence| count(&counted, occurrence)),
+        Box::new(move |_: &Occurrence| tell.send_replace(())),
     ];
     let store = Store::open(StateDirectory::lock(&state.directory)?, &state.master_key())?;
     let keys = Keys::open(store, &BTreeMap::new(), subscribers, clock.now())?;

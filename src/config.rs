@@ -25,13 +25,14 @@ mod profile;
 mod public;
 mod route;
 mod state;
+mod strategy;
 mod table;
 mod tls;
 mod url;
 mod value;
 
 pub use access::{AccessConfig, Aliases, Credential, OPERATOR, Role};
-pub use alias::{Activation, AliasConfig};
+pub use alias::{Activation, AliasConfig, HoldBounds};
 pub use clients::Client;
 pub use embedded::{FirstStartError, make_demo_keys};
 pub use error::{ConfigError, ConfigErrors};

@@ -4,12 +4,15 @@
 //! from the configuration or from a closed vocabulary; from a peer only the codes of its faults, a bounded number of
 //! them. Each application has a registry of its own.
 
+mod held;
 mod receiver_faults;
 mod sources;
 mod store;
 
 use std::time::Duration;
 
+use held::HeldCollector;
+pub use held::HeldFact;
 use receiver_faults::ReceiverFaults;
 use sources::SourceCollector;
 pub use store::StoreFact;
@@ -54,6 +57,8 @@ vocabulary! {
     pub enum Phase {
         /// From the request's head to the last byte of its message.
         Read = "read",
+        /// From there until it went on its way, where it had to wait for its receiver to exchange a certificate.
+        Held = "held",
         /// From there to the signature, waiting for a free core included.
         Sign = "sign",
         /// From there to the head of the receiver's answer.
@@ -291,6 +296,18 @@ impl Metrics {
     ) -> Result<(), prometheus::Error> {
         self.registry
             .register(Box::new(SourceCollector::new(Box::new(facts))?))
+    }
+
+    /// From now on every scrape shows the messages that wait for a receiver to exchange a certificate. Call it once.
+    ///
+    /// # Errors
+    /// When it was called before.
+    pub fn watch_held(
+        &self,
+        facts: impl Fn() -> Vec<HeldFact> + Send + Sync + 'static,
+    ) -> Result<(), prometheus::Error> {
+        self.registry
+            .register(Box::new(HeldCollector::new(Box::new(facts))?))
     }
 
     /// Everything in the Prometheus text format.

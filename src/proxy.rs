@@ -4,23 +4,27 @@
 //! [`crate::wss`]. The types leave no other order: only signing makes what forwarding takes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response, Uri, request};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::listener;
-use crate::metrics::{Metrics, Phase};
+use crate::metrics::{HeldFact, Metrics, Phase};
 use crate::open_files;
 use crate::tls::{TlsError, server_config};
 
 mod accept;
 mod answer;
 mod clocks;
+mod deliver;
 mod exchange;
 mod forward;
+mod gate;
 mod headers;
 mod load;
 pub(crate) mod media_type;
@@ -32,15 +36,20 @@ mod sign;
 
 pub use accept::{Drained, serve};
 pub use clocks::ReceiverClock;
+pub use gate::Gates;
 
 use answer::{Judged, Judging};
 use clocks::Clocks;
+use deliver::Delivery;
 use exchange::Exchange;
 use load::Limit;
 use read::{Reading, Received, RequestBody};
 use reply::{Refusal, ReplyBody, UnverifiedResponse};
 use route::{Route, Routes, Task};
 use sign::{Signing, With};
+
+/// That is left, as we stop, to tell those that wait.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// All that messages need on their way; one for each configuration, and immutable. A message keeps the one it came to.
 pub struct Proxy {
@@ -67,10 +76,10 @@ pub struct UnusableTls {
 impl Proxy {
     /// Before any configuration: it knows no route.
     #[must_use]
-    pub fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>, gates: Arc<Gates>) -> Self {
         Self {
             connections: listener::Settings::default(),
-            routes: Routes::none(),
+            routes: Routes::none(gates),
             requests: Limit::new(0),
             reading: Reading::nothing(),
             signing: Arc::new(Signing::new(keys, clock.clone(), metrics.clone())),
@@ -129,6 +138,21 @@ impl Proxy {
         self.reading.bytes_buffered()
     }
 
+    /// We stop within this time: messages that wait for their receiver to exchange a certificate get an answer before.
+    fn end_waits(&self, patience: Duration) {
+        let time_to_answer = (patience / 2).min(TIME_TO_ANSWER);
+        self.routes
+            .gates
+            .end_at(Instant::now() + patience - time_to_answer);
+    }
+
+    /// What waits at this alias, if something may.
+    #[must_use]
+    pub fn held(&self, alias: &str) -> Option<HeldFact> {
+        let held = self.routes.gates.held().into_iter();
+        held.filter(|held| held.alias == alias).last()
+    }
+
     /// How this receiver's clock goes against ours, if it has answered since the start and said so.
     #[must_use]
     pub fn receiver_clock(&self, receiver: &Uri) -> Option<ReceiverClock> {
@@ -165,12 +189,21 @@ impl Proxy {
 
         let received = self.reading.message(&mut head, body, &route, exchange).await?;
         exchange.passed(Phase::Read);
-        let judged = self.attempt(&route, &head, received, &With::Active, exchange);
-        Ok(judged.await?.response)
+        let Some(gate) = &route.gate else {
+            let judged = self.send_signed(&route, &head, received, &With::Active, exchange);
+            return Ok(judged.await?.response);
+        };
+        let delivery = Delivery {
+            proxy: self,
+            route: &route,
+            head: &head,
+            exchange,
+        };
+        delivery.through(gate, received).await
     }
 
-    /// One attempt: signed, sent once, and its answer understood.
-    async fn attempt(
+    /// One attempt: signed, sent, and its answer understood.
+    async fn send_signed(
         &self,
         route: &Arc<Route>,
         head: &request::Parts,

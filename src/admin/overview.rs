@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 
 use super::problem::{PROBLEM_JSON, Problem};
-use super::view::{AliasPath, AliasView, GateView, KeyView, ProblemView, RouteView, WaitingView};
+use super::view::{AliasPath, AliasView, KeyView, ProblemView, RouteView, WaitingView};
 use super::{Admin, Caller};
 use crate::keys::lifecycle::Lifecycle;
 use crate::keys::{CommandError, Fingerprint, Refusal, Strategy};
@@ -64,7 +64,7 @@ impl Admin {
         AliasView {
             alias: alias.to_owned(),
             strategy: strategy.to_string(),
-            gate: GateView::of(keys.gate()),
+            gate: self.gate_view(alias, keys.gate()),
             renewal: keys
                 .open_renewal()
                 .map(|renewal| self.renewal_view(alias, keys, renewal)),

@@ -13,10 +13,10 @@ use super::commands::on_a_thread;
 use super::json::OptionalJson;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::view::{
-    AliasPath, ConfirmRequest, OldKeyView, ProblemView, RenewalPath, RenewalView, StartRequest,
+    AliasPath, ConfirmRequest, GateView, OldKeyView, ProblemView, RenewalPath, RenewalView, StartRequest,
 };
 use super::{Admin, Caller};
-use crate::keys::lifecycle::{Lifecycle, Renewal};
+use crate::keys::lifecycle::{Gate, Lifecycle, Renewal};
 use crate::keys::{CommandError, Refusal, RenewalId};
 
 pub(super) mod publish;
@@ -300,7 +300,12 @@ impl Admin {
         let old_key = renewal.displaced.as_ref().and_then(|old| keys.key(old));
         let now = self.clock.now();
         let old_key = old_key.map(|entry| OldKeyView::of(&entry, now));
-        RenewalView::of(alias, renewal, old_key)
+        RenewalView::of(alias, renewal, self.gate_view(alias, renewal.gate), old_key)
+    }
+
+    /// With what waits there now.
+    pub(super) fn gate_view(&self, alias: &str, gate: Gate) -> GateView {
+        GateView::of(gate, self.proxy.held(alias).as_ref())
     }
 }
 

@@ -9,7 +9,11 @@ use crate::wss::key_refused::{Entry, KeyRefused, NamedSet, Refusals};
 
 /// Of a route; nothing where it has none.
 pub(super) fn list(table: &mut Table<'_>) -> KeyRefused {
-    KeyRefused(table.values("key_refused", refusals).unwrap_or_default())
+    let list = table.values("key_refused", refusals);
+    if list.as_ref().is_some_and(Vec::is_empty) {
+        table.report_at("key_refused", "names no fault; name one, or remove it");
+    }
+    KeyRefused(list.unwrap_or_default())
 }
 
 fn refusals(value: &Value<'_>) -> Option<Refusals> {

@@ -8,7 +8,7 @@ use http::Uri;
 use super::table::{Table, nearest};
 use super::tls::ReceiverTls;
 use super::value::Value;
-use super::{AliasConfig, Client, Url, clients, defaults, key_refused, value};
+use super::{AliasConfig, Client, Url, clients, defaults, key_refused, strategy, value};
 use crate::spelling::vocabulary;
 use crate::wss::Profile;
 use crate::wss::key_refused::KeyRefused;
@@ -95,6 +95,7 @@ pub(super) fn all(
     profiles: &BTreeMap<String, Option<Profile>>,
 ) -> Option<Vec<RouteConfig>> {
     let (mut names, mut paths, mut urls) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut receivers = BTreeMap::new();
     let read = |table: &mut Table<'_>| {
         let name = table.required("name", "\"orders\"", |value| {
             unique(value, value::name(value)?, &mut names)
@@ -117,16 +118,8 @@ pub(super) fn all(
             .unwrap_or(FaultStatus::Soap);
         let key_refused = key_refused::list(table);
         let faults_with_200 = table.optional("faults_with_200", value::boolean).unwrap_or(false);
-        let self_check = SelfCheck {
-            share: table
-                .optional("self_check", value::share)
-                .unwrap_or(defaults::SELF_CHECK),
-            max: table
-                .optional("self_check_max", value::size)
-                .unwrap_or(defaults::SELF_CHECK_MAX),
-        };
         let profile = profiles.get(&profile_name).cloned().flatten()?;
-        Some(RouteConfig {
+        let route = RouteConfig {
             name: name?,
             path,
             url,
@@ -140,9 +133,13 @@ pub(super) fn all(
             fault_status,
             key_refused,
             faults_with_200,
-            self_check,
+            self_check: SelfCheck::from_table(table),
             line: table.line_of("name"),
-        })
+        };
+        if let Some(Some(alias)) = aliases.get(&route.alias) {
+            strategy::check(table, &route, alias, &mut receivers);
+        }
+        Some(route)
     };
     let routes = root.each("route", read);
     if routes.is_empty() && !root.has("route") {
@@ -165,6 +162,19 @@ impl Timeouts {
                 .optional("response", value::duration)
                 .unwrap_or(default.response),
             total: table.optional("total", value::duration).unwrap_or(default.total),
+        }
+    }
+}
+
+impl SelfCheck {
+    fn from_table(table: &mut Table<'_>) -> Self {
+        Self {
+            share: table
+                .optional("self_check", value::share)
+                .unwrap_or(defaults::SELF_CHECK),
+            max: table
+                .optional("self_check_max", value::size)
+                .unwrap_or(defaults::SELF_CHECK_MAX),
         }
     }
 }

@@ -98,6 +98,12 @@ impl Author {
         }
     }
 
+    /// The last message that was under way when a hold began is over.
+    #[must_use]
+    pub fn drain() -> Self {
+        Self::kind("drain")
+    }
+
     /// Whoever has the confirmation link of this receiver.
     #[must_use]
     pub fn link(receiver: &str) -> Self {

@@ -107,6 +107,7 @@ impl Lifecycle {
             } => next.purge(&fingerprint, compromised, moment)?,
             Command::Configure => [next.keep_longer(policy), next.keep_strategy(policy)].concat(),
             Command::Timer => next.timer(policy, moment),
+            Command::GiveNotice => next.give_notice(policy, moment),
             Command::Renewal(command) => next.renew(command, circumstances)?,
         };
         let consequences = next.take_consequences(self, &events, circumstances);

@@ -1,5 +1,5 @@
-//! What keys need while nobody asks for anything: activation when its time has come, and the writing of
-//! use counts.
+//! What keys need while nobody asks for anything: activation when its time has come, notice of what is coming, and the
+//! writing of use counts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 const TICK: Duration = Duration::from_secs(1);
 /// A crash loses the counts of this time at most.
 const FLUSH: Duration = Duration::from_secs(10);
-/// After an activation has failed.
+/// After an activation, or a notice, has failed.
 const RETRY: Duration = Duration::from_secs(60);
 /// Clocks are corrected by as much every day.
 const TOLERANCE: Duration = Duration::from_secs(60);
@@ -28,6 +28,8 @@ pub struct Upkeep {
     clock: Clock,
     /// Failed activations, and when to try again.
     postponed: BTreeMap<String, Instant>,
+    /// The same of notices, so that neither is in the other's way.
+    untold: BTreeMap<String, Instant>,
     written: BTreeMap<(String, Fingerprint), UseCounts>,
     clock_was_behind: bool,
 }
@@ -40,6 +42,7 @@ impl Upkeep {
             keys,
             clock,
             postponed: BTreeMap::new(),
+            untold: BTreeMap::new(),
             written: BTreeMap::new(),
             clock_was_behind: false,
         }
@@ -55,6 +58,7 @@ impl Upkeep {
             let flush = flushed.elapsed() >= FLUSH;
             let work = spawn_blocking(move || {
                 self.activate_what_is_due();
+                self.give_notice();
                 if flush {
                     self.write_uses();
                 }
@@ -86,6 +90,31 @@ impl Upkeep {
             if let Err(problem) = self.activate(&alias, now) {
                 tracing::error!(%alias, %problem, "a key that is due was not activated; trying again in a minute");
                 self.postponed.insert(alias, tick + RETRY);
+            }
+        }
+    }
+
+    /// Everything that an operator has to know in time, on every alias.
+    pub fn give_notice(&mut self) {
+        let now = self.clock.now();
+        let moment = self.keys.store_status().moment(now);
+        let (ring, tick) = (self.keys.ring(), Instant::now());
+        self.untold.retain(|_, until| *until > tick);
+        let due = ring
+            .aliases()
+            .filter(|(alias, keys)| keys.is_notice_due(&self.keys.policy(alias), moment))
+            .map(|(alias, _)| alias.to_owned());
+        for alias in due.collect::<Vec<_>>() {
+            if self.untold.contains_key(&alias) {
+                continue;
+            }
+            let given = self
+                .keys
+                .by(Author::timer())
+                .run(&alias, Command::GiveNotice, now);
+            if let Err(problem) = given {
+                tracing::error!(%alias, %problem, "a notice was not given; trying again in a minute");
+                self.untold.insert(alias, tick + RETRY);
             }
         }
     }

@@ -176,6 +176,16 @@ fn with_query(receiver: &Uri, query: Option<&str>) -> Result<Uri, http::Error> {
     Ok(Uri::from_parts(parts)?)
 }
 
+impl ForwardError {
+    /// The receiver has got nothing of the message.
+    pub(super) const fn is_unsent(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::ConnectTimedOut | Self::Address(_) => true,
+            Self::BrokenOff(_) | Self::TimedOut | Self::Unexpected(_) => false,
+        }
+    }
+}
+
 impl From<legacy::Error> for ForwardError {
     fn from(error: legacy::Error) -> Self {
         if !error.is_connect() {

@@ -99,12 +99,12 @@ impl Proxy {
         self.note(route, attempts, author).await?;
         let mut answered = Vec::new();
         for attempt in attempts {
-            answered.push(self.probe_once(&probe, *attempt).await?);
+            answered.push(self.attempt(&probe, *attempt).await?);
         }
         Ok(Report::of(answered, route.faults_with_200))
     }
 
-    async fn probe_once(&self, probe: &Arc<Probe>, attempt: Attempt) -> Result<Answered, ProbeError> {
+    async fn attempt(&self, probe: &Arc<Probe>, attempt: Attempt) -> Result<Answered, ProbeError> {
         let (route, now) = (&probe.route, self.clock.now());
         let deadline = Instant::now() + route.total;
         let (active, signing) = (self.active_key(route)?, probe.clone());
@@ -119,7 +119,7 @@ impl Proxy {
             .reserve(signed.segments().iter().map(Bytes::len).sum())?;
         let answer = match route
             .receiver
-            .send(&probe.head(), signed, Arc::new(memory), deadline)
+            .send(&probe.head, signed, Arc::new(memory), deadline)
             .await
         {
             Ok(response) => {
@@ -190,10 +190,6 @@ impl Probe {
             head: request.into_parts().0,
             message,
         })
-    }
-
-    fn head(&self) -> request::Parts {
-        self.head.clone()
     }
 
     fn sign(

@@ -14,6 +14,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use super::answer::AnswerBody;
 use super::exchange::Exchange;
 use super::forward::ForwardError;
+use super::gate::NotPassed;
 use super::headers::end_to_end;
 use super::load::Exhausted;
 use super::read::ReadError;
@@ -74,6 +75,9 @@ pub(super) enum Refusal {
     /// Step 3.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Before step 4.
+    #[error(transparent)]
+    Held(#[from] NotPassed),
     /// Step 4.
     #[error(transparent)]
     Sign(#[from] SigningError),

@@ -39,6 +39,7 @@ mod header_fields;
 mod http2;
 mod http_rules;
 mod key_life;
+mod key_refused;
 mod key_sources;
 mod keys_command;
 mod listener_tls;

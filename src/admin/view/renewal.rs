@@ -7,6 +7,7 @@ use super::OldKeyView;
 use crate::clock::rfc3339;
 use crate::keys::lifecycle::{Confirmation, Gate, Renewal, Step, Taken, WaitsFor};
 use crate::keys::{Fingerprint, Strategy};
+use crate::metrics::HeldFact;
 use crate::spelling::vocabulary;
 
 /// The exchange of one key for another. Times are RFC 3339.
@@ -48,6 +49,10 @@ pub struct GateView {
     /// Since when it is shut.
     #[schema(format = DateTime)]
     pub since: Option<String>,
+    /// How many wait: while it is shut, or because the receiver refuses both keys.
+    pub messages: usize,
+    /// Their bytes.
+    pub bytes: usize,
 }
 
 /// Whose turn it is.
@@ -162,7 +167,12 @@ vocabulary! {
 }
 
 impl RenewalView {
-    pub(in crate::admin) fn of(alias: &str, renewal: &Renewal, old_key: Option<OldKeyView>) -> Self {
+    pub(in crate::admin) fn of(
+        alias: &str,
+        renewal: &Renewal,
+        gate: GateView,
+        old_key: Option<OldKeyView>,
+    ) -> Self {
         let last = renewal.steps.last();
         Self {
             id: renewal.id.to_string(),
@@ -172,7 +182,7 @@ impl RenewalView {
             step: renewal.step().to_string(),
             since: last.map(|taken| rfc3339(taken.at)).unwrap_or_default(),
             open: renewal.is_open(),
-            gate: GateView::of(renewal.gate),
+            gate,
             waiting_for: WaitingForView::of(renewal),
             steps: renewal.steps.iter().map(StepView::of).collect(),
             receivers: renewal.receivers.iter().map(ConfirmationView::of).collect(),
@@ -182,8 +192,10 @@ impl RenewalView {
 }
 
 impl GateView {
-    pub(in crate::admin) fn of(gate: Gate) -> Self {
+    pub(in crate::admin) fn of(gate: Gate, held: Option<&HeldFact>) -> Self {
         Self {
+            messages: held.map_or(0, |held| held.messages),
+            bytes: held.map_or(0, |held| held.bytes),
             state: gate.name().to_owned(),
             since: gate.since().map(rfc3339),
         }

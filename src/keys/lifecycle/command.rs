@@ -69,6 +69,8 @@ pub enum Command {
     Configure,
     /// Do what is due.
     Timer,
+    /// Tell what an operator has to know in time.
+    GiveNotice,
     /// Bring the exchange of a key on.
     Renewal(RenewalCommand),
 }

@@ -59,11 +59,13 @@ impl Lifecycle {
         &self.notices
     }
 
-    pub(super) fn is_notice_due(&self, policy: &Policy, moment: Moment) -> bool {
+    /// Whether there is something to tell now; asked often.
+    #[must_use]
+    pub fn is_notice_due(&self, policy: &Policy, moment: Moment) -> bool {
         self.expiry_notice(policy, moment).is_some() || self.purgeable(moment).next().is_some()
     }
 
-    pub(super) fn give_notices(&mut self, policy: &Policy, moment: Moment) -> Vec<Event> {
+    pub(super) fn give_notice(&mut self, policy: &Policy, moment: Moment) -> Vec<Event> {
         let expiring = self.expiry_notice(policy, moment);
         let expiring = expiring.map(|(certificate, notice)| (certificate.clone(), notice));
         let purgeable = self.purgeable(moment);

@@ -1,5 +1,5 @@
-//! What keys do by themselves: at the time that was set for one, and a day before the active one expires; and what is
-//! told then. While messages are held, no key is activated by itself: they wait for the one that the hold is for.
+//! What keys do by themselves: at the time that was set for one, and a day before the active one expires. While messages
+//! are held, no key is activated by itself: they wait for the one that the hold is for.
 
 use std::time::Duration;
 
@@ -16,9 +16,7 @@ impl Lifecycle {
     /// Whether the timer would change anything now; asked often.
     #[must_use]
     pub fn is_due(&self, policy: &Policy, moment: Moment) -> bool {
-        self.next_scheduled(moment).is_some()
-            || self.expiry_successor(policy, moment).is_some()
-            || self.is_notice_due(policy, moment)
+        self.next_scheduled(moment).is_some() || self.expiry_successor(policy, moment).is_some()
     }
 
     pub(super) fn schedule(
@@ -77,7 +75,6 @@ impl Lifecycle {
             let activated = self.activate(&fingerprint, None, Trigger::Expiry, policy, moment);
             events.extend(activated.into_iter().flatten());
         }
-        events.extend(self.give_notices(policy, moment));
         events
     }
 

@@ -199,44 +199,41 @@ fn receivers(connection: &Connection) -> rusqlite::Result<ByRenewal<Confirmation
     let mut receivers = ByRenewal::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let confirmed = row.get::<_, Option<_>>(2)?.zip(row.get::<_, Option<_>>(3)?);
-        let link = row.get::<_, Option<_>>(4)?.zip(row.get::<_, Option<_>>(5)?);
+        let (confirmed, link) = ((row.get(2)?, row.get(3)?), (row.get(4)?, row.get(5)?));
         let one = confirmation(row.get(1)?, confirmed, link, row.get(6)?);
         receivers.entry(row.get(0)?).or_default().push(one);
     }
     Ok(receivers)
 }
 
+/// `None` for what is none, such as half of one.
 fn confirmation(
     receiver: String,
-    confirmed: Option<(i64, String)>,
-    link: Option<([u8; 32], i64)>,
+    confirmed: (Option<i64>, Option<String>),
+    link: (Option<[u8; 32]>, Option<i64>),
     spent: Option<i64>,
 ) -> Option<Confirmation> {
-    let confirmed = confirmed.map(|(at, by)| Some(Confirmed { at: time(at)?, by }));
-    let spent = spent.map(time);
-    let link = link.map(|(hash, expires)| {
-        Some(Link {
+    let confirmed = match confirmed {
+        (None, None) => None,
+        (Some(at), Some(by)) => Some(Confirmed { at: time(at)?, by }),
+        _ => return None,
+    };
+    let spent = match spent {
+        None => None,
+        Some(spent) => Some(time(spent)?),
+    };
+    let link = match link {
+        (None, None) => None,
+        (Some(hash), Some(expires)) => Some(Link {
             hash: LinkHash::stored(hash),
             expires: time(expires)?,
-            spent: whole(spent)?,
-        })
-    });
+            spent,
+        }),
+        _ => return None,
+    };
     Some(Confirmation {
         receiver,
-        confirmed: whole(confirmed)?,
-        link: whole(link)?,
+        confirmed,
+        link,
     })
-}
-
-/// What is there can be read, or nothing can.
-#[expect(
-    clippy::option_option,
-    reason = "not there, and there but not readable, are two things"
-)]
-fn whole<T>(part: Option<Option<T>>) -> Option<Option<T>> {
-    match part {
-        Some(None) => None,
-        part => Some(part.flatten()),
-    }
 }

@@ -16,7 +16,7 @@ use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
 use countersign::keys::store::{MasterKeyFile, StateDirectory, Store};
 use countersign::listener::serve_router;
 use countersign::metrics::Metrics;
-use countersign::proxy::Proxy;
+use countersign::proxy::{Gates, Proxy};
 use countersign::tls::server_config_asking;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
@@ -83,7 +83,9 @@ impl TestAdmin {
         let shown = ready.clone();
         let tls = config.admin.tls.as_ref().map(server_config_asking);
         let metrics = Arc::new(Metrics::new().expect("metrics"));
-        let proxy = Proxy::new(keys.clone(), Clock::system(), metrics.clone());
+        let (_, changes) = tokio::sync::watch::channel(());
+        let gates = Gates::new(keys.clone(), Clock::system(), changes);
+        let proxy = Proxy::new(keys.clone(), Clock::system(), metrics.clone(), gates);
         let admin = Admin {
             proxy: Arc::new(proxy.successor(&config).expect("a proxy")),
             keys: keys.clone(),

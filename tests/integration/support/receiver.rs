@@ -18,6 +18,7 @@ use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
@@ -44,6 +45,8 @@ pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<Recorded>>>,
     connections: Arc<AtomicUsize>,
+    /// It takes messages, and keeps its answers to itself.
+    paused: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -93,13 +96,15 @@ impl Receiver {
         let requests: Arc<Mutex<Vec<_>>> = Arc::default();
         let connections = Arc::new(AtomicUsize::new(0));
         let (answer, recorded, counted) = (Arc::new(answer), requests.clone(), connections.clone());
+        let (paused, going_on) = watch::channel(false);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::Relaxed);
                 stream.set_nodelay(true).expect("a TCP stream");
-                let (answer, recorded) = (answer.clone(), recorded.clone());
-                let service =
-                    service_fn(move |request| served(request, takes, answer.clone(), recorded.clone()));
+                let (answer, recorded, paused) = (answer.clone(), recorded.clone(), going_on.clone());
+                let service = service_fn(move |request| {
+                    served(request, takes, answer.clone(), recorded.clone(), paused.clone())
+                });
                 tokio::spawn(connection(stream, tls.clone(), service));
             }
         });
@@ -107,8 +112,19 @@ impl Receiver {
             address,
             requests,
             connections,
+            paused,
             task,
         }
+    }
+
+    /// From now on it keeps its answers to itself.
+    pub(crate) fn pause(&self) {
+        self.paused.send_replace(true);
+    }
+
+    /// It gives them, also to what came meanwhile.
+    pub(crate) fn go_on(&self) {
+        self.paused.send_replace(false);
     }
 
     /// What came so far.
@@ -153,11 +169,14 @@ async fn served(
     takes: Duration,
     answer: Arc<impl Fn(&Recorded) -> Option<Response<Full<Bytes>>> + Send + Sync>,
     recorded: Arc<Mutex<Vec<Recorded>>>,
+    mut paused: watch::Receiver<bool>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let request = record(request).await;
     let answer = answer(&request);
     recorded.lock().expect("no test panicked").push(request);
     sleep(takes).await;
+    let going_on = paused.wait_for(|paused| !paused).await;
+    drop(going_on); // without a receiver nobody waits any more
     match answer {
         Some(answer) => Ok(answer),
         None => pending().await,

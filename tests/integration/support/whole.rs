@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign::app::App;
+use countersign::app::{App, StartError};
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::keys::Keys;
+use countersign::keys::store::StoreError;
 use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::Value;
@@ -139,7 +140,16 @@ async fn start(text: &str, directory: &TempDir, ahead: &Arc<AtomicU64>) -> App {
     let ahead = ahead.clone();
     let clock = Clock::from_fn(move || now() + Duration::from_secs(ahead.load(Ordering::Relaxed)));
     let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    App::start(config, clock).await.expect("it starts")
+    // The one before may not have let go of the state directory yet.
+    let started = async {
+        loop {
+            match App::start(config.clone(), clock.clone()).await {
+                Err(StartError::Store(StoreError::Locked { .. })) => tokio::task::yield_now().await,
+                started => return started,
+            }
+        }
+    };
+    within(started).await.expect("it starts")
 }
 
 async fn exchange(to: SocketAddr, request: http::request::Builder, body: impl Into<Bytes>) -> Answer {

@@ -1,0 +1,338 @@
+//! The gate of one alias, between reading a message and signing it: closed while the alias is held, or while its receiver
+//! refuses every key there is. Who comes then waits in the order of arrival, within bounds.
+//!
+//! It holds no message: who waits waits on his own, with his own patience, and is called by the driver or by who went
+//! before him. Whether the alias is held is said by the keys' snapshot, which is read under the lock of the line: no
+//! message slips past a hold that is in force.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::read::Received;
+use super::route::Route;
+use crate::clock::Clock;
+use crate::config::HoldBounds;
+use crate::keys::lifecycle::{self, Lifecycle};
+use crate::keys::{Fingerprint, KeyRing, Keys, Signer};
+use crate::metrics::HeldFact;
+
+mod driver;
+mod line;
+mod switch;
+
+pub(super) use switch::Choice;
+
+use line::{Arrival, Full, Line, Waiting};
+use switch::Preference;
+
+/// All gates; they outlive configurations.
+pub struct Gates {
+    by_alias: Mutex<BTreeMap<String, Arc<Gate>>>,
+    keys: Keys,
+    clock: Clock,
+    /// Something has happened to keys.
+    changes: watch::Receiver<()>,
+    /// A gate needs somebody to drive it.
+    wanted: Arc<Notify>,
+    /// Nobody waits for longer.
+    end: watch::Sender<Option<Instant>>,
+}
+
+/// The gate of one alias.
+pub(super) struct Gate {
+    alias: String,
+    keys: Keys,
+    clock: Clock,
+    line: Mutex<Line<oneshot::Sender<Call>>>,
+    preference: Preference,
+    /// Somebody has come or gone: heard by the driver.
+    moved: Notify,
+    wanted: Arc<Notify>,
+    end: watch::Receiver<Option<Instant>>,
+}
+
+/// What somebody who waits is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// The gate is open.
+    Go,
+    /// The gate is closed: go ahead and find out.
+    GoAhead,
+}
+
+/// What keeps messages from going on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// A hold has begun, and older messages are under way.
+    Draining,
+    /// The receiver exchanges its certificate.
+    Holding,
+    /// The receiver refuses every key there is.
+    Refused,
+}
+
+/// On which terms a message waits.
+pub(super) struct Terms {
+    /// What it takes.
+    bytes: usize,
+    /// Its route knows what a refusal of the key looks like.
+    tells: bool,
+    bounds: HoldBounds,
+    /// No longer than until then.
+    until: Instant,
+}
+
+/// Why a message did not pass: it was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotPassed {
+    /// No room to wait.
+    #[error(
+        "messages wait while the receiver exchanges its certificate, and there are too many: {0}; send it again later"
+    )]
+    Full(#[from] Full),
+    /// It has waited as long as it may.
+    #[error(
+        "the message waited while the receiver exchanges its certificate, which takes too long; send it again later"
+    )]
+    TooLong,
+    /// We stop.
+    #[error(
+        "the message waited while the receiver exchanges its certificate, and the proxy stops; send it again later"
+    )]
+    Stopped,
+}
+
+/// A message that has passed; it is under way until this is dropped.
+pub(super) struct Pass {
+    place: Place,
+    /// None: it has not waited.
+    call: Option<Call>,
+}
+
+/// Before the gate, or past it; left when dropped.
+struct Place {
+    gate: Arc<Gate>,
+    arrival: Arrival,
+}
+
+impl Gates {
+    /// None yet. `changes` tells that something has happened to keys.
+    #[must_use]
+    pub fn new(keys: Keys, clock: Clock, changes: watch::Receiver<()>) -> Arc<Self> {
+        Arc::new(Self {
+            by_alias: Mutex::default(),
+            keys,
+            clock,
+            changes,
+            wanted: Arc::default(),
+            end: watch::Sender::default(),
+        })
+    }
+
+    /// An alias's; the same one for ever.
+    pub(super) fn of(&self, alias: &str) -> Arc<Gate> {
+        let mut gates = self.gates();
+        if let Some(gate) = gates.get(alias) {
+            return gate.clone();
+        }
+        let gate = Arc::new(Gate {
+            alias: alias.to_owned(),
+            keys: self.keys.clone(),
+            clock: self.clock.clone(),
+            line: Mutex::new(Line::new()),
+            preference: Preference::default(),
+            moved: Notify::new(),
+            wanted: self.wanted.clone(),
+            end: self.end.subscribe(),
+        });
+        gates.insert(alias.to_owned(), gate.clone());
+        self.wanted.notify_one(); // the alias may have been held as the process ended
+        gate
+    }
+
+    /// Who waits does so until then at the longest: the process stops.
+    pub(super) fn end_at(&self, end: Instant) {
+        self.end.send_replace(Some(end));
+    }
+
+    /// Who waits, by alias.
+    #[must_use]
+    pub fn held(&self) -> Vec<HeldFact> {
+        let held = |gate: &Arc<Gate>| {
+            let line = gate.line();
+            HeldFact {
+                alias: gate.alias.clone(),
+                messages: line.messages(),
+                bytes: line.bytes(),
+            }
+        };
+        self.gates().values().map(held).collect()
+    }
+
+    fn gates(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Gate>>> {
+        self.by_alias.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gate {
+    /// Passes at once, or when called.
+    pub(super) async fn pass(self: &Arc<Self>, terms: &Terms) -> Result<Pass, NotPassed> {
+        let (waiting, called) = terms.waiting();
+        let place = {
+            let mut line = self.line();
+            let open = self.state(&mut line) == State::Open;
+            if let Some(arrival) = open.then(|| line.pass()).flatten() {
+                return Ok(Pass::freely(self, arrival));
+            }
+            let place = Place::new(self, line.join(waiting, &terms.bounds)?);
+            self.advance(&mut line);
+            place
+        };
+        self.drive();
+        place.called(called, terms.until).await
+    }
+
+    /// Calls those that may go.
+    fn advance(&self, line: &mut Line<oneshot::Sender<Call>>) {
+        while line.is_waited_in() && self.state(line) == State::Open {
+            let Some(next) = line.release() else { return };
+            // Who has just given up leaves the place to the next one as he goes.
+            let _ = next.send(Call::Go);
+        }
+    }
+
+    fn state(&self, line: &mut Line<oneshot::Sender<Call>>) -> State {
+        let ring = self.keys.ring();
+        let keys = ring.alias(&self.alias);
+        match keys.map(Lifecycle::gate).unwrap_or_default() {
+            lifecycle::Gate::Draining { .. } => return State::Draining,
+            lifecycle::Gate::Holding { .. } => return State::Holding,
+            lifecycle::Gate::Open => {}
+        }
+        if line.is_refused() && self.candidate(&ring).is_none() {
+            line.give_up();
+        }
+        if line.is_refused() {
+            State::Refused
+        } else {
+            State::Open
+        }
+    }
+
+    /// The key that signs, whether it may now or not.
+    fn active(&self, ring: &KeyRing) -> Option<Fingerprint> {
+        let active = ring.alias(&self.alias)?.active()?;
+        Some(active.fingerprint().clone())
+    }
+
+    /// The key that may be next, where the receiver leads.
+    fn candidate(&self, ring: &KeyRing) -> Option<Arc<Signer>> {
+        let (strategy, now) = (self.keys.strategy(&self.alias), self.clock.now());
+        let candidate = ring.alias(&self.alias)?.candidate(strategy, now)?;
+        Some(candidate.signer().clone())
+    }
+
+    /// There is something to do, or soon will be.
+    fn drive(&self) {
+        self.moved.notify_one();
+        self.wanted.notify_one();
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line<oneshot::Sender<Call>>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ended(&self) {
+        let mut end = self.end.clone();
+        let end = end.wait_for(Option::is_some).await.map(|end| *end);
+        match end {
+            Ok(Some(end)) => sleep_until(end).await,
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Terms {
+    /// Those of a message that has just been read.
+    pub(super) fn new(route: &Route, received: &Received, deadline: Instant) -> Self {
+        Self {
+            bytes: received.memory.bytes(),
+            tells: !route.key_refused.is_empty(),
+            bounds: route.hold,
+            until: deadline.min(Instant::now() + route.hold.time),
+        }
+    }
+
+    fn waiting(&self) -> (Waiting<oneshot::Sender<Call>>, oneshot::Receiver<Call>) {
+        let (call, called) = oneshot::channel();
+        let waiting = Waiting {
+            call,
+            bytes: self.bytes,
+            tells: self.tells,
+        };
+        (waiting, called)
+    }
+}
+
+impl Pass {
+    fn freely(gate: &Arc<Gate>, arrival: Arrival) -> Self {
+        Self {
+            place: Place::new(gate, arrival),
+            call: None,
+        }
+    }
+
+    /// It had to.
+    pub(super) fn has_waited(&self) -> bool {
+        self.call.is_some()
+    }
+
+    /// It was sent ahead, to find out.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.call == Some(Call::GoAhead)
+    }
+
+    /// Back to where it came from: the receiver refused every key that it was shown, or was not there.
+    pub(super) async fn return_to_line(self, terms: &Terms) -> Result<Self, NotPassed> {
+        let place = self.place;
+        let gate = place.gate.clone();
+        let (waiting, called) = terms.waiting();
+        {
+            let mut line = gate.line();
+            line.rejoin(place.arrival, waiting, &terms.bounds)?;
+            gate.advance(&mut line);
+        }
+        gate.drive();
+        place.called(called, terms.until).await
+    }
+}
+
+impl Place {
+    fn new(gate: &Arc<Gate>, arrival: Arrival) -> Self {
+        let gate = gate.clone();
+        Self { gate, arrival }
+    }
+
+    async fn called(self, called: oneshot::Receiver<Call>, until: Instant) -> Result<Pass, NotPassed> {
+        tokio::select! {
+            biased;
+            Ok(call) = called => Ok(Pass { place: self, call: Some(call) }),
+            () = sleep_until(until) => Err(NotPassed::TooLong),
+            () = self.gate.ended() => Err(NotPassed::Stopped),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut line = self.gate.line();
+        line.leave(self.arrival);
+        self.gate.advance(&mut line);
+        drop(line);
+        self.gate.moved.notify_one();
+    }
+}

@@ -1,0 +1,404 @@
+//! Who waits before a gate, and who has passed it and is under way: numbers in, the next ones to call out. Knows no
+//! clock, no keys and no tasks.
+//!
+//! Everybody has the number of his arrival, and keeps it: who is sent back stands where he stood. Where a receiver accepts
+//! others meanwhile, as half-switched nodes do, who is sent back stands aside and keeps nobody.
+
+use std::collections::BTreeMap;
+
+use crate::config::HoldBounds;
+
+/// The line before one gate; `C` is what somebody who waits is called by.
+pub(super) struct Line<C> {
+    arrivals: u64,
+    waiting: BTreeMap<Arrival, Waiting<C>>,
+    /// Until they are recalled.
+    aside: BTreeMap<Arrival, Waiting<C>>,
+    /// Of all that wait.
+    bytes: usize,
+    under_way: BTreeMap<Arrival, UnderWay>,
+    /// By the configuration of whoever came last.
+    most_released: usize,
+    /// What the receiver has accepted so far.
+    accepted: u64,
+    /// The receiver refuses every key there is: one at a time finds out whether it still does.
+    refused: bool,
+}
+
+/// The how manyth it was to arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Arrival(u64);
+
+/// Somebody who waits, or is about to.
+pub(super) struct Waiting<C> {
+    pub(super) call: C,
+    pub(super) bytes: usize,
+    /// The answer to it tells whether the receiver accepts the key.
+    pub(super) tells: bool,
+}
+
+struct UnderWay {
+    way: Way,
+    /// As it passed.
+    accepted: u64,
+}
+
+/// How one got past the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It was open, and nobody waited.
+    Freely,
+    /// It had waited.
+    Released,
+    /// It is sent ahead, to find out.
+    Probe,
+}
+
+/// There is no room to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in crate::proxy) enum Full {
+    /// By number.
+    #[error("{0} messages wait already")]
+    Count(usize),
+    /// By size.
+    #[error("messages of {0} bytes may wait, and this one is too much")]
+    Bytes(usize),
+}
+
+impl<C> Line<C> {
+    /// Nobody is there.
+    pub(super) fn new() -> Self {
+        Self {
+            arrivals: 0,
+            waiting: BTreeMap::new(),
+            aside: BTreeMap::new(),
+            bytes: 0,
+            under_way: BTreeMap::new(),
+            most_released: 0,
+            accepted: 0,
+            refused: false,
+        }
+    }
+
+    /// Past an open gate, unless somebody has to go first.
+    pub(super) fn pass(&mut self) -> Option<Arrival> {
+        if self.refused || !self.waiting.is_empty() {
+            return None;
+        }
+        let arrival = self.next_arrival();
+        self.set_out(arrival, Way::Freely);
+        Some(arrival)
+    }
+
+    /// Waits behind all that are there.
+    pub(super) fn join(&mut self, waiting: Waiting<C>, bounds: &HoldBounds) -> Result<Arrival, Full> {
+        self.room(waiting.bytes, bounds)?;
+        self.most_released = bounds.release;
+        let arrival = self.next_arrival();
+        self.bytes += waiting.bytes;
+        self.waiting.insert(arrival, waiting);
+        Ok(arrival)
+    }
+
+    /// From under way back to the old place, because the receiver refused everything: to all of them, unless it has accepted
+    /// others meanwhile. Who was sent ahead has a place, however many have come since.
+    pub(super) fn rejoin(
+        &mut self,
+        arrival: Arrival,
+        waiting: Waiting<C>,
+        bounds: &HoldBounds,
+    ) -> Result<(), Full> {
+        let before = self.under_way.get(&arrival);
+        let others_accepted = before.is_some_and(|before| before.accepted != self.accepted);
+        if before.is_none_or(|before| before.way != Way::Probe) {
+            self.room(waiting.bytes, bounds)?;
+        }
+        self.under_way.remove(&arrival);
+        self.most_released = bounds.release;
+        self.bytes += waiting.bytes;
+        if others_accepted {
+            self.aside.insert(arrival, waiting);
+        } else {
+            self.refused = true;
+            self.waiting.insert(arrival, waiting);
+        }
+        Ok(())
+    }
+
+    /// Who stands aside takes his place again.
+    pub(super) fn recall(&mut self) {
+        self.waiting.append(&mut self.aside);
+    }
+
+    /// Away from wherever it is.
+    pub(super) fn leave(&mut self, arrival: Arrival) {
+        self.under_way.remove(&arrival);
+        let left = self
+            .waiting
+            .remove(&arrival)
+            .or_else(|| self.aside.remove(&arrival));
+        self.bytes -= left.map_or(0, |left| left.bytes);
+        if self.refused && self.waiting.is_empty() && !self.is_probed() {
+            // Nobody is left to find out: the next one to come does.
+            self.refused = false;
+        }
+    }
+
+    /// The receiver accepted something.
+    pub(super) fn accept(&mut self) {
+        self.accepted += 1;
+        self.refused = false;
+    }
+
+    /// There is nothing left that the receiver may accept.
+    pub(super) fn give_up(&mut self) {
+        self.refused = false;
+        self.recall();
+    }
+
+    /// Whether all but a probe wait, even where the gate is open.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// The first one goes ahead, if it can tell; nobody does as long as another is under way ahead.
+    pub(super) fn probe(&mut self) -> Option<C> {
+        let tells = self
+            .waiting
+            .first_key_value()
+            .is_some_and(|(_, first)| first.tells);
+        if !tells || self.is_probed() {
+            return None;
+        }
+        self.first(Way::Probe)
+    }
+
+    /// The first one goes, if not too many are under way that had waited.
+    pub(super) fn release(&mut self) -> Option<C> {
+        let under_way = self.under_way.values();
+        let released = under_way.filter(|one| one.way == Way::Released);
+        if self.waiting.is_empty() || released.count() >= self.most_released {
+            return None;
+        }
+        self.first(Way::Released)
+    }
+
+    /// Nobody has passed and is not over yet.
+    pub(super) fn is_drained(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Somebody waits to be called.
+    pub(super) fn is_waited_in(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// How many wait.
+    pub(super) fn messages(&self) -> usize {
+        self.waiting.len() + self.aside.len()
+    }
+
+    /// Bytes of those that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn first(&mut self, way: Way) -> Option<C> {
+        let (arrival, first) = self.waiting.pop_first()?;
+        self.bytes -= first.bytes;
+        self.set_out(arrival, way);
+        Some(first.call)
+    }
+
+    fn set_out(&mut self, arrival: Arrival, way: Way) {
+        let accepted = self.accepted;
+        self.under_way.insert(arrival, UnderWay { way, accepted });
+    }
+
+    fn room(&self, bytes: usize, bounds: &HoldBounds) -> Result<(), Full> {
+        if self.messages() >= bounds.count {
+            return Err(Full::Count(bounds.count));
+        }
+        if self.bytes.saturating_add(bytes) > bounds.bytes {
+            return Err(Full::Bytes(bounds.bytes));
+        }
+        Ok(())
+    }
+
+    fn is_probed(&self) -> bool {
+        self.under_way.values().any(|one| one.way == Way::Probe)
+    }
+
+    fn next_arrival(&mut self) -> Arrival {
+        self.arrivals += 1;
+        Arrival(self.arrivals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const BOUNDS: HoldBounds = HoldBounds {
+        count: 3,
+        bytes: 100,
+        time: Duration::from_secs(1),
+        release: 2,
+    };
+
+    /// Is called by his name.
+    fn named(call: &'static str, bytes: usize) -> Waiting<&'static str> {
+        Waiting {
+            call,
+            bytes,
+            tells: true,
+        }
+    }
+
+    fn line(waiting: &[&'static str]) -> (Line<&'static str>, Vec<Arrival>) {
+        let mut line = Line::new();
+        let arrivals = waiting
+            .iter()
+            .map(|name| line.join(named(name, 10), &BOUNDS).unwrap());
+        let arrivals = arrivals.collect();
+        (line, arrivals)
+    }
+
+    #[test]
+    fn who_comes_to_an_open_gate_passes_unless_somebody_waits() {
+        let (mut line, _) = line(&[]);
+        let first = line.pass().unwrap();
+        assert!(!line.is_drained());
+        line.join(named("a", 10), &BOUNDS).unwrap();
+        assert_eq!(line.pass(), None);
+        line.leave(first);
+        assert!(line.is_drained());
+    }
+
+    #[test]
+    fn those_that_wait_go_in_the_order_of_their_arrival_and_no_more_than_so_many_at_once() {
+        let (mut line, arrivals) = line(&["a", "b", "c"]);
+        assert_eq!(
+            [line.release(), line.release(), line.release()],
+            [Some("a"), Some("b"), None]
+        );
+        line.leave(arrivals[1]);
+        assert_eq!([line.release(), line.release()], [Some("c"), None]);
+        assert_eq!((line.messages(), line.bytes(), line.is_drained()), (0, 0, false));
+    }
+
+    #[test]
+    fn who_leaves_is_out_at_once_and_makes_room() {
+        let (mut line, arrivals) = line(&["a", "b", "c"]);
+        assert_eq!(line.join(named("d", 10), &BOUNDS), Err(Full::Count(3)));
+        line.leave(arrivals[0]);
+        assert_eq!((line.messages(), line.bytes()), (2, 20));
+        line.join(named("d", 10), &BOUNDS).unwrap();
+        assert_eq!(line.probe(), Some("b"));
+    }
+
+    #[test]
+    fn there_is_room_by_number_and_by_size() {
+        let (mut line, _) = line(&["a", "b"]);
+        assert_eq!(line.join(named("c", 81), &BOUNDS), Err(Full::Bytes(100)));
+        assert_eq!(line.join(named("c", usize::MAX), &BOUNDS), Err(Full::Bytes(100)));
+        line.join(named("c", 80), &BOUNDS).unwrap();
+        assert_eq!(line.join(named("d", 0), &BOUNDS), Err(Full::Count(3)));
+    }
+
+    #[test]
+    fn one_at_a_time_is_sent_ahead_and_when_sent_back_it_stands_where_it_stood() {
+        let (mut line, arrivals) = line(&["a", "b", "c"]);
+        assert_eq!([line.probe(), line.probe()], [Some("a"), None]);
+        line.join(named("d", 10), &BOUNDS).unwrap();
+        // Its place was never free, although three others wait by now.
+        line.rejoin(arrivals[0], named("a", 10), &BOUNDS).unwrap();
+        assert_eq!((line.messages(), line.bytes()), (4, 40));
+        let next = [line.probe(), line.release(), line.release(), line.release()];
+        assert_eq!(next, [Some("a"), Some("b"), Some("c"), None]);
+    }
+
+    #[test]
+    fn who_cannot_tell_is_not_sent_ahead_and_nobody_else_before_it() {
+        let (mut line, _) = line(&[]);
+        let silent = Waiting {
+            tells: false,
+            ..named("a", 10)
+        };
+        let silent = line.join(silent, &BOUNDS).unwrap();
+        line.join(named("b", 10), &BOUNDS).unwrap();
+        assert_eq!(line.probe(), None);
+        line.leave(silent);
+        assert_eq!(line.probe(), Some("b"));
+    }
+
+    #[test]
+    fn who_was_not_waiting_needs_room_to_be_sent_back() {
+        let (mut line, _) = line(&[]);
+        let refused = [line.pass().unwrap(), line.pass().unwrap()];
+        for name in ["a", "b"] {
+            line.join(named(name, 10), &BOUNDS).unwrap();
+        }
+        line.rejoin(refused[1], named("second", 10), &BOUNDS).unwrap();
+        assert_eq!(
+            line.rejoin(refused[0], named("first", 10), &BOUNDS),
+            Err(Full::Count(3))
+        );
+        assert_eq!(line.probe(), Some("second"), "it came before those that waited");
+        line.leave(refused[0]);
+    }
+
+    #[test]
+    fn where_everything_is_refused_nobody_passes_until_something_is_accepted_or_all_have_left() {
+        let (mut line, _) = line(&[]);
+        let first = line.pass().unwrap();
+        line.rejoin(first, named("a", 10), &BOUNDS).unwrap();
+        assert_eq!((line.pass(), line.is_refused()), (None, true));
+        assert_eq!(line.probe(), Some("a"));
+        assert_eq!(line.pass(), None, "the probe has not come back yet");
+        line.leave(first);
+        assert!(line.pass().is_some(), "who comes next finds out");
+    }
+
+    #[test]
+    fn what_is_accepted_opens_the_way_in_order() {
+        let (mut line, _) = line(&[]);
+        let first = line.pass().unwrap();
+        line.rejoin(first, named("a", 10), &BOUNDS).unwrap();
+        line.join(named("b", 10), &BOUNDS).unwrap();
+        line.accept();
+        assert!(!line.is_refused() && line.pass().is_none());
+        assert_eq!(
+            [line.release(), line.release(), line.release()],
+            [Some("a"), Some("b"), None]
+        );
+    }
+
+    #[test]
+    fn who_alone_is_refused_stands_aside_and_keeps_nobody() {
+        let (mut line, _) = line(&[]);
+        let [refused, accepted] = [line.pass().unwrap(), line.pass().unwrap()];
+        line.accept();
+        line.leave(accepted);
+        line.rejoin(refused, named("a", 10), &BOUNDS).unwrap();
+        assert_eq!((line.messages(), line.bytes(), line.is_refused()), (1, 10, false));
+        assert!(line.pass().is_some());
+        assert_eq!([line.probe(), line.release()], [None, None]);
+        line.recall();
+        assert!(line.pass().is_none());
+        assert_eq!(line.release(), Some("a"));
+    }
+
+    #[test]
+    fn who_stands_aside_may_leave() {
+        let (mut line, _) = line(&[]);
+        let refused = line.pass().unwrap();
+        line.accept();
+        line.rejoin(refused, named("a", 10), &BOUNDS).unwrap();
+        line.leave(refused);
+        line.recall();
+        assert_eq!((line.messages(), line.bytes(), line.release()), (0, 0, None));
+    }
+}
