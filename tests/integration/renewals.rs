@@ -3,6 +3,8 @@
 mod by_api;
 mod links;
 
+use std::time::Duration;
+
 use countersign::clock::Clock;
 use countersign::keys::Certificate;
 use countersign::keys::source::certificates;
@@ -10,10 +12,12 @@ use countersign::receiver::{Options, Receiver};
 use countersign::wss::verify::Trust;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::support::admin::{new_key, pem};
 use crate::support::client::Answer;
 use crate::support::whole::Whole;
+use crate::support::within;
 
 /// A proxy, the receiver that its one route leads to, and the key that signs until it is renewed.
 struct Scene {
@@ -110,6 +114,37 @@ impl Scene {
     async fn message_signed_by(&self) -> String {
         let answer = self.whole.send("/orders").await;
         signed_by(&answer)
+    }
+
+    /// The same, while the test goes on.
+    fn send_aside(&self) -> JoinHandle<Answer> {
+        tokio::spawn(self.whole.sending("/orders"))
+    }
+
+    /// What a link shows.
+    async fn page(&self, link: &str) -> String {
+        let answer = self.whole.visit(Method::GET, link).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.text().to_owned()
+    }
+
+    async fn gate_becomes(&self, state: &str) {
+        self.alias_becomes(|alias| alias["gate"]["state"] == state).await;
+    }
+
+    async fn held_become(&self, messages: usize) {
+        self.alias_becomes(|alias| alias["gate"]["messages"] == messages)
+            .await;
+    }
+
+    async fn alias_becomes(&self, holds: impl Fn(&Value) -> bool) {
+        within(async {
+            let mut tick = tokio::time::interval(Duration::from_millis(5));
+            while !holds(&self.get("aliases/orders").await) {
+                tick.tick().await;
+            }
+        })
+        .await;
     }
 
     async fn state_of(&self, key: &str) -> String {

@@ -69,9 +69,17 @@ impl Whole {
     }
 
     /// A message of a flow, sent to the path.
-    pub(crate) async fn send(&self, path: &str) -> Answer {
-        let mut flow = Flow::connect(self.app.proxy_address).await;
-        flow.post(path, SOAP11, message("soap11")).await
+    pub(crate) async fn send(&self, path: &'static str) -> Answer {
+        self.sending(path).await
+    }
+
+    /// The same, beside the test.
+    pub(crate) fn sending(&self, path: &'static str) -> impl Future<Output = Answer> + Send + 'static {
+        let proxy = self.app.proxy_address;
+        async move {
+            let mut flow = Flow::connect(proxy).await;
+            flow.post(path, SOAP11, message("soap11")).await
+        }
     }
 
     /// Asks the API as the operator; `path` follows `/api/v1/`.
