@@ -30,7 +30,8 @@ pub(super) use log::FaultLog;
 
 use log::written;
 
-/// How long an answer that nobody acts on is waited for before it is passed on unread; then it streams as it comes.
+/// How long an answer that nobody acts on is waited for before it is passed on unread, and streams as it comes; one that
+/// somebody would act on is waited for until there is only so long left to pass it on.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What an answer means for the key that signed the message.
@@ -88,11 +89,13 @@ impl Judging {
         let status = response.status();
         let is_error = status.is_client_error() || status.is_server_error();
         let may_be_fault = is_error || (status == StatusCode::OK && route.faults_with_200);
+        let soon = Instant::now() + PATIENCE;
         let patience = match route.key_refused.is_empty() {
-            true => deadline.min(Instant::now() + PATIENCE),
-            false => deadline,
+            true => soon,
+            false => deadline.checked_sub(PATIENCE).map_or(soon, |late| late.max(soon)),
         };
-        self.weigh(route, response, may_be_fault, patience).await
+        self.weigh(route, response, may_be_fault, patience.min(deadline))
+            .await
     }
 
     /// The same of an answer that nobody else waits for, whatever its status.

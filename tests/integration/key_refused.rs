@@ -30,16 +30,19 @@ fn name(file: &Path) -> String {
     file.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
-/// A route's `key_refused`, as its configuration has it.
-fn configured(list: &str) -> KeyRefused {
-    let text = format!(
+/// A configuration whose route has this list, in line 7.
+fn route(list: &str) -> String {
+    format!(
         "[alias.o]\n[[route]]\nname = \"o\"\npath = \"/o\"\nreceiver = \"http://localhost/\"\nalias = \"o\"\n\
          key_refused = [{list}]\n"
-    );
-    let config = Config::parse(&text, Path::new("test.toml"));
-    config.unwrap_or_else(|error| panic!("{list}: {error}")).routes[0]
-        .key_refused
-        .clone()
+    )
+}
+
+/// A route's `key_refused`, as its configuration has it.
+fn configured(list: &str) -> KeyRefused {
+    let config = Config::parse(&route(list), Path::new("test.toml"));
+    let config = config.unwrap_or_else(|error| panic!("{list}: {error}"));
+    config.routes[0].key_refused.clone()
 }
 
 #[test]
@@ -298,9 +301,22 @@ proptest! {
     }
 }
 
+/// Each list has one mistake, which is told in the line given and with these words.
+fn each_says(cases: &[(&str, usize, &str)]) {
+    for (list, line, words) in cases {
+        let errors = Config::parse(&route(list), Path::new("test.toml")).expect_err(list);
+        let told: Vec<_> = errors.iter().map(|error| (error.line, &error.sentence)).collect();
+        assert_eq!(told.len(), 1, "{list}: {told:?}");
+        assert!(
+            told[0].0 == Some(*line) && told[0].1.contains(words),
+            "{list}: {told:?}"
+        );
+    }
+}
+
 #[test]
-fn mistakes_are_told_with_their_line_and_what_to_write() {
-    for (list, line, words) in [
+fn mistakes_in_the_list_are_told_with_their_line_and_what_to_write() {
+    each_says(&[
         ("\"cfx\"", 7, "did you mean cxf?"),
         (
             "\"metro\"",
@@ -309,66 +325,54 @@ fn mistakes_are_told_with_their_line_and_what_to_write() {
         ),
         ("17", 7, "a number stands where the name of a set, or { code"),
         (
-            "\n{ text = \"x\" }",
+            "\"cxf\",\n{ text = \"x\" }",
             8,
             "code is missing; write code = \"{namespace}Local\"",
         ),
-        (
-            "{ code = \"Client\" }",
-            7,
-            "the code Client alone says nothing about a key; add text = \"…\"",
-        ),
-        ("{ code = \"Sender\" }", 7, "alone says nothing about a key"),
-        ("{ code = \"{}Denied\" }", 7, "alone says nothing about a key"),
-        (
-            "{ code = \"Cleint\", text = \"x\" }",
-            7,
-            "did you mean \"Client\"?",
-        ),
-        (
-            "{ code = \"MustUnderstand\", text = \"x\" }",
-            7,
-            "use one of: Client, Sender, Server, Receiver",
-        ),
-        (
-            "{ code = \"wsse:FailedCheck\", text = \"x\" }",
-            7,
-            "write the namespace, \"{namespace}FailedCheck\"",
-        ),
-        (
-            "{ code = \"{http://www.w3.org/2003/05/soap-envelope}Sender\", text = \"x\" }",
-            7,
-            "is written without it; write \"Sender\"",
-        ),
-        ("{ code = \"{urn:x\", text = \"x\" }", 7, "is not a fault code"),
-        (
-            "{ code = \"{urn:x}A B\", text = \"x\" }",
-            7,
-            "is not a fault code",
-        ),
-        (
-            "{ code = \"{urn:x}A\", text = \"a replayed message\" }",
-            7,
-            "names a replay, a nonce or a duplicate; remove it",
-        ),
-        (
-            "{ code = \"{urn:x}MessageExpired\" }",
-            7,
-            "the message has expired; remove it",
-        ),
-        ("{ code = \"{urn:x}A\", text = \"\" }", 7, "text: it is empty"),
         ("{ code = \"{urn:x}A\", txet = \"x\" }", 7, "did you mean text?"),
-    ] {
-        let text = format!(
-            "[alias.o]\n[[route]]\nname = \"o\"\npath = \"/o\"\nreceiver = \"http://localhost/\"\nalias = \"o\"\n\
-             key_refused = [{list}]\n"
-        );
-        let errors = Config::parse(&text, Path::new("test.toml")).expect_err(list);
-        let told: Vec<_> = errors.iter().map(|error| (error.line, &error.sentence)).collect();
-        assert_eq!(told.len(), 1, "{list}: {told:?}");
-        assert!(
-            told[0].0 == Some(line) && told[0].1.contains(words),
-            "{list}: {told:?}"
-        );
-    }
+        ("{ code = \"{urn:x}A\", text = \"\" }", 7, "text: it is empty"),
+    ]);
+}
+
+#[test]
+fn codes_that_cannot_be_meant_are_refused_with_what_to_write() {
+    let own = |code: &str, text: &str, words: &'static str| {
+        let text = if text.is_empty() {
+            String::new()
+        } else {
+            format!(", text = \"{text}\"")
+        };
+        each_says(&[(&format!("{{ code = \"{code}\"{text} }}"), 7, words)]);
+    };
+    own(
+        "Client",
+        "",
+        "the code Client alone says nothing about a key; add text = \"…\"",
+    );
+    own("Sender", "", "alone says nothing about a key");
+    own("{}Denied", "", "alone says nothing about a key");
+    own("Cleint", "x", "did you mean \"Client\"?");
+    own(
+        "MustUnderstand",
+        "x",
+        "use one of: Client, Sender, Server, Receiver",
+    );
+    own(
+        "wsse:FailedCheck",
+        "x",
+        "write the namespace, \"{namespace}FailedCheck\"",
+    );
+    own(
+        "{http://www.w3.org/2003/05/soap-envelope}Sender",
+        "x",
+        "is written without it; write \"Sender\"",
+    );
+    own("{urn:x", "x", "is not a fault code");
+    own("{urn:x}A B", "x", "is not a fault code");
+    own(
+        "{urn:x}A",
+        "a replayed message",
+        "names a replay, a nonce or a duplicate; remove it",
+    );
+    own("{urn:x}MessageExpired", "", "the message has expired; remove it");
 }

@@ -92,13 +92,16 @@ fn path_segment(route: &str) -> Result<&str, CliError> {
 
 /// Characters shown of what the receiver said.
 const SHOWN: usize = 500;
+/// And of what is to be written, which is cut nowhere but where nobody would write it.
+const LONGEST: usize = 10_000;
 
 fn text(probe: &ProbeView) -> String {
     let mut text: String = probe.attempts.iter().map(attempt).collect();
     match &probe.key_refused {
         Some(entries) => {
-            let entries: Vec<_> = entries.iter().map(entry).collect();
-            text += &format!("write into the route: key_refused = [{}]\n", entries.join(", "));
+            let entries = entries.iter().map(entry).collect::<Vec<_>>().join(", ");
+            let entries = Line(&entries, LONGEST);
+            text += &format!("write into the route: key_refused = [{entries}]\n");
         }
         None => text += "nothing to write into key_refused\n",
     }
