@@ -28,6 +28,7 @@ mod guard;
 mod json;
 mod monitor;
 mod overview;
+mod preflight;
 mod probe;
 mod problem;
 mod renewals;
@@ -124,4 +125,6 @@ fn renewals(routes: Routes) -> Routes {
         .permit(Role::Operator, routes!(renewals::resume))
         .permit(Role::Operator, routes!(renewals::complete))
         .permit(Role::Operator, routes!(renewals::abort))
+        .permit(Role::Viewer, routes!(preflight::look))
+        .permit(Role::Operator, routes!(preflight::look_and_probe))
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod old_key;
+mod preflight;
 mod probe;
 mod renewal;
 mod request;
@@ -12,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 pub use audit::{AuditView, VerificationView};
 pub use old_key::OldKeyView;
+pub use preflight::{Check, ConcernedRouteView, FindingView, PreflightView, Severity};
 pub use probe::{AttemptView, KeyRefusedView, ProbeView};
 pub use renewal::{
     ConfirmRequest, ConfirmationView, Duty, GateView, LinkView, PublishRequest, PublishedView, RenewalView,
