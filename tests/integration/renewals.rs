@@ -1,7 +1,9 @@
 //! Renewals as those who take part see them: an operator, a receiver's administrator, and messages that go on meanwhile.
 
 mod by_api;
+mod by_command;
 mod links;
+mod preflight;
 
 use std::time::Duration;
 
