@@ -24,6 +24,7 @@ mod audit;
 mod certificates;
 mod commands;
 mod document;
+mod draining;
 mod guard;
 mod json;
 mod monitor;

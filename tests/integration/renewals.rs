@@ -1,7 +1,9 @@
 //! Renewals as those who take part see them: an operator, a receiver's administrator, and messages that go on meanwhile.
 
+mod access;
 mod by_api;
 mod by_command;
+mod draining;
 mod links;
 mod preflight;
 
