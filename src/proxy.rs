@@ -149,8 +149,8 @@ impl Proxy {
     /// What waits at this alias, if something may.
     #[must_use]
     pub fn held(&self, alias: &str) -> Option<HeldFact> {
-        let held = self.routes.gates.held().into_iter();
-        held.filter(|held| held.alias == alias).last()
+        let mut held = self.routes.gates.held().into_iter();
+        held.find(|held| held.alias == alias)
     }
 
     /// How this receiver's clock goes against ours, if it has answered since the start and said so.

@@ -40,14 +40,13 @@ pub(super) async fn act(
     body: Body,
 ) -> Response {
     let token = secret(token);
-    let form = timeout(FORM_TIME, to_bytes(body, MAX_FORM)).await;
-    let said = form.ok().and_then(Result::ok).and_then(|form| read(&form));
-    let Some(said) = said else {
-        return Page::Refused(StatusCode::BAD_REQUEST, NOT_OURS).into_response();
+    let said = match form(body).await {
+        Ok(said) => said,
+        Err(status) => return Page::Refused(status, NOT_OURS).into_response(),
     };
-    let task = match public.page(&token) {
-        Page::Task(task) => task,
-        other => return other.already(),
+    let page = public.page(&token);
+    let Page::Task(task) = page else {
+        return page.already();
     };
     let Some(asked) = task
         .ask
@@ -77,14 +76,17 @@ fn secret(token: Result<Path<String>, PathRejection>) -> String {
     token.map(|Path(token)| token).unwrap_or_default()
 }
 
-/// Which button it was; nothing says what the page asks for, for those who confirm by program.
-#[expect(clippy::option_option, reason = "no form, an empty one, a button")]
-fn read(form: &[u8]) -> Option<Option<Said>> {
+/// Which button it was. An empty form says what the page asks for, for those who confirm by program.
+async fn form(body: Body) -> Result<Option<Said>, StatusCode> {
+    let form = timeout(FORM_TIME, to_bytes(body, MAX_FORM)).await;
+    let form = form.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
+    let form = form.map_err(|_| StatusCode::BAD_REQUEST)?; // longer than any of ours, or cut off
     if form.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
-    let button = std::str::from_utf8(form).ok()?.strip_prefix("step=")?;
-    button.parse().ok().map(Some)
+    let button = std::str::from_utf8(&form).ok().and_then(|form| form.strip_prefix("step="));
+    let said = button.and_then(|button| button.parse().ok());
+    said.map(Some).ok_or(StatusCode::BAD_REQUEST)
 }
 
 /// So that looking again sends nothing again. Relative, for there may be more before it in the address than we know.
