@@ -17,7 +17,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::admin;
 use crate::clock::Clock;
 use crate::config::{Config, StateConfig};
 use crate::event::{self, Event, Occurrence};
@@ -30,12 +29,14 @@ use crate::proxy::{self, Drained, Gates, Proxy};
 
 mod reload;
 mod running;
+mod side;
 mod sources;
 
 pub use reload::{Hangup, Origin, ReloadError};
 pub use running::{Unusable, UnusableParts};
 
 use running::{Checked, Running};
+use side::Side;
 use sources::Sources;
 
 /// A running countersign. Several may run in one process.
@@ -44,6 +45,8 @@ pub struct App {
     pub proxy_address: SocketAddr,
     /// Where operators send to, likewise.
     pub admin_address: SocketAddr,
+    /// Where receivers ask, likewise; `None`: nowhere.
+    pub public_address: Option<SocketAddr>,
     /// Its keys.
     pub keys: Keys,
     /// Its metrics.
@@ -51,8 +54,8 @@ pub struct App {
     core: Arc<Core>,
     stop: oneshot::Sender<Duration>,
     proxy: JoinHandle<Drained>,
-    stop_admin: oneshot::Sender<()>,
-    admin: JoinHandle<()>,
+    admin: Side,
+    public: Option<Side>,
     upkeep: JoinHandle<()>,
     sources: JoinHandle<()>,
     gates: JoinHandle<()>,
@@ -105,6 +108,10 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let (proxy_listener, proxy_address) = listen("[proxy]", config.proxy.listen).await?;
         let (admin_listener, admin_address) = listen("[admin]", config.admin.listen).await?;
+        let public = match &config.public {
+            Some(public) => Some(listen("[public]", public.listen).await?),
+            None => None,
+        };
 
         let metrics = Arc::new(Metrics::new()?);
         let (tell, changes) = watch::channel(());
@@ -138,27 +145,28 @@ impl App {
         let served = core.clone();
         let current = move || served.running.load().proxy.clone();
         let proxy = tokio::spawn(proxy::serve(proxy_listener, current, stopped));
-        let (stop_admin, stopped) = until_dropped();
-        let served = core.clone();
-        let current = move || served.running.load().admin.clone();
-        let admin = tokio::spawn(admin::serve(admin_listener, current, stopped));
+        let admin = Side::start("[admin]", admin_listener, &core, |running| running.admin.clone());
+        let public_address = public.as_ref().map(|(_, address)| *address);
+        let public = public
+            .map(|(listener, _)| Side::start("[public]", listener, &core, |running| running.public.clone()));
         Ok(Self {
             proxy_address,
             admin_address,
+            public_address,
             keys,
             metrics,
             core,
             stop,
             proxy,
-            stop_admin,
             admin,
+            public,
             upkeep,
             sources,
             gates,
         })
     }
 
-    /// Accepts no more, and waits for what is under way, within bounds. The admin listener ends last.
+    /// Accepts no more, and waits for what is under way, within bounds. The other listeners end last.
     pub async fn shutdown(self) -> Drained {
         self.core.ready.store(false, Ordering::Relaxed);
         let patience = self.core.running.load().config.proxy.drain;
@@ -175,10 +183,10 @@ impl App {
         } else {
             tracing::warn!(ended, cut, "stopped; exchanges were cut before they were over");
         }
-        drop(self.stop_admin);
-        if let Err(error) = self.admin.await {
-            tracing::error!(%error, "the admin listener had stopped before");
+        if let Some(public) = self.public {
+            public.end().await;
         }
+        self.admin.end().await;
         self.upkeep.abort();
         self.sources.abort();
         self.gates.abort();
@@ -227,12 +235,6 @@ async fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListen
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(%section, %address, "listening");
     Ok((listener, address))
-}
-
-/// The future resolves when the sender is dropped, with the application if not before.
-fn until_dropped() -> (oneshot::Sender<()>, impl Future<Output = ()>) {
-    let (stop, stopped) = oneshot::channel();
-    (stop, async move { drop(stopped.await) })
 }
 
 /// Those that the store remembers; log and metrics are told of all that happens to them.

@@ -8,6 +8,7 @@ mod held;
 mod receiver_faults;
 mod sources;
 mod store;
+mod traffic;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub use held::HeldFact;
 use receiver_faults::ReceiverFaults;
 use sources::SourceCollector;
 pub use store::StoreFact;
+pub use traffic::RouteTraffic;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
@@ -30,6 +32,7 @@ use crate::event::Trigger;
 use crate::keys::{Fingerprint, Purpose};
 use crate::spelling::vocabulary;
 use store::StoreCollector;
+use traffic::Traffic;
 
 mod reload;
 
@@ -118,6 +121,7 @@ pub struct Metrics {
     key_switch_duration: Histogram,
     key_publish_duration: Histogram,
     reloads: Reloads,
+    traffic: Traffic,
 }
 
 impl Metrics {
@@ -178,15 +182,25 @@ impl Metrics {
                 PUBLISH_BUCKETS,
             )?,
             reloads: Reloads::new(&table)?,
+            traffic: Traffic::new(),
             registry: table.0,
         })
     }
 
     /// A request ended; `route` is `None` where none was found.
     pub fn request_ended(&self, route: Option<&str>, outcome: Outcome) {
+        if let Some(route) = route {
+            self.traffic.count(route);
+        }
         self.requests
             .with_label_values(&[route.unwrap_or("none"), outcome.name()])
             .inc();
+    }
+
+    /// What went by a route since the start.
+    #[must_use]
+    pub fn traffic(&self, route: &str) -> RouteTraffic {
+        self.traffic.of(route)
     }
 
     /// A request got through one phase.

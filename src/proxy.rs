@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::listener;
-use crate::metrics::{Metrics, Phase};
+use crate::metrics::{HeldFact, Metrics, Phase};
 use crate::open_files;
 use crate::tls::{TlsError, server_config};
 
@@ -144,6 +144,13 @@ impl Proxy {
         self.routes
             .gates
             .end_at(Instant::now() + patience - time_to_answer);
+    }
+
+    /// What waits at this alias, if something may.
+    #[must_use]
+    pub fn held(&self, alias: &str) -> Option<HeldFact> {
+        let mut held = self.routes.gates.held().into_iter();
+        held.find(|held| held.alias == alias)
     }
 
     /// How this receiver's clock goes against ours, if it has answered since the start and said so.

@@ -18,6 +18,7 @@ pub mod sabotage;
 mod security_header;
 mod signature;
 mod timestamp;
+mod trial;
 pub mod verify;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use time::OffsetDateTime;
 
 pub use error::{MessageError, MessageErrorKind, SignError};
 pub use profile::Profile;
+pub use trial::{TrialError, sign_on_trial};
 pub use verify::SelfCheckError;
 
 use crate::keys::{SignatureAlgorithm, Signer};

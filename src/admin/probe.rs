@@ -84,7 +84,7 @@ pub(super) async fn probe(
 }
 
 /// Never the caller's credentials.
-fn for_receiver(headers: &HeaderMap) -> HeaderMap {
+pub(super) fn for_receiver(headers: &HeaderMap) -> HeaderMap {
     let passed = headers
         .iter()
         .filter(|(name, _)| *name == CONTENT_TYPE || *name == "soapaction");

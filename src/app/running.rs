@@ -10,21 +10,24 @@ use rustls::ServerConfig;
 
 use super::Core;
 use super::sources::Sources;
-use crate::admin::{self, Access, AccessErrors, Admin};
+use crate::admin::{Access, AccessErrors, Admin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::files::Files;
 use crate::keys::source::LoadError;
 use crate::keys::{KeyMaterial, Keys, StillRenewing};
+use crate::listener::Serving;
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, UnusableTls};
-use crate::tls::{TlsError, server_config_asking};
+use crate::public::Public;
+use crate::tls::{TlsError, server_config, server_config_asking};
 
 /// What one configuration makes; exchanged as a whole.
 pub(super) struct Running {
     pub(super) config: Arc<Config>,
     pub(super) proxy: Arc<Proxy>,
-    pub(super) admin: admin::Serving,
+    pub(super) admin: Serving,
+    pub(super) public: Serving,
 }
 
 /// A configuration whose every file could be used; not in force yet.
@@ -33,6 +36,7 @@ pub(super) struct Checked {
     proxy: Proxy,
     access: Access,
     admin_tls: Option<Arc<ServerConfig>>,
+    public_tls: Option<Arc<ServerConfig>>,
     /// By alias.
     keys: Vec<(String, Result<KeyMaterial, LoadError>)>,
 }
@@ -54,6 +58,9 @@ pub enum Unusable {
     /// Certificates of the admin listener.
     #[error("[admin] tls: {0}")]
     AdminTls(TlsError),
+    /// Certificates of the listener for receivers.
+    #[error("[public] tls: {0}")]
+    PublicTls(TlsError),
     /// Certificates of the proxy's listener or towards a receiver.
     #[error(transparent)]
     ProxyTls(#[from] UnusableTls),
@@ -100,18 +107,22 @@ impl Checked {
         let proxy = earlier.successor(&config);
         let access = Access::load(&config.admin);
         let admin_tls = config.admin.tls.as_ref().map(server_config_asking).transpose();
-        match (proxy, access, admin_tls) {
-            (Ok(proxy), Ok(access), Ok(admin_tls)) if unusable.is_empty() => Ok(Self {
+        let public_tls = config.public.as_ref().and_then(|public| public.tls.as_ref());
+        let public_tls = public_tls.map(server_config).transpose();
+        match (proxy, access, admin_tls, public_tls) {
+            (Ok(proxy), Ok(access), Ok(admin_tls), Ok(public_tls)) if unusable.is_empty() => Ok(Self {
                 config: Arc::new(config),
                 proxy,
                 access,
                 admin_tls: admin_tls.map(Arc::new),
+                public_tls: public_tls.map(Arc::new),
                 keys,
             }),
-            (proxy, access, admin_tls) => {
+            (proxy, access, admin_tls, public_tls) => {
                 unusable.extend(proxy.err().into_iter().flatten().map(Unusable::from));
                 unusable.extend(access.err().map(Unusable::from));
                 unusable.extend(admin_tls.err().map(Unusable::AdminTls));
+                unusable.extend(public_tls.err().map(Unusable::PublicTls));
                 Err(UnusableParts(unusable))
             }
         }
@@ -143,10 +154,17 @@ impl Checked {
             tls: self.admin_tls,
             ready,
         };
+        let public = Public {
+            keys: keys.clone(),
+            config: self.config.clone(),
+            clock: clock.clone(),
+            tls: self.public_tls,
+        };
         Ok(Running {
             config: self.config,
             proxy,
             admin: admin.serving(),
+            public: public.serving(),
         })
     }
 }

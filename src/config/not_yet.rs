@@ -2,7 +2,7 @@
 //! accepted silently they would promise what does not happen. Later work only removes lines here.
 
 /// A key that is not read yet: its table (`*` for a name that users give) and itself.
-const SETTINGS: &[(&str, &str)] = &[("", "public"), ("alias.*", "expired")];
+const SETTINGS: &[(&str, &str)] = &[("alias.*", "expired")];
 
 /// The sentence for a key that is only coming, if it is one.
 pub(super) fn setting(path: &str, key: &str) -> Option<String> {

@@ -170,6 +170,12 @@ impl Lifecycle {
         }
     }
 
+    /// What signs with a key of this fingerprint, for signatures on trial, which nobody gets.
+    #[must_use]
+    pub fn on_trial(&self, fingerprint: &Fingerprint) -> Option<&Arc<super::Signer>> {
+        self.private_half(fingerprint)
+    }
+
     /// The private half of a key that has one, for the store to seal.
     pub(super) fn private_half(&self, fingerprint: &Fingerprint) -> Option<&Arc<super::Signer>> {
         let pending = self.pending.iter().map(|pending| &pending.key);

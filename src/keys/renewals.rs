@@ -11,7 +11,7 @@ use super::Keys;
 use super::lifecycle::{LinkHash, Policy, Renewal, RenewalId, Strategy};
 use crate::event::{Event, Trigger};
 
-/// A confirmation link that is known, and whose renewal goes on.
+/// A confirmation link that is known, be its renewal over or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundLink {
     /// Whose key is exchanged.
@@ -48,10 +48,10 @@ impl Keys {
     #[must_use]
     pub fn find_link(&self, token: &str, now: OffsetDateTime) -> Option<FoundLink> {
         let (hash, ring, moment) = (LinkHash::of(token), self.ring(), self.store_status().moment(now));
-        let open = ring
+        let renewals = ring
             .aliases()
-            .filter_map(|(alias, keys)| Some((alias, keys.open_renewal()?)));
-        let links = open.flat_map(|(alias, renewal)| {
+            .flat_map(|(alias, keys)| keys.renewals().iter().map(move |renewal| (alias, renewal)));
+        let links = renewals.flat_map(|(alias, renewal)| {
             let receivers = renewal.receivers.iter();
             let linked = receivers.filter_map(|one| Some((one, one.link.as_ref()?)));
             linked.map(move |(one, link)| (alias, renewal, one, link))

@@ -23,6 +23,7 @@ pub(crate) mod soak;
 pub(crate) mod softhsm;
 pub(crate) mod steady;
 pub(crate) mod tool;
+pub(crate) mod whole;
 
 use std::time::Duration;
 

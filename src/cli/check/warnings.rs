@@ -1,6 +1,5 @@
 //! What is allowed and still surprises: each warning says what will happen and why it may matter.
 
-use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +7,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::Signers;
-use crate::config::{AccessConfig, AliasConfig, Config, Credential, Role, RouteConfig, StateConfig};
+use crate::config::{
+    AccessConfig, AliasConfig, Config, Credential, Role, RouteConfig, StateConfig, is_loopback,
+};
 use crate::keys::source::Source;
 use crate::keys::{SignatureAlgorithm, Signer, Strategy};
 use crate::wss::Profile;
@@ -98,10 +99,20 @@ fn of_listeners(config: &Config) -> Vec<String> {
             "client_ca of [admin] changes nothing: no [[admin.access]] has a client_subject".to_owned(),
         ),
         (
+            links_in_plain_text(config),
+            "links to confirm with come in unencrypted, unless something in front of [public] speaks TLS"
+                .to_owned(),
+        ),
+        (
             events,
             "the role event opens nothing yet: this version takes no events".to_owned(),
         ),
     ])
+}
+
+fn links_in_plain_text(config: &Config) -> bool {
+    let public = config.public.as_ref();
+    public.is_some_and(|public| !public.listen.ip().is_loopback() && public.tls.is_none())
 }
 
 fn of_key(signer: &Signer, now: OffsetDateTime) -> Vec<String> {
@@ -222,12 +233,6 @@ fn of_way(route: &RouteConfig) -> Vec<String> {
             "total is the shortest of its timeouts, so the longer ones never end a wait".to_owned(),
         ),
     ])
-}
-
-fn is_loopback(host: Option<&str>) -> bool {
-    let host = host.unwrap_or_default();
-    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    host == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 
 fn collect<const N: usize>(warnings: [(bool, String); N]) -> Vec<String> {

@@ -1,10 +1,10 @@
 //! `countersign renewal probe`: asks a running proxy to find out how a route's receiver refuses.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, request};
 
 use crate::admin::view::{AttemptView, KeyRefusedView, ProbeView};
 use crate::cli::keys::client::{AdminClient, Connection};
@@ -43,33 +43,42 @@ pub(super) struct Args {
 }
 
 /// Each attempt may take a receiver's whole time; the admin listener gives a connection as much.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 pub(super) async fn run(connection: &Connection, args: &Args, json: bool) -> Result<(), CliError> {
     let client = AdminClient::new(connection)?.waiting(PATIENCE);
-    let message = read_input(&args.input)?;
     let attempts: Vec<_> = args.attempts.iter().map(|attempt| attempt.name()).collect();
     let path = format!(
         "routes/{}/probe?attempts={}",
         path_segment(&args.route)?,
         attempts.join(",")
     );
-    let request = client.request(Method::POST, &path);
-    let request = match version(&message, args)? {
-        SoapVersion::Soap11 => request
-            .header(CONTENT_TYPE, "text/xml")
-            .header("SOAPAction", header(format!("\"{}\"", args.action))?),
-        SoapVersion::Soap12 if args.action.is_empty() => request.header(CONTENT_TYPE, "application/soap+xml"),
-        SoapVersion::Soap12 => {
-            let content_type = format!("application/soap+xml; action=\"{}\"", args.action);
-            request.header(CONTENT_TYPE, header(content_type)?)
-        }
-    };
+    let (request, message) = carrying(client.request(Method::POST, &path), &args.input, &args.action)?;
     show(json, &client.send(request, message.into()).await?, text)
 }
 
-fn version(message: &[u8], args: &Args) -> Result<SoapVersion, CliError> {
-    let refused = |reason: &str| CliError::Failed(format!("{}: {reason}", input_name(&args.input)));
+/// The request with a sample, which it is to carry as its body.
+pub(super) fn carrying(
+    request: request::Builder,
+    input: &Path,
+    action: &str,
+) -> Result<(request::Builder, Vec<u8>), CliError> {
+    let message = read_input(input)?;
+    let request = match version(&message, input)? {
+        SoapVersion::Soap11 => request
+            .header(CONTENT_TYPE, "text/xml")
+            .header("SOAPAction", header(format!("\"{action}\""))?),
+        SoapVersion::Soap12 if action.is_empty() => request.header(CONTENT_TYPE, "application/soap+xml"),
+        SoapVersion::Soap12 => {
+            let content_type = format!("application/soap+xml; action=\"{action}\"");
+            request.header(CONTENT_TYPE, header(content_type)?)
+        }
+    };
+    Ok((request, message))
+}
+
+fn version(message: &[u8], input: &Path) -> Result<SoapVersion, CliError> {
+    let refused = |reason: &str| CliError::Failed(format!("{}: {reason}", input_name(input)));
     let tree = Tree::parse(message, &Limits::default()).map_err(|error| refused(&error.to_string()))?;
     soap_version(tree.root()).ok_or_else(|| refused("the root element is no SOAP Envelope"))
 }
@@ -95,7 +104,7 @@ const SHOWN: usize = 500;
 /// And of what is to be written, which is cut nowhere but where nobody would write it.
 const LONGEST: usize = 10_000;
 
-fn text(probe: &ProbeView) -> String {
+pub(super) fn text(probe: &ProbeView) -> String {
     let mut text: String = probe.attempts.iter().map(attempt).collect();
     match &probe.key_refused {
         Some(entries) => {

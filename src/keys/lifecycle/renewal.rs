@@ -169,6 +169,15 @@ impl Renewal {
     }
 }
 
+impl Confirmation {
+    /// Until when the link is good that was made last, unless it was used.
+    #[must_use]
+    pub fn link_expires(&self) -> Option<OffsetDateTime> {
+        let link = self.link.as_ref().filter(|link| link.spent.is_none());
+        link.map(|link| link.expires)
+    }
+}
+
 impl RenewalId {
     /// A new one.
     pub(in crate::keys) fn random() -> Result<Self, Unspecified> {

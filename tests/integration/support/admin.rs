@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign::admin::{Access, Admin, serve};
+use countersign::admin::{Access, Admin};
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::keys::Keys;
 use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
 use countersign::keys::store::{MasterKeyFile, StateDirectory, Store};
+use countersign::listener::serve_router;
 use countersign::metrics::Metrics;
 use countersign::proxy::{Gates, Proxy};
 use countersign::tls::server_config_asking;
@@ -101,7 +102,7 @@ impl TestAdmin {
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
         let made = admin.serving();
-        let serving = tokio::spawn(serve(listener, move || made.clone(), stopped));
+        let serving = tokio::spawn(serve_router("[admin]", listener, move || made.clone(), stopped));
         Self {
             address,
             keys,
