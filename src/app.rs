@@ -242,10 +242,15 @@ fn keys(
     metrics: &Arc<Metrics>,
     tell: watch::Sender<()>,
 ) -> Result<Keys, StartError> {
-    let counted = metrics.clone();
+    // Weakly: the metrics show the keys.
+    let counted = Arc::downgrade(metrics);
     let subscribers = vec![
         Box::new(event::log) as event::Subscriber,
-        Box::new(move |occurrence: &Occurrence| count(&counted, occurrence)),
+        Box::new(move |occurrence: &Occurrence| {
+            if let Some(metrics) = counted.upgrade() {
+                count(&metrics, occurrence);
+            }
+        }),
         Box::new(move |_: &Occurrence| tell.send_replace(())),
     ];
     let store = Store::open(StateDirectory::lock(&state.directory)?, &state.master_key())?;

@@ -19,7 +19,7 @@ use super::fingerprint::hex;
 use super::waiting::Waiting;
 use crate::clock::rfc3339;
 use crate::event::Event;
-use words::describe;
+pub(super) use words::describe;
 
 /// Who did something, and how it came here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

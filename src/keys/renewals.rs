@@ -37,12 +37,10 @@ impl Keys {
     /// The renewal of this name, and its alias.
     #[must_use]
     pub fn renewal(&self, id: &RenewalId) -> Option<(String, Arc<Renewal>)> {
-        let ring = self.ring();
-        let found = ring.aliases().find_map(|(alias, keys)| {
+        self.ring().aliases().find_map(|(alias, keys)| {
             let renewal = keys.renewals().iter().find(|renewal| renewal.id == *id)?;
             Some((alias.to_owned(), Arc::clone(renewal)))
-        });
-        found
+        })
     }
 
     /// The link of this token. How long that takes says nothing about how near a guess was: hashes are compared, of all
@@ -123,3 +121,6 @@ impl Keys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

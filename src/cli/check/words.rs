@@ -1,9 +1,10 @@
 //! A route in plain words, for whoever has to sign it off.
 
+use bytesize::ByteSize;
 use humantime::format_duration;
 
-use crate::config::{Client, Config, FaultStatus, RouteConfig};
-use crate::keys::Signer;
+use crate::config::{Client, Config, FaultStatus, HoldBounds, RouteConfig};
+use crate::keys::{Signer, Strategy};
 use crate::wss::Profile;
 use crate::wss::key_refused::{Entry, KeyRefused, Refusals};
 use crate::wss::profile::{
@@ -27,6 +28,7 @@ pub(super) fn route(route: &RouteConfig, config: &Config, signer: Option<&Signer
         existing(profile),
         transport(route),
         timeouts(route),
+        strategy(route, config),
     ];
     let refusals = refusals(route);
     let lines: Vec<_> = lines.into_iter().chain(refusals).collect();
@@ -69,6 +71,29 @@ fn clients(route: &RouteConfig, config: &Config) -> String {
         (None, "") => "for everybody".to_owned(),
         (Some(certified), "") => format!("for clients{certified}"),
         (certified, named) => format!("for clients{} that {named}", certified.unwrap_or_default()),
+    }
+}
+
+/// How the alias's key is exchanged, as far as this route has to do with it.
+fn strategy(route: &RouteConfig, config: &Config) -> String {
+    let Some(alias) = config.aliases.get(&route.alias) else {
+        return String::new(); // a route's alias is one of them
+    };
+    let HoldBounds {
+        count, bytes, time, ..
+    } = alias.hold;
+    let bounds = format!(
+        "at most {count}, {}, {} each",
+        ByteSize(bytes as u64),
+        format_duration(time)
+    );
+    match alias.strategy {
+        Strategy::PrePublish => "a new key signs once the receiver trusts it besides the old one".to_owned(),
+        Strategy::Hold => format!("while the receiver exchanges its certificate, messages wait: {bounds}"),
+        Strategy::ReceiverLed => format!(
+            "where the receiver refuses the active key, the message is signed and sent again with the next one; with \
+             several pending keys, with none of them until a renewal names it; if it refuses both, messages wait: {bounds}"
+        ),
     }
 }
 

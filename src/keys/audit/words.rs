@@ -6,7 +6,7 @@ use crate::event::{Event, RenewalNews};
 type Description = (&'static str, Vec<(&'static str, String)>);
 
 /// What happened, and what else there is to say, by name.
-pub(super) fn describe(event: &Event) -> Description {
+pub(in crate::keys) fn describe(event: &Event) -> Description {
     match event {
         Event::KeyImported { certificate } => (
             "key-imported",

@@ -3,7 +3,7 @@
 
 use super::command::Circumstances;
 use super::{Gate, Key, Lifecycle};
-use crate::event::{Event, RenewalNews, Trigger};
+use crate::event::{Event, Trigger};
 use crate::keys::{Certificate, Fingerprint};
 
 impl Lifecycle {
@@ -15,11 +15,13 @@ impl Lifecycle {
         now: Circumstances<'_>,
     ) -> Vec<Event> {
         let mut events = Vec::new();
+        let mut signed = before.active().map(Key::fingerprint);
         for event in happened {
             self.forget_notices(event);
             match event {
                 Event::KeyActivated { certificate, trigger } => {
-                    events.extend(self.activated(certificate, *trigger, before, now));
+                    let displaced = signed.replace(certificate.fingerprint());
+                    events.extend(self.activated(certificate, *trigger, displaced, now));
                 }
                 Event::KeyRevoked { certificate, .. } => {
                     events.extend(self.lost(certificate, "its key was revoked", now));
@@ -49,17 +51,15 @@ impl Lifecycle {
         &mut self,
         certificate: &Certificate,
         trigger: Trigger,
-        before: &Self,
+        displaced: Option<&Fingerprint>,
         now: Circumstances<'_>,
     ) -> Vec<Event> {
         let mut events = Vec::new();
         if trigger == Trigger::Expiry {
             events.extend(self.tell_unconfirmed(certificate));
         }
-        let displaced = before.active().map(Key::fingerprint).cloned();
         if let Some(renewal) = self.renewal_of(certificate.fingerprint()) {
-            renewal.displaced = renewal.displaced.take().or(displaced);
-            events.extend(renewal.activated(trigger, now));
+            events.extend(renewal.activated(trigger, displaced, now));
         }
         events
     }
@@ -81,8 +81,7 @@ impl Lifecycle {
         if self.renewal_of(certificate.fingerprint()).is_none() {
             return Vec::new();
         }
-        let reason = reason.to_owned();
-        self.end_renewal(RenewalNews::Aborted { reason }, now)
+        self.abort_open(reason, now)
     }
 
     /// The messages that wait go on their way when the key is revoked that those under way were signed with, and when it

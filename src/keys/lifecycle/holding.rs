@@ -5,6 +5,7 @@ use super::command::Circumstances;
 use super::renewal::{Renewal, RenewalId, Step};
 use super::{Gate, Lifecycle, Policy, Refusal, Strategy};
 use crate::event::{Event, RenewalNews, Trigger};
+use crate::keys::Fingerprint;
 
 impl Lifecycle {
     pub(super) fn hold(
@@ -102,11 +103,17 @@ impl Renewal {
     }
 
     /// The new key has begun to sign.
-    pub(super) fn activated(&mut self, trigger: Trigger, now: Circumstances<'_>) -> Vec<Event> {
+    pub(super) fn activated(
+        &mut self,
+        trigger: Trigger,
+        displaced: Option<&Fingerprint>,
+        now: Circumstances<'_>,
+    ) -> Vec<Event> {
         if self.has_taken(Step::Activated) {
             return Vec::new();
         }
         self.take(Step::Activated, now);
+        self.displaced = displaced.cloned();
         let mut events = vec![self.tell(RenewalNews::Activated)];
         if trigger == Trigger::Hold {
             self.gate = Gate::Holding {

@@ -107,14 +107,11 @@ impl Lifecycle {
         let signs = self
             .open_renewal()
             .is_some_and(|open| self.active().map(Key::fingerprint) == Some(open.key()));
-        let news = if signs {
-            RenewalNews::Completed
+        if signs {
+            self.complete_open(now)
         } else {
-            RenewalNews::Aborted {
-                reason: "the next one was started".to_owned(),
-            }
-        };
-        self.end_renewal(news, now)
+            self.abort_open("the next one was started", now)
+        }
     }
 
     fn publish(&mut self, id: &RenewalId, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
@@ -174,7 +171,7 @@ impl Lifecycle {
                 key,
             });
         }
-        Ok(self.end_renewal(RenewalNews::Completed, now))
+        Ok(self.complete_open(now))
     }
 
     fn abort(&mut self, id: &RenewalId, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
@@ -182,8 +179,7 @@ impl Lifecycle {
             return Ok(Vec::new());
         }
         self.going_on(id)?;
-        let reason = "it was given up".to_owned();
-        Ok(self.end_renewal(RenewalNews::Aborted { reason }, now))
+        Ok(self.abort_open("it was given up", now))
     }
 
     /// Compare-and-swap: of many requests that meet the same refusal at once, one switches. What has changed since their
@@ -223,17 +219,28 @@ impl Lifecycle {
         pending && self.open_renewal().is_none_or(|open| open.key() != key)
     }
 
-    /// Ends the one that goes on, if there is one; its messages go on their way first.
-    pub(super) fn end_renewal(&mut self, news: RenewalNews, now: Circumstances<'_>) -> Vec<Event> {
+    fn complete_open(&mut self, now: Circumstances<'_>) -> Vec<Event> {
+        self.end(
+            Step::Completed,
+            RenewalNews::Completed,
+            "the renewal is completed",
+            now,
+        )
+    }
+
+    pub(super) fn abort_open(&mut self, reason: &str, now: Circumstances<'_>) -> Vec<Event> {
+        let news = RenewalNews::Aborted {
+            reason: reason.to_owned(),
+        };
+        self.end(Step::Aborted, news, reason, now)
+    }
+
+    /// The one that goes on, if there is one; its messages go on their way first.
+    fn end(&mut self, step: Step, news: RenewalNews, reason: &str, now: Circumstances<'_>) -> Vec<Event> {
         let Some(renewal) = self.open_mut() else {
             return Vec::new();
         };
-        let (step, reason) = match &news {
-            RenewalNews::Completed => (Step::Completed, "the renewal is completed".to_owned()),
-            RenewalNews::Aborted { reason } => (Step::Aborted, reason.clone()),
-            _ => return Vec::new(),
-        };
-        let opened = renewal.open_gate(&reason);
+        let opened = renewal.open_gate(reason);
         renewal.take(step, now);
         let ended = renewal.tell(news);
         opened.into_iter().chain([ended]).collect()

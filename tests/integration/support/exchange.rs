@@ -7,7 +7,7 @@ use countersign::keys::lifecycle::Gate;
 use countersign::keys::{AfterImport, Fingerprint, KeyMaterial, Operator, Renewal};
 use tokio::task::JoinHandle;
 
-use super::client::{Answer, Flow, SOAP11};
+use super::client::{Answer, Flow, SOAP11, posted};
 use super::clock::now;
 use super::load::message;
 use super::partner::{Partner, Said, Seen};
@@ -89,7 +89,7 @@ impl Exchange {
         let (proxy, id) = (self.proxy.address(), id.to_owned());
         Sending(Some(tokio::spawn(async move {
             let mut flow = Flow::connect(proxy).await;
-            flow.post("/orders", SOAP11, message(&id)).await
+            flow.try_send(posted(SOAP11, &[], message(&id))).await
         })))
     }
 
@@ -167,12 +167,12 @@ impl Exchange {
 }
 
 /// A flow that waits for its answer.
-pub(crate) struct Sending(Option<JoinHandle<Answer>>);
+pub(crate) struct Sending(Option<JoinHandle<hyper::Result<Answer>>>);
 
 impl Sending {
     pub(crate) async fn answer(mut self) -> Answer {
         let answered = self.0.take().expect("asked once");
-        within(answered).await.expect("an answer")
+        within(answered).await.expect("it sends").expect("an answer")
     }
 }
 
