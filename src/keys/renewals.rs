@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Keys;
 use super::lifecycle::{LinkHash, Policy, Renewal, RenewalId, Strategy};
-use crate::event::Event;
+use crate::event::{Event, Trigger};
 
 /// A confirmation link that is known, be its renewal over or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +84,8 @@ impl Keys {
 
     /// By the monotonic clock, under the lock of the store, before the key is seen.
     pub(super) fn settle(&self, alias: &str, policy: &Policy, events: &[Event]) {
-        if !events
-            .iter()
-            .any(|event| matches!(event, Event::KeyActivated { .. }))
-        {
+        let is_new = |event: &Event| matches!(event, Event::KeyActivated { .. });
+        if !events.iter().any(is_new) || is_first_key(events) {
             return;
         }
         let now = Instant::now();
@@ -121,6 +119,21 @@ impl Keys {
             Err(StillRenewing(problems))
         }
     }
+}
+
+/// An import that displaces none: no receiver has met another key yet.
+fn is_first_key(events: &[Event]) -> bool {
+    let imported = |event: &Event| {
+        matches!(
+            event,
+            Event::KeyActivated {
+                trigger: Trigger::Import,
+                ..
+            }
+        )
+    };
+    let displaced = |event: &Event| matches!(event, Event::KeyRetired { .. });
+    events.iter().any(imported) && !events.iter().any(displaced)
 }
 
 #[cfg(test)]
