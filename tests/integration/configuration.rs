@@ -1,5 +1,7 @@
 //! The configuration: what is read, what is refused, and in which words.
 
+mod strategy;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
