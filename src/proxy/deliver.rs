@@ -58,7 +58,10 @@ impl Delivery<'_> {
                 if let Some(fault) = refused.fault_under(gate.signing_key().as_ref()) {
                     return Ok(fault);
                 }
-                return Ok(self.attempt(received, &With::Active).await?.response);
+                match self.alone(gate, &received, &mut refused).await? {
+                    Some(response) => return Ok(response),
+                    None => continue,
+                }
             };
             if turned {
                 choice.keys.reverse();
@@ -74,6 +77,22 @@ impl Delivery<'_> {
                 Err(not_passed) => return refused.answer(not_passed),
             };
         }
+    }
+
+    /// With the active key, where there is no other one. `None`: it was refused, and by now there may be another one.
+    async fn alone(
+        &mut self,
+        gate: &Gate,
+        received: &Received,
+        refused: &mut Refused,
+    ) -> Result<Option<UnverifiedResponse>, Refusal> {
+        let active = gate.signing_key();
+        let judged = self.attempt(received.clone(), &With::Active).await?;
+        if judged.finding == Finding::KeyRefused && self.route.strategy == Strategy::ReceiverLed {
+            refused.add(judged.response, active.as_ref());
+            return Ok(None);
+        }
+        Ok(Some(judged.response))
     }
 
     /// With one key after the other, until one is not refused. `None`: all were, or nobody was there to ask.
@@ -104,7 +123,7 @@ impl Delivery<'_> {
                 }
                 Finding::Other => return Ok(Some(judged.response)),
                 Finding::KeyRefused if self.route.strategy == Strategy::ReceiverLed => {
-                    refused.add(judged.response, choice);
+                    refused.add(judged.response, choice.active.as_ref());
                 }
                 Finding::KeyRefused => {}
             }
@@ -120,9 +139,9 @@ impl Delivery<'_> {
 }
 
 impl Refused {
-    fn add(&mut self, fault: UnverifiedResponse, choice: &Choice) {
+    fn add(&mut self, fault: UnverifiedResponse, active: Option<&Fingerprint>) {
         self.fault.get_or_insert(fault);
-        self.active.clone_from(&choice.active);
+        self.active = active.cloned();
     }
 
     /// That is the answer, if nothing has changed but that there is no other key any more.
