@@ -12,7 +12,7 @@ use http::request;
 use super::Proxy;
 use super::answer::{Finding, Judged};
 use super::exchange::Exchange;
-use super::gate::{Choice, Gate, NotPassed, Terms};
+use super::gate::{Choice, Gate, NotPassed, Pass, Terms};
 use super::read::Received;
 use super::reply::{Refusal, UnverifiedResponse};
 use super::route::Route;
@@ -49,11 +49,8 @@ impl Delivery<'_> {
     ) -> Result<UnverifiedResponse, Refusal> {
         let terms = Terms::new(self.route, &received, self.exchange.deadline());
         let (mut refused, mut turned) = (Refused::default(), false);
-        let mut pass = gate.pass(&terms).await?;
+        let mut pass = self.passed(gate.pass(&terms).await?);
         loop {
-            if pass.has_waited() {
-                self.exchange.passed(Phase::Held);
-            }
             let Some(mut choice) = gate.choice(&pass).map_err(SigningError::from)? else {
                 if let Some(fault) = refused.fault_under(gate.signing_key().as_ref()) {
                     return Ok(fault);
@@ -73,10 +70,17 @@ impl Delivery<'_> {
             // Nodes that are asked in turn would go on to be asked for the wrong one.
             turned = !turned;
             pass = match pass.return_to_line(&terms).await {
-                Ok(pass) => pass,
+                Ok(pass) => self.passed(pass),
                 Err(not_passed) => return refused.answer(not_passed),
             };
         }
+    }
+
+    fn passed(&mut self, pass: Pass) -> Pass {
+        if pass.has_waited() {
+            self.exchange.passed(Phase::Held);
+        }
+        pass
     }
 
     /// With the active key, where there is no other one. `None`: it was refused, and by now there may be another one.
