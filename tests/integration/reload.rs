@@ -161,11 +161,8 @@ async fn an_alias_whose_renewal_goes_on_does_not_go() {
     operator.abort(ALIAS, &renewal.id, now()).unwrap();
     proxy.reload_text(without).await.unwrap();
     let answer = proxy.flow().await.post("/orders", SOAP11, MESSAGE).await;
-    assert_eq!(
-        answer.status,
-        StatusCode::SERVICE_UNAVAILABLE,
-        "another alias, without a key"
-    );
+    let said = answer.text();
+    assert!(said.contains("alias \"other\" has no active key"), "{said}");
 }
 
 #[tokio::test]
