@@ -13,7 +13,9 @@ use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::keys::Keys;
 use crate::keys::source::SourceProblems;
+use crate::listener::Serving;
 use crate::metrics::Metrics;
+use crate::proxy::Proxy;
 use access::Caller;
 use routes::Routes;
 
@@ -22,20 +24,22 @@ mod audit;
 mod certificates;
 mod commands;
 mod document;
+mod draining;
 mod guard;
 mod json;
 mod monitor;
 mod overview;
+mod preflight;
+mod probe;
 mod problem;
+mod renewals;
 mod requests;
 mod routes;
-mod serve;
 mod token;
 pub mod view;
 mod withdrawal;
 
 pub use access::{Access, AccessError, AccessErrors, Actor, CredentialError, Shown};
-pub use serve::serve;
 pub use token::{Token, TokenError};
 
 /// What the listener shows and operates.
@@ -45,6 +49,8 @@ pub struct Admin {
     pub keys: Keys,
     /// Of the running proxy.
     pub config: Arc<Config>,
+    /// The running proxy.
+    pub proxy: Arc<Proxy>,
     /// Of the running proxy.
     pub metrics: Arc<Metrics>,
     /// Dates what is done here.
@@ -57,13 +63,6 @@ pub struct Admin {
     pub tls: Option<Arc<ServerConfig>>,
     /// Whether messages are taken now.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
-}
-
-/// What connections to the listener are served by. Cheap to clone.
-#[derive(Clone)]
-pub struct Serving {
-    tls: Option<Arc<ServerConfig>>,
-    router: Router,
 }
 
 impl Admin {
@@ -96,7 +95,7 @@ impl Admin {
             .permit(Role::Viewer, routes!(certificates::of_alias))
             .permit(Role::Viewer, routes!(audit::records))
             .permit(Role::Viewer, routes!(audit::verification));
-        let routes = requests(routes);
+        let routes = renewals(requests(routes)).permit(Role::Operator, routes!(probe::probe));
         let routes = if metrics_open {
             routes.open(metrics)
         } else {
@@ -113,4 +112,20 @@ fn requests(routes: Routes) -> Routes {
         .permit(Role::Viewer, routes!(requests::show))
         .permit(Role::Operator, routes!(requests::discard))
         .permit(Role::Operator, routes!(requests::certify))
+}
+
+/// The exchange of a key, step by step.
+fn renewals(routes: Routes) -> Routes {
+    routes
+        .permit(Role::Viewer, routes!(renewals::list))
+        .permit(Role::Operator, routes!(renewals::start))
+        .permit(Role::Viewer, routes!(renewals::show))
+        .permit(Role::Operator, routes!(renewals::publish::publish))
+        .permit(Role::Operator, routes!(renewals::confirm))
+        .permit(Role::Operator, routes!(renewals::hold))
+        .permit(Role::Operator, routes!(renewals::resume))
+        .permit(Role::Operator, routes!(renewals::complete))
+        .permit(Role::Operator, routes!(renewals::abort))
+        .permit(Role::Viewer, routes!(preflight::look))
+        .permit(Role::Operator, routes!(preflight::look_and_probe))
 }

@@ -14,10 +14,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::admin;
 use crate::clock::Clock;
 use crate::config::{Config, StateConfig};
 use crate::event::{self, Event, Occurrence};
@@ -26,16 +25,18 @@ use crate::keys::Keys;
 use crate::keys::store::{StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
 use crate::metrics::{KeyFact, Metrics, StoreFact};
-use crate::proxy::{self, Drained, Proxy};
+use crate::proxy::{self, Drained, Gates, Proxy};
 
 mod reload;
 mod running;
+mod side;
 mod sources;
 
 pub use reload::{Hangup, Origin, ReloadError};
 pub use running::{Unusable, UnusableParts};
 
 use running::{Checked, Running};
+use side::Side;
 use sources::Sources;
 
 /// A running countersign. Several may run in one process.
@@ -44,6 +45,8 @@ pub struct App {
     pub proxy_address: SocketAddr,
     /// Where operators send to, likewise.
     pub admin_address: SocketAddr,
+    /// Where receivers ask, likewise; `None`: nowhere.
+    pub public_address: Option<SocketAddr>,
     /// Its keys.
     pub keys: Keys,
     /// Its metrics.
@@ -51,10 +54,11 @@ pub struct App {
     core: Arc<Core>,
     stop: oneshot::Sender<Duration>,
     proxy: JoinHandle<Drained>,
-    stop_admin: oneshot::Sender<()>,
-    admin: JoinHandle<()>,
+    admin: Side,
+    public: Option<Side>,
     upkeep: JoinHandle<()>,
     sources: JoinHandle<()>,
+    gates: JoinHandle<()>,
 }
 
 /// What outlives a configuration, and the configuration in force.
@@ -104,13 +108,21 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let (proxy_listener, proxy_address) = listen("[proxy]", config.proxy.listen).await?;
         let (admin_listener, admin_address) = listen("[admin]", config.admin.listen).await?;
+        let public = match &config.public {
+            Some(public) => Some(listen("[public]", public.listen).await?),
+            None => None,
+        };
 
         let metrics = Arc::new(Metrics::new()?);
-        let keys = keys(&config.state, &clock, &metrics)?;
+        let (tell, changes) = watch::channel(());
+        let keys = keys(&config.state, &clock, &metrics, tell)?;
         let named: BTreeSet<_> = config.files().map(ToOwned::to_owned).collect();
         let mut files = Files::default();
         files.add(named.clone());
-        let proxy = Proxy::new(keys.clone(), clock.clone(), metrics.clone());
+        let gates = Gates::new(keys.clone(), clock.clone(), changes);
+        let held = gates.clone();
+        metrics.watch_held(move || held.held())?;
+        let proxy = Proxy::new(keys.clone(), clock.clone(), metrics.clone(), gates.clone());
         let checked = Checked::check(config, &proxy, None)?;
         files.keep_only(&named);
         let sources = Sources::new(keys.clone(), clock.clone());
@@ -121,37 +133,40 @@ impl App {
             metrics.clone(),
             clock,
             files,
-        );
+        )?;
         watch_sources(&metrics, &core, &sources)?;
         watch_load(&metrics, &core)?;
         let upkeep = tokio::spawn(Upkeep::new(keys.clone(), core.clock.clone()).run());
 
         let sources = tokio::spawn(sources.watch());
+        let gates = tokio::spawn(gates.drive());
 
         let (stop, stopped) = oneshot::channel();
         let served = core.clone();
         let current = move || served.running.load().proxy.clone();
         let proxy = tokio::spawn(proxy::serve(proxy_listener, current, stopped));
-        let (stop_admin, stopped) = until_dropped();
-        let served = core.clone();
-        let current = move || served.running.load().admin.clone();
-        let admin = tokio::spawn(admin::serve(admin_listener, current, stopped));
+        let admin = Side::start("[admin]", admin_listener, &core, |running| running.admin.clone());
+        let public_address = public.as_ref().map(|(_, address)| *address);
+        let public = public
+            .map(|(listener, _)| Side::start("[public]", listener, &core, |running| running.public.clone()));
         Ok(Self {
             proxy_address,
             admin_address,
+            public_address,
             keys,
             metrics,
             core,
             stop,
             proxy,
-            stop_admin,
             admin,
+            public,
             upkeep,
             sources,
+            gates,
         })
     }
 
-    /// Accepts no more, and waits for what is under way, within bounds. The admin listener ends last.
+    /// Accepts no more, and waits for what is under way, within bounds. The other listeners end last.
     pub async fn shutdown(self) -> Drained {
         self.core.ready.store(false, Ordering::Relaxed);
         let patience = self.core.running.load().config.proxy.drain;
@@ -168,12 +183,13 @@ impl App {
         } else {
             tracing::warn!(ended, cut, "stopped; exchanges were cut before they were over");
         }
-        drop(self.stop_admin);
-        if let Err(error) = self.admin.await {
-            tracing::error!(%error, "the admin listener had stopped before");
+        if let Some(public) = self.public {
+            public.end().await;
         }
+        self.admin.end().await;
         self.upkeep.abort();
         self.sources.abort();
+        self.gates.abort();
         let last = spawn_blocking(move || Upkeep::new(self.keys, self.core.clock.clone()).write_uses());
         if let Err(error) = last.await {
             tracing::error!(%error, "the last use counts were not stored");
@@ -221,18 +237,23 @@ async fn listen(section: &'static str, address: SocketAddr) -> Result<(TcpListen
     Ok((listener, address))
 }
 
-/// The future resolves when the sender is dropped, with the application if not before.
-fn until_dropped() -> (oneshot::Sender<()>, impl Future<Output = ()>) {
-    let (stop, stopped) = oneshot::channel();
-    (stop, async move { drop(stopped.await) })
-}
-
 /// Those that the store remembers; log and metrics are told of all that happens to them.
-fn keys(state: &StateConfig, clock: &Clock, metrics: &Arc<Metrics>) -> Result<Keys, StartError> {
-    let counted = metrics.clone();
+fn keys(
+    state: &StateConfig,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+    tell: watch::Sender<()>,
+) -> Result<Keys, StartError> {
+    // Weakly: the metrics show the keys.
+    let counted = Arc::downgrade(metrics);
     let subscribers = vec![
         Box::new(event::log) as event::Subscriber,
-        Box::new(move |occurrence: &Occurrence| count(&counted, occurrence)),
+        Box::new(move |occurrence: &Occurrence| {
+            if let Some(metrics) = counted.upgrade() {
+                count(&metrics, occurrence);
+            }
+        }),
+        Box::new(move |_: &Occurrence| tell.send_replace(())),
     ];
     let store = Store::open(StateDirectory::lock(&state.directory)?, &state.master_key())?;
     let keys = Keys::open(store, &BTreeMap::new(), subscribers, clock.now())?;
@@ -256,7 +277,11 @@ fn count(metrics: &Metrics, occurrence: &Occurrence) {
         | Event::RetentionExtended { .. }
         | Event::KeyRevoked { .. }
         | Event::KeyDiscarded { .. }
-        | Event::KeyPurged { .. } => {}
+        | Event::KeyPurged { .. }
+        | Event::ActivatedUnconfirmed { .. }
+        | Event::KeyExpiring { .. }
+        | Event::KeyPurgeable { .. }
+        | Event::Renewal { .. } => {}
     }
 }
 

@@ -23,6 +23,7 @@ pub mod keys;
 pub mod password;
 pub mod profile_flags;
 pub mod receiver;
+pub mod renewal;
 pub mod serve;
 pub mod sign;
 pub mod state;
@@ -47,6 +48,7 @@ enum Command {
     Serve(serve::Args),
     Check(check::Args),
     Keys(Box<keys::Args>),
+    Renewal(Box<renewal::Args>),
     Audit(audit::Args),
     State(state::Args),
     Sign(Box<sign::Args>),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Keys(args) => keys::run(*args),
+        Command::Renewal(args) => renewal::run(*args),
         Command::Audit(args) => audit::run(args),
         Command::State(args) => state::run(&args),
         Command::Sign(args) => sign::run(*args),

@@ -4,7 +4,7 @@
 //! reported at once, with its line and what to do, so one run shows them all. Reads no keys (that
 //! is [`crate::keys`]' work, and `countersign check`'s) and opens no sockets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::wss::Profile;
@@ -16,28 +16,34 @@ mod defaults;
 mod document;
 mod embedded;
 mod error;
+mod key_refused;
 mod listeners;
 mod log;
 mod not_yet;
+mod origin;
 mod profile;
+mod public;
 mod route;
 mod state;
+mod strategy;
 mod table;
 mod tls;
 mod url;
 mod value;
 
 pub use access::{AccessConfig, Aliases, Credential, OPERATOR, Role};
-pub use alias::{Activation, AliasConfig};
+pub use alias::{Activation, AliasConfig, HoldBounds};
 pub use clients::Client;
 pub use embedded::{FirstStartError, make_demo_keys};
 pub use error::{ConfigError, ConfigErrors};
 pub use listeners::{AdminConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
+pub use origin::origin;
+pub use public::PublicConfig;
 pub use route::{FaultStatus, RouteConfig, SelfCheck, Timeouts};
 pub use state::StateConfig;
 pub use tls::{ListenerTls, ReceiverTls, TlsIdentity};
-pub use url::Url;
+pub use url::{Url, is_loopback};
 pub use value::{actor, lifetime, parse_duration};
 
 use document::Document;
@@ -52,6 +58,8 @@ pub struct Config {
     pub proxy: ProxyConfig,
     /// API, metrics, health.
     pub admin: AdminConfig,
+    /// What receivers may reach; `None`: nothing.
+    pub public: Option<PublicConfig>,
     /// Everything that outlives a start.
     pub state: StateConfig,
     /// What is logged, and how.
@@ -96,13 +104,22 @@ impl Config {
     /// what belongs to them.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let routes = self.routes.iter().flat_map(|route| route.receiver_tls.files());
-        let listeners = self.proxy.tls.iter().chain(&self.admin.tls);
+        let public = self.public.iter().flat_map(|public| &public.tls);
+        let listeners = self.proxy.tls.iter().chain(&self.admin.tls).chain(public);
         let tokens = self.admin.access.iter().filter_map(AccessConfig::token_file);
         [self.file.as_path(), &self.admin.token_file]
             .into_iter()
             .chain(tokens)
             .chain(listeners.flat_map(ListenerTls::files))
             .chain(routes)
+    }
+
+    /// All whom an alias's messages are sent to, by scheme, host and port.
+    #[must_use]
+    pub fn receivers_of(&self, alias: &str) -> Vec<String> {
+        let routes = self.routes.iter().filter(|route| route.alias == alias);
+        let receivers: BTreeSet<_> = routes.map(|route| origin(&route.receiver)).collect();
+        receivers.into_iter().collect()
     }
 
     fn from_table(
@@ -114,6 +131,8 @@ impl Config {
         let admin = root.section("admin", |admin| {
             AdminConfig::from_table(admin, &state.directory, aliases)
         });
+        let described = root.has("public");
+        let public = root.optional_section("public", |public| PublicConfig::from_table(public, aliases));
         let log = root.section("log", LogConfig::from_table);
         let mut profiles = root.named("profile", profile::from_table);
         profiles
@@ -125,6 +144,7 @@ impl Config {
             file: file.to_owned(),
             proxy,
             admin: admin?,
+            public: (public.is_some() || !described).then_some(public)?,
             state,
             log,
             aliases: complete(aliases.clone())?,

@@ -1,16 +1,20 @@
 //! What happened to keys, in the past tense. Logs, metrics and the audit derive from these and from
 //! nothing else, so they cannot disagree. Told after the fact: by then every new message sees it.
 
+mod renewal;
+
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use crate::clock::rfc3339;
-use crate::keys::lifecycle::Reason;
+use crate::keys::lifecycle::{Notice, Reason, RenewalId};
 use crate::keys::{Certificate, Fingerprint};
 use crate::spelling::vocabulary;
 
-/// Something that happened to a key.
+pub use renewal::RenewalNews;
+
+/// Something that happened to a key, or to its renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// It arrived and is pending.
@@ -78,6 +82,34 @@ pub enum Event {
         /// Before its retention was over: others know the private key.
         compromised: bool,
     },
+    /// It signs because its predecessor was about to expire, though not every receiver is known to have its certificate.
+    ActivatedUnconfirmed {
+        /// The key's.
+        certificate: Certificate,
+        /// Those that have not confirmed; none: nobody was asked.
+        receivers: Vec<String>,
+    },
+    /// It is active and will expire.
+    KeyExpiring {
+        /// The key's.
+        certificate: Certificate,
+        /// Within which time.
+        notice: Notice,
+    },
+    /// Its retention is over.
+    KeyPurgeable {
+        /// The key's.
+        certificate: Certificate,
+    },
+    /// The exchange that brings it has come on.
+    Renewal {
+        /// Which.
+        renewal: RenewalId,
+        /// The new key's.
+        certificate: Certificate,
+        /// What.
+        news: RenewalNews,
+    },
 }
 
 impl Event {
@@ -93,7 +125,21 @@ impl Event {
             | Self::RetentionExtended { certificate, .. }
             | Self::KeyRevoked { certificate, .. }
             | Self::KeyDiscarded { certificate }
-            | Self::KeyPurged { certificate, .. } => certificate,
+            | Self::KeyPurged { certificate, .. }
+            | Self::ActivatedUnconfirmed { certificate, .. }
+            | Self::KeyExpiring { certificate, .. }
+            | Self::KeyPurgeable { certificate }
+            | Self::Renewal { certificate, .. } => certificate,
+        }
+    }
+
+    /// The renewal that it happened to, if it is one's.
+    #[must_use]
+    pub const fn renewal(&self) -> Option<&RenewalId> {
+        if let Self::Renewal { renewal, .. } = self {
+            Some(renewal)
+        } else {
+            None
         }
     }
 }
@@ -115,6 +161,10 @@ vocabulary! {
         Schedule = "schedule",
         /// The expiry of its predecessor, a day before.
         Expiry = "expiry",
+        /// A receiver that refused its predecessor has accepted it.
+        Receiver = "receiver",
+        /// The end of a drain: messages wait for it.
+        Hold = "hold",
     }
 }
 
@@ -142,10 +192,11 @@ pub fn log(occurrence: &Occurrence) {
     let certificate = event.certificate();
     let (key, subject) = (certificate.fingerprint(), certificate.subject());
     let what = words(event);
+    let renewal = event.renewal().map(tracing::field::display);
     if needs_attention(event) {
-        tracing::warn!(%alias, %key, %subject, "{what}");
+        tracing::warn!(%alias, renewal, %key, %subject, "{what}");
     } else {
-        tracing::info!(%alias, %key, %subject, "{what}");
+        tracing::info!(%alias, renewal, %key, %subject, "{what}");
     }
 }
 
@@ -168,12 +219,29 @@ fn words(event: &Event) -> String {
         Event::KeyPurged {
             compromised: true, ..
         } => "key purged before its time: it is compromised".to_owned(),
+        Event::ActivatedUnconfirmed { receivers, .. } if receivers.is_empty() => {
+            "key activated before its predecessor expires; no receiver has confirmed that it has the certificate"
+                .to_owned()
+        }
+        Event::ActivatedUnconfirmed { receivers, .. } => format!(
+            "key activated before its predecessor expires, though not confirmed by {}",
+            receivers.join(", ")
+        ),
+        Event::KeyExpiring { certificate, notice } => {
+            let expiry = rfc3339(certificate.not_after());
+            format!("the active key expires within {notice}, on {expiry}: renew it")
+        }
+        Event::KeyPurgeable { .. } => "key may be purged: its retention is over".to_owned(),
+        Event::Renewal { news, .. } => news.words(),
     }
 }
 
 fn needs_attention(event: &Event) -> bool {
     matches!(
         event,
-        Event::KeyRevoked { .. } | Event::ActivationCancelled { .. }
+        Event::KeyRevoked { .. }
+            | Event::ActivationCancelled { .. }
+            | Event::ActivatedUnconfirmed { .. }
+            | Event::KeyExpiring { .. }
     )
 }

@@ -29,6 +29,7 @@ mod private_key;
 mod public_numbers;
 mod reason;
 mod reference;
+mod renewals;
 mod ring;
 
 pub mod signer;
@@ -43,13 +44,14 @@ pub use decryption_key::DecryptionKey;
 pub use distinguished_name::DistinguishedName;
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use identity::Identity;
-pub use lifecycle::{AfterImport, Refusal};
+pub use lifecycle::{AfterImport, LinkToken, Refusal, Renewal, RenewalId, Strategy};
 pub use material::{Certificate, KeyMaterial};
 pub use operator::{GenerationError, Imported, Operator};
 pub use private_key::{PrivateKey, UnsupportedKey};
 pub use public_numbers::PublicNumbers;
 pub use reason::{NotAReason, Reason};
 pub use reference::{Found, Purpose, Reference};
+pub use renewals::{FoundLink, StillRenewing};
 pub use ring::{KeyRing, NoUsableKey};
 pub use signer::{KeyType, SignatureAlgorithm, Signer, SignerError};
 pub use suitability::KeyRefused;
@@ -70,6 +72,8 @@ struct Shared {
     /// Written under the lock of the store.
     waiting: ArcSwap<Vec<(String, Arc<Waiting>)>>,
     policies: ArcSwap<BTreeMap<String, Policy>>,
+    /// Aliases whose active key is new: until then no receiver's answer leads to another one.
+    settling: ArcSwap<BTreeMap<String, Instant>>,
     /// Held from reading the ring to replacing it, so that no command is lost.
     store: Mutex<Store>,
     status: Arc<StoreStatus>,
@@ -121,31 +125,43 @@ impl Keys {
             ring: ArcSwap::from_pointee(KeyRing::of(store.load()?)),
             waiting: ArcSwap::from_pointee(store.load_waiting()?.into_iter().map(shared).collect()),
             policies: ArcSwap::default(),
+            settling: ArcSwap::default(),
             status: store.status(),
             store: Mutex::new(store),
             subscribers,
         }));
-        keys.configure(policies, now);
+        // Nothing was configured before, so no renewal stands against it.
+        let _ = keys.configure(policies, now);
         Ok(keys)
     }
 
     /// The configuration has these aliases now. Others keep their keys, to verify and decrypt with.
     ///
-    /// Where a longer retention cannot be stored now, that is logged, and what was stored before goes on to hold.
-    pub fn configure(&self, policies: &BTreeMap<String, Policy>, now: OffsetDateTime) {
+    /// What its settings change about keys and cannot be stored now, that is logged, and what was stored before goes on to
+    /// hold.
+    ///
+    /// # Errors
+    /// When an alias would go whose renewal goes on; then nothing was changed.
+    pub fn configure(
+        &self,
+        policies: &BTreeMap<String, Policy>,
+        now: OffsetDateTime,
+    ) -> Result<(), StillRenewing> {
         {
             let _writer = self.writer();
+            self.check_renewals(policies)?;
             self.0
                 .ring
                 .store(Arc::new(self.ring().with_aliases(policies.keys())));
             self.0.policies.store(Arc::new(policies.clone()));
         }
         for alias in policies.keys() {
-            let longer = self.execute(alias, Command::KeepLonger, &Author::configuration(), now);
-            if let Err(problem) = longer {
-                tracing::warn!(%alias, %problem, "retired keys are not kept longer");
+            let configured = self.execute(alias, Command::Configure, &Author::configuration(), now);
+            if let Err(problem) = configured {
+                tracing::warn!(%alias, %problem, "what the settings change about the keys is not stored");
             }
         }
+        Ok(())
     }
 
     /// The keys of this moment.
@@ -234,13 +250,18 @@ impl Keys {
         let keys = ring
             .alias(alias)
             .ok_or_else(|| CommandError::UnknownAlias(alias.to_owned()))?;
-        let (next, events) = keys.apply(command, &self.policy(alias), self.0.status.moment(now))?;
+        if command.is_a_receivers() && self.settling(alias) {
+            return Ok(Vec::new());
+        }
+        let (policy, moment) = (self.policy(alias), self.0.status.moment(now));
+        let (next, events) = keys.apply(command, &policy, moment, &author.to_string())?;
         if events.is_empty() {
             return Ok(events);
         }
-        try_new_active_key(keys, &next, now)?;
+        try_new_key(keys, &next, now)?;
         store.commit(alias, [keys, &next], &events, author, now)?;
         let stored = Instant::now();
+        self.settle(alias, &policy, &events);
         self.0.ring.store(Arc::new(ring.with(alias, next)));
         let published = Instant::now();
         self.certified(alias, &events);
@@ -266,12 +287,18 @@ fn shared((alias, waiting): (String, Waiting)) -> (String, Arc<Waiting>) {
     (alias, Arc::new(waiting))
 }
 
-/// A key may have become unable to sign since it came (a token can be pulled).
-fn try_new_active_key(before: &Lifecycle, after: &Lifecycle, now: OffsetDateTime) -> Result<(), KeyRefused> {
+/// A key may have become unable to sign since it came (a token can be pulled). One that messages are going to wait for is
+/// tried before they do.
+fn try_new_key(before: &Lifecycle, after: &Lifecycle, now: OffsetDateTime) -> Result<(), KeyRefused> {
     let active = |keys: &Lifecycle| keys.active().map(|key| key.fingerprint().clone());
+    let held = || {
+        after
+            .renewed_key()
+            .filter(|_| !before.gate().is_shut() && after.gate().is_shut())
+    };
     match after.active() {
         Some(key) if active(before) != active(after) => key.signer().check(now),
-        _ => Ok(()),
+        _ => held().map_or(Ok(()), |key| key.signer().check(now)),
     }
 }
 

@@ -12,6 +12,7 @@ compile_error!("the feature `sabotage` breaks the signer on purpose, for tests; 
 
 pub mod admin;
 pub mod app;
+mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -25,6 +26,7 @@ pub mod open_files;
 #[doc(hidden)]
 pub mod oracle;
 pub mod proxy;
+pub mod public;
 pub mod receiver;
 mod spelling;
 pub mod tls;

@@ -1,4 +1,4 @@
-//! What both listeners do with a connection that they accepted: TLS where it is set, HTTP/1.1 or HTTP/2, and
+//! What all listeners do with a connection that they accepted: TLS where it is set, HTTP/1.1 or HTTP/2, and
 //! who is on the other side.
 //!
 //! A connection has its own task, so nothing here keeps others from being accepted. Accepting, and how many
@@ -28,8 +28,10 @@ mod impatient;
 mod linger;
 mod opening;
 mod peer;
+mod serving;
 
 pub use peer::Peer;
+pub use serving::{Serving, serve_router};
 
 use impatient::Impatient;
 use linger::Lingering;

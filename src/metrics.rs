@@ -1,16 +1,23 @@
 //! What operators watch: every name, unit and label set, in one place.
 //!
 //! Other parts tell what happened, in the past tense; nobody else knows a metric's name. A label's value comes
-//! from the configuration or from a closed vocabulary, never from a peer. Each application has a
-//! registry of its own.
+//! from the configuration or from a closed vocabulary; from a peer only the codes of its faults, a bounded number of
+//! them. Each application has a registry of its own.
 
+mod held;
+mod receiver_faults;
 mod sources;
 mod store;
+mod traffic;
 
 use std::time::Duration;
 
+use held::HeldCollector;
+pub use held::HeldFact;
+use receiver_faults::ReceiverFaults;
 use sources::SourceCollector;
 pub use store::StoreFact;
+pub use traffic::RouteTraffic;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
@@ -25,6 +32,7 @@ use crate::event::Trigger;
 use crate::keys::{Fingerprint, Purpose};
 use crate::spelling::vocabulary;
 use store::StoreCollector;
+use traffic::Traffic;
 
 mod reload;
 
@@ -52,6 +60,8 @@ vocabulary! {
     pub enum Phase {
         /// From the request's head to the last byte of its message.
         Read = "read",
+        /// From there until it went on its way, where it had to wait for its receiver to exchange a certificate.
+        Held = "held",
         /// From there to the signature, waiting for a free core included.
         Sign = "sign",
         /// From there to the head of the receiver's answer.
@@ -105,11 +115,13 @@ pub struct Metrics {
     messages_signed: IntCounterVec,
     sign_duration: HistogramVec,
     self_checks: IntCounterVec,
+    receiver_faults: ReceiverFaults,
     key_lookups: IntCounterVec,
     key_switches: IntCounterVec,
     key_switch_duration: Histogram,
     key_publish_duration: Histogram,
     reloads: Reloads,
+    traffic: Traffic,
 }
 
 impl Metrics {
@@ -148,6 +160,7 @@ impl Metrics {
                 "Signed messages that were due for a look by the second engine.",
                 &["route", "outcome"],
             )?,
+            receiver_faults: ReceiverFaults::new(&table)?,
             key_lookups: table.counters(
                 "countersign_key_lookups_total",
                 "Keys that were found by a reference, by what it was looked up for.",
@@ -169,15 +182,25 @@ impl Metrics {
                 PUBLISH_BUCKETS,
             )?,
             reloads: Reloads::new(&table)?,
+            traffic: Traffic::new(),
             registry: table.0,
         })
     }
 
     /// A request ended; `route` is `None` where none was found.
     pub fn request_ended(&self, route: Option<&str>, outcome: Outcome) {
+        if let Some(route) = route {
+            self.traffic.count(route);
+        }
         self.requests
             .with_label_values(&[route.unwrap_or("none"), outcome.name()])
             .inc();
+    }
+
+    /// What went by a route since the start.
+    #[must_use]
+    pub fn traffic(&self, route: &str) -> RouteTraffic {
+        self.traffic.of(route)
     }
 
     /// A request got through one phase.
@@ -200,6 +223,11 @@ impl Metrics {
     /// A signed message was due for a look by the second engine.
     pub fn self_checked(&self, route: &str, outcome: SelfCheckOutcome) {
         self.self_checks.with_label_values(&[route, outcome.name()]).inc();
+    }
+
+    /// A receiver answered with a fault; `code` as it is written in a configuration.
+    pub fn receiver_fault(&self, route: &str, code: &str) {
+        self.receiver_faults.count(route, code);
     }
 
     /// A key was found by a reference.
@@ -282,6 +310,18 @@ impl Metrics {
     ) -> Result<(), prometheus::Error> {
         self.registry
             .register(Box::new(SourceCollector::new(Box::new(facts))?))
+    }
+
+    /// From now on every scrape shows the messages that wait for a receiver to exchange a certificate. Call it once.
+    ///
+    /// # Errors
+    /// When it was called before.
+    pub fn watch_held(
+        &self,
+        facts: impl Fn() -> Vec<HeldFact> + Send + Sync + 'static,
+    ) -> Result<(), prometheus::Error> {
+        self.registry
+            .register(Box::new(HeldCollector::new(Box::new(facts))?))
     }
 
     /// Everything in the Prometheus text format.

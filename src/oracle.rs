@@ -8,6 +8,8 @@ use time::OffsetDateTime;
 
 use crate::keys::Signer;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
+use crate::wss::fault::{Code, Fault};
+use crate::wss::key_refused::{KeyRefused, Refusals, excluded, suggest};
 use crate::wss::profile::{ExistingSecurityHeader, KeyIdentifier, ProcessingInstructions};
 use crate::wss::verify::{Trust, Verifier, VerifyError};
 use crate::wss::{Profile, Protection, SignError};
@@ -193,6 +195,47 @@ fn stands_beside_the_body(tree: &Tree) -> bool {
         .children()
         .skip_while(|child| child.local_name() != "Body");
     body.count() > 1
+}
+
+/// Reads any bytes as a receiver's answer, in every way that a media type may say: what is suggested for a fault names
+/// it, what never counts does not, and a code is read again as it is written.
+///
+/// # Errors
+/// With what does not hold.
+pub fn read_fault(bytes: &[u8]) -> Result<(), String> {
+    const CHARSETS: [Option<&str>; 4] = [None, UTF_8, Some("utf-16le"), Some("iso-8859-1")];
+    let faults = CHARSETS
+        .iter()
+        .filter_map(|charset| Fault::read(bytes, *charset).ok().flatten());
+    for fault in faults {
+        if fault
+            .texts
+            .iter()
+            .any(|text| text.contains(['\n', '\t']) || text.contains("  "))
+        {
+            return Err(format!("white space in {fault:?}"));
+        }
+        let suggested = suggest(&fault).ok();
+        if suggested.is_some() && excluded(&fault).is_some() {
+            return Err(format!("{suggested:?} is suggested for {fault:?}"));
+        }
+        if let Some(Err(refused)) = suggested.map(|own| is_written_back(&own, &fault)) {
+            return Err(refused);
+        }
+    }
+    Ok(())
+}
+
+fn is_written_back(suggested: &Refusals, fault: &Fault) -> Result<(), String> {
+    if let Refusals::Own(entry) = suggested
+        && entry.code.to_string().parse::<Code>().as_ref() != Ok(&entry.code)
+    {
+        return Err(format!("the code of {entry:?} is not read as it is written"));
+    }
+    match KeyRefused(vec![suggested.clone()]).says(fault) {
+        true => Ok(()),
+        false => Err(format!("{suggested:?} does not name {fault:?}")),
+    }
 }
 
 fn now() -> OffsetDateTime {

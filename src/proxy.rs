@@ -1,40 +1,56 @@
-//! A message's way: `Proxy::carry` is the whole of it, a line a step.
+//! A message's way: `Proxy::carry` is the whole of it, a line a step. Where messages may have to wait, or to be signed again,
+//! [`deliver`] takes the last steps as often as it must.
 //!
 //! HTTP is known here and in the steps' files, XML is not: what a message says is the business of
 //! [`crate::wss`]. The types leave no other order: only signing makes what forwarding takes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::{Request, Response, request};
+use http::{Request, Response, Uri, request};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::listener;
-use crate::metrics::{Metrics, Phase};
+use crate::metrics::{HeldFact, Metrics, Phase};
 use crate::open_files;
 use crate::tls::{TlsError, server_config};
 
 mod accept;
+mod answer;
+mod clocks;
+mod deliver;
 mod exchange;
 mod forward;
+mod gate;
 mod headers;
 mod load;
 pub(crate) mod media_type;
+pub mod probe;
 mod read;
 mod reply;
 mod route;
 mod sign;
 
 pub use accept::{Drained, serve};
+pub use clocks::ReceiverClock;
+pub use gate::Gates;
 
+use answer::{Judged, Judging};
+use clocks::Clocks;
+use deliver::Delivery;
 use exchange::Exchange;
 use load::Limit;
-use read::{Reading, RequestBody};
+use read::{Reading, Received, RequestBody};
 use reply::{Refusal, ReplyBody, UnverifiedResponse};
-use route::{Routes, Task};
-use sign::Signing;
+use route::{Route, Routes, Task};
+use sign::{Signing, With};
+
+/// That is left, as we stop, to tell those that wait.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// All that messages need on their way; one for each configuration, and immutable. A message keeps the one it came to.
 pub struct Proxy {
@@ -44,6 +60,9 @@ pub struct Proxy {
     requests: Limit,
     reading: Reading,
     signing: Arc<Signing>,
+    judging: Arc<Judging>,
+    clocks: Arc<Clocks>,
+    clock: Clock,
     metrics: Arc<Metrics>,
 }
 
@@ -58,13 +77,16 @@ pub struct UnusableTls {
 impl Proxy {
     /// Before any configuration: it knows no route.
     #[must_use]
-    pub fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>, gates: Arc<Gates>) -> Self {
         Self {
             connections: listener::Settings::default(),
-            routes: Routes::none(),
+            routes: Routes::none(gates),
             requests: Limit::new(0),
             reading: Reading::nothing(),
-            signing: Arc::new(Signing::new(keys, clock, metrics.clone())),
+            signing: Arc::new(Signing::new(keys, clock.clone(), metrics.clone())),
+            clocks: Arc::default(),
+            clock,
+            judging: Arc::new(Judging::new(metrics.clone())),
             metrics,
         }
     }
@@ -98,6 +120,9 @@ impl Proxy {
             requests: self.requests.with_most(most_requests(config.proxy.max_requests)),
             reading: self.reading.successor(&config.proxy),
             signing: self.signing.clone(),
+            judging: self.judging.clone(),
+            clocks: self.clocks.clone(),
+            clock: self.clock.clone(),
             metrics: self.metrics.clone(),
         })
     }
@@ -112,6 +137,27 @@ impl Proxy {
     #[must_use]
     pub fn bytes_buffered(&self) -> usize {
         self.reading.bytes_buffered()
+    }
+
+    /// We stop within this time: messages that wait for their receiver to exchange a certificate get an answer before.
+    fn end_waits(&self, patience: Duration) {
+        let time_to_answer = (patience / 2).min(TIME_TO_ANSWER);
+        self.routes
+            .gates
+            .end_at(Instant::now() + patience - time_to_answer);
+    }
+
+    /// What waits at this alias, if something may.
+    #[must_use]
+    pub fn held(&self, alias: &str) -> Option<HeldFact> {
+        let mut held = self.routes.gates.held().into_iter();
+        held.find(|held| held.alias == alias)
+    }
+
+    /// How this receiver's clock goes against ours, if it has answered since the start and said so.
+    #[must_use]
+    pub fn receiver_clock(&self, receiver: &Uri) -> Option<ReceiverClock> {
+        self.clocks.of(receiver)
     }
 
     /// Answers one request, by its receiver's answer or by a fault.
@@ -139,19 +185,43 @@ impl Proxy {
         exchange.routed(&route);
         exchange.admitted(self.requests.take(1)?);
         if route.task(&head)? == Task::Describe {
-            return Ok(route.receiver.describe(head, exchange.deadline()).await?);
+            return Ok(route.receiver.describe(&head, exchange.deadline()).await?);
         }
 
         let received = self.reading.message(&mut head, body, &route, exchange).await?;
         exchange.passed(Phase::Read);
-        let (signed, memory) = self.signing.sign(&route, received, exchange).await?;
+        let Some(gate) = &route.gate else {
+            let judged = self.send_signed(&route, &head, received, &With::Active, exchange);
+            return Ok(judged.await?.response);
+        };
+        let delivery = Delivery {
+            proxy: self,
+            route: &route,
+            head: &head,
+            exchange,
+        };
+        delivery.through(gate, received).await
+    }
+
+    /// One attempt: signed, sent, and its answer understood.
+    async fn send_signed(
+        &self,
+        route: &Arc<Route>,
+        head: &request::Parts,
+        received: Received,
+        with: &With,
+        exchange: &mut Exchange,
+    ) -> Result<Judged, Refusal> {
+        let (signed, memory) = self.signing.sign(route, received, with, exchange).await?;
         exchange.passed(Phase::Sign);
         let response = route
             .receiver
             .send(head, signed, memory, exchange.deadline())
             .await?;
         exchange.passed(Phase::Receiver);
-        Ok(response)
+        self.clocks
+            .observe(route.receiver.address(), response.headers(), self.clock.now());
+        Ok(self.judging.judge(route, response, exchange.deadline()).await)
     }
 }
 

@@ -26,11 +26,11 @@ mod answer;
 mod counts;
 mod judge;
 
-pub use answer::KEY_NOT_TRUSTED;
 pub use counts::Counts;
 
 use crate::clock::Clock;
 use crate::proxy::media_type::MediaType;
+pub use crate::wss::key_refused::KEY_NOT_TRUSTED;
 use crate::wss::policy::Policy;
 use crate::wss::verify::Trust;
 use answer::Answer;

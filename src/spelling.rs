@@ -13,17 +13,17 @@ pub struct UnknownWord {
 
 /// Declares an enum with one spelling a variant, `ALL`, `name`, `Display` and `FromStr`.
 macro_rules! vocabulary {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
+    ($(#[$meta:meta])* $visibility:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$doc])* $variant,)+ }
+        $visibility enum $name { $($(#[$doc])* $variant,)+ }
 
         impl $name {
             /// Every variant, in the order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            $visibility const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// How users write it.
-            pub const fn name(self) -> &'static str {
+            $visibility const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
         }

@@ -6,7 +6,9 @@
 
 mod envelope;
 mod error;
+pub mod fault;
 mod key_reference;
+pub mod key_refused;
 pub mod names;
 pub mod policy;
 pub mod profile;
@@ -16,6 +18,7 @@ pub mod sabotage;
 mod security_header;
 mod signature;
 mod timestamp;
+mod trial;
 pub mod verify;
 
 use std::sync::Arc;
@@ -26,6 +29,7 @@ use time::OffsetDateTime;
 
 pub use error::{MessageError, MessageErrorKind, SignError};
 pub use profile::Profile;
+pub use trial::{TrialError, sign_on_trial};
 pub use verify::SelfCheckError;
 
 use crate::keys::{SignatureAlgorithm, Signer};
@@ -36,6 +40,7 @@ use crate::xml::splice::splice;
 use envelope::{Envelope, Outline};
 use error::Refusal;
 use key_reference::KeyReference;
+use security_header::Digests;
 use verify::Expected;
 
 /// The two SOAP versions, told by the Envelope's namespace.
@@ -129,11 +134,35 @@ impl Protection {
         signer: &Arc<Signer>,
         now: OffsetDateTime,
     ) -> Result<SignedMessage, SignError> {
+        self.sign_as(message, signer, now, Digests::Right)
+    }
+
+    /// The same with one digest that is wrong, as if its part had been altered on the way: no receiver that verifies
+    /// accepts it. To find out how it refuses.
+    ///
+    /// # Errors
+    /// As [`Protection::sign`].
+    pub fn sign_as_if_altered(
+        &self,
+        message: &PlainMessage,
+        signer: &Arc<Signer>,
+        now: OffsetDateTime,
+    ) -> Result<SignedMessage, SignError> {
+        self.sign_as(message, signer, now, Digests::FirstWrong)
+    }
+
+    fn sign_as(
+        &self,
+        message: &PlainMessage,
+        signer: &Arc<Signer>,
+        now: OffsetDateTime,
+        digests: Digests,
+    ) -> Result<SignedMessage, SignError> {
         let profile = self.signing_profile();
         #[cfg(feature = "sabotage")]
         let now = self.profile.sabotage.map_or(now, |sabotage| sabotage.now(now));
         let prepared = self.prepared(signer)?;
-        let edits = security_header::edits(message, &profile, &prepared, now)?;
+        let edits = security_header::edits(message, &profile, &prepared, now, digests)?;
         let segments = splice(&message.segments, &edits);
         #[cfg(feature = "sabotage")]
         let segments = match self.profile.sabotage {
@@ -273,6 +302,12 @@ impl PlainMessage {
     #[must_use]
     pub fn transcoded(&self) -> bool {
         self.transcoded
+    }
+
+    /// It has a Timestamp of its own, for whom our header is for; then none is added.
+    #[must_use]
+    pub fn has_timestamp(&self) -> bool {
+        self.outline.timestamp.is_some()
     }
 
     /// That byte order mark, charset and XML declaration disagree, in a sentence for the log.

@@ -16,7 +16,7 @@ use super::problem::{PROBLEM_JSON, Problem};
 use super::view::{
     ActivateRequest, AliasPath, AliasView, KeyPath, KeyView, PASSWORD_HEADER, PEM, PKCS12, ProblemView,
 };
-use super::{Admin, view};
+use super::{Admin, draining, view};
 use crate::config::Activation;
 use crate::keys::source::{from_pem, from_pkcs12};
 use crate::keys::{AfterImport, Fingerprint, Imported, KeyMaterial};
@@ -79,8 +79,8 @@ pub(super) async fn import(
 
 /// Activates a key
 ///
-/// The switch: when this returns, every new message is signed with it. Of the active key it changes nothing. With `at`
-/// it is activated then, and with `cancel` no more.
+/// The switch: when this returns, every new message is signed with it. Of the active key it changes nothing. While messages
+/// drain for it, it waits for their end. With `at` it is activated then, and with `cancel` no more.
 #[utoipa::path(post, path = "/api/v1/aliases/{alias}/keys/{fingerprint}/activate", tag = "keys",
     params(KeyPath),
     request_body = Option<ActivateRequest>,
@@ -102,6 +102,7 @@ pub(super) async fn activate(
 ) -> Result<Json<AliasView>, Problem> {
     let fingerprint: Fingerprint = fingerprint.parse()?;
     let activation = request.parse()?;
+    draining::ended(&admin.keys, &alias, &fingerprint).await;
     on_a_thread(move || {
         let (operator, now) = (admin.keys.by(author), admin.clock.now());
         match activation {

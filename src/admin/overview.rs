@@ -7,10 +7,7 @@ use super::problem::{PROBLEM_JSON, Problem};
 use super::view::{AliasPath, AliasView, KeyView, ProblemView, RouteView, WaitingView};
 use super::{Admin, Caller};
 use crate::keys::lifecycle::Lifecycle;
-use crate::keys::{CommandError, Fingerprint, Refusal};
-
-/// The one strategy there is; the configuration refuses others.
-const STRATEGY: &str = "pre-publish";
+use crate::keys::{CommandError, Fingerprint, Refusal, Strategy};
 
 /// All aliases
 ///
@@ -63,9 +60,15 @@ impl Admin {
 
     fn describe(&self, alias: &str, keys: &Lifecycle) -> AliasView {
         let routes = self.config.routes.iter().filter(|route| route.alias == alias);
+        let strategy = self.keys.strategy(alias);
         AliasView {
             alias: alias.to_owned(),
-            strategy: STRATEGY.to_owned(),
+            strategy: strategy.to_string(),
+            gate: self.gate_view(alias, keys.gate()),
+            renewal: keys
+                .open_renewal()
+                .map(|renewal| self.renewal_view(alias, keys, renewal)),
+            ambiguous_candidates: ambiguous(strategy, keys),
             waiting: self
                 .keys
                 .waiting(alias)
@@ -82,4 +85,13 @@ impl Admin {
                 .collect(),
         }
     }
+}
+
+/// Only where the receiver decides.
+fn ambiguous(strategy: Strategy, keys: &Lifecycle) -> Vec<String> {
+    if strategy != Strategy::ReceiverLed {
+        return Vec::new();
+    }
+    let ambiguous = keys.ambiguous_candidates().into_iter();
+    ambiguous.map(ToString::to_string).collect()
 }

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Admin;
 use super::view::{ProblemView, RequestError};
+use crate::keys::lifecycle::NotARenewal;
 use crate::keys::source::SourceError;
 use crate::keys::store::StoreError;
 use crate::keys::{CommandError, GenerationError, KeyRefused, NotAFingerprint, Refusal};
@@ -82,7 +83,9 @@ impl From<CommandError> for Problem {
         let status = match &error {
             CommandError::UnknownAlias(_)
             | CommandError::NotWaiting { .. }
-            | CommandError::Refused(Refusal::UnknownKey(_)) => StatusCode::NOT_FOUND,
+            | CommandError::Refused(Refusal::UnknownKey(_) | Refusal::UnknownRenewal(_)) => {
+                StatusCode::NOT_FOUND
+            }
             CommandError::Refused(_) | CommandError::Unsuitable(_) => StatusCode::CONFLICT,
             CommandError::NotCertified(_) => StatusCode::UNPROCESSABLE_ENTITY,
             CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -115,6 +118,12 @@ impl From<SourceError> for Problem {
 
 impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
+impl From<NotARenewal> for Problem {
+    fn from(error: NotARenewal) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error.to_string())
     }
 }

@@ -1,6 +1,10 @@
 //! The documents of the admin API, as the listener writes them and the command line reads them.
 
 mod audit;
+mod old_key;
+mod preflight;
+mod probe;
+mod renewal;
 mod request;
 mod waiting;
 
@@ -8,6 +12,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub use audit::{AuditView, VerificationView};
+pub use old_key::OldKeyView;
+pub use preflight::{Check, ConcernedRouteView, FindingView, PreflightView, Severity};
+pub use probe::{AttemptView, KeyRefusedView, ProbeView};
+pub use renewal::{
+    ConfirmRequest, ConfirmationView, Duty, GateView, LinkView, PublishRequest, PublishedView, RenewalView,
+    StartRequest, StepView, WaitingForView,
+};
 pub use request::{ActivateRequest, PurgeRequest, RevokeRequest};
 pub(super) use request::{Activation, RequestError};
 pub use waiting::{GenerateRequest, GeneratedView, WaitingView};
@@ -41,6 +52,15 @@ pub(super) struct KeyPath {
     pub(super) fingerprint: String,
 }
 
+/// Names a renewal.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct RenewalPath {
+    /// As it was started, `r-` and 16 hex digits.
+    #[param(pattern = "^r-[0-9a-f]{16}$")]
+    pub(super) renewal: String,
+}
+
 /// Names a key that waits for its certificate.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
@@ -59,6 +79,12 @@ pub struct AliasView {
     pub alias: String,
     /// How its keys are renewed.
     pub strategy: String,
+    /// Whether its messages go on their way.
+    pub gate: GateView,
+    /// The exchange of its key that goes on.
+    pub renewal: Option<RenewalView>,
+    /// Pending keys between which nobody has decided: none of them is tried where a receiver refuses the active one.
+    pub ambiguous_candidates: Vec<String>,
     /// Why its source brings no key that may sign; null: it does, or there is none.
     pub source_problem: Option<String>,
     /// Keys that were generated here and have no certificate yet, in the order in which they were generated.

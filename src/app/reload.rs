@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -130,7 +131,7 @@ impl Core {
             return Err(ReloadError::Settled(settled));
         }
         let checked = Checked::check(config, &running.proxy, Some(&running.config))?;
-        self.publish(checked);
+        self.publish(checked)?;
         self.files().keep_only(&files);
         Ok(())
     }
@@ -165,6 +166,7 @@ fn settled(old: &Config, new: &Config) -> Vec<&'static str> {
     let settings = [
         ("[proxy] listen", old.proxy.listen == new.proxy.listen),
         ("[admin] listen", old.admin.listen == new.admin.listen),
+        ("[public] listen", public(old) == public(new)),
         ("[state] directory", old.state.directory == new.state.directory),
         (
             "[state] master_key_file",
@@ -174,6 +176,11 @@ fn settled(old: &Config, new: &Config) -> Vec<&'static str> {
     ];
     let changed = settings.into_iter().filter(|(_, same)| !same);
     changed.map(|(setting, _)| setting).collect()
+}
+
+/// Where receivers find us, if they do.
+fn public(config: &Config) -> Option<SocketAddr> {
+    config.public.as_ref().map(|public| public.listen)
 }
 
 /// From now on, SIGHUP ends the process no more; it is heard here.

@@ -10,21 +10,24 @@ use rustls::ServerConfig;
 
 use super::Core;
 use super::sources::Sources;
-use crate::admin::{self, Access, AccessErrors, Admin};
+use crate::admin::{Access, AccessErrors, Admin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::files::Files;
 use crate::keys::source::LoadError;
-use crate::keys::{KeyMaterial, Keys};
+use crate::keys::{KeyMaterial, Keys, StillRenewing};
+use crate::listener::Serving;
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, UnusableTls};
-use crate::tls::{TlsError, server_config_asking};
+use crate::public::Public;
+use crate::tls::{TlsError, server_config, server_config_asking};
 
 /// What one configuration makes; exchanged as a whole.
 pub(super) struct Running {
     pub(super) config: Arc<Config>,
     pub(super) proxy: Arc<Proxy>,
-    pub(super) admin: admin::Serving,
+    pub(super) admin: Serving,
+    pub(super) public: Serving,
 }
 
 /// A configuration whose every file could be used; not in force yet.
@@ -33,6 +36,7 @@ pub(super) struct Checked {
     proxy: Proxy,
     access: Access,
     admin_tls: Option<Arc<ServerConfig>>,
+    public_tls: Option<Arc<ServerConfig>>,
     /// By alias.
     keys: Vec<(String, Result<KeyMaterial, LoadError>)>,
 }
@@ -54,9 +58,15 @@ pub enum Unusable {
     /// Certificates of the admin listener.
     #[error("[admin] tls: {0}")]
     AdminTls(TlsError),
+    /// Certificates of the listener for receivers.
+    #[error("[public] tls: {0}")]
+    PublicTls(TlsError),
     /// Certificates of the proxy's listener or towards a receiver.
     #[error(transparent)]
     ProxyTls(#[from] UnusableTls),
+    /// An alias would go whose renewal goes on.
+    #[error(transparent)]
+    Renewing(#[from] StillRenewing),
 }
 
 /// All of it; never empty.
@@ -97,24 +107,28 @@ impl Checked {
         let proxy = earlier.successor(&config);
         let access = Access::load(&config.admin);
         let admin_tls = config.admin.tls.as_ref().map(server_config_asking).transpose();
-        match (proxy, access, admin_tls) {
-            (Ok(proxy), Ok(access), Ok(admin_tls)) if unusable.is_empty() => Ok(Self {
+        let public_tls = config.public.as_ref().and_then(|public| public.tls.as_ref());
+        let public_tls = public_tls.map(server_config).transpose();
+        match (proxy, access, admin_tls, public_tls) {
+            (Ok(proxy), Ok(access), Ok(admin_tls), Ok(public_tls)) if unusable.is_empty() => Ok(Self {
                 config: Arc::new(config),
                 proxy,
                 access,
                 admin_tls: admin_tls.map(Arc::new),
+                public_tls: public_tls.map(Arc::new),
                 keys,
             }),
-            (proxy, access, admin_tls) => {
+            (proxy, access, admin_tls, public_tls) => {
                 unusable.extend(proxy.err().into_iter().flatten().map(Unusable::from));
                 unusable.extend(access.err().map(Unusable::from));
                 unusable.extend(admin_tls.err().map(Unusable::AdminTls));
+                unusable.extend(public_tls.err().map(Unusable::PublicTls));
                 Err(UnusableParts(unusable))
             }
         }
     }
 
-    /// Hands the keys over: from here on it cannot fail.
+    /// Hands the keys over. What they stand against changes nothing; once they agree, it cannot fail.
     fn run(
         self,
         keys: &Keys,
@@ -122,14 +136,17 @@ impl Checked {
         metrics: &Arc<Metrics>,
         clock: &Clock,
         ready: Arc<dyn Fn() -> bool + Send + Sync>,
-    ) -> Running {
+    ) -> Result<Running, UnusableParts> {
         let policies = self.config.aliases.iter();
         let policies = policies.map(|(alias, settings)| (alias.clone(), settings.policy()));
-        keys.configure(&policies.collect(), clock.now());
+        keys.configure(&policies.collect(), clock.now())
+            .map_err(|renewing| UnusableParts(vec![renewing.into()]))?;
         sources.configure(&self.config, self.keys);
+        let proxy = Arc::new(self.proxy);
         let admin = Admin {
             keys: keys.clone(),
             config: self.config.clone(),
+            proxy: proxy.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
             access: self.access,
@@ -137,11 +154,18 @@ impl Checked {
             tls: self.admin_tls,
             ready,
         };
-        Running {
+        let public = Public {
+            keys: keys.clone(),
+            config: self.config.clone(),
+            clock: clock.clone(),
+            tls: self.public_tls,
+        };
+        Ok(Running {
             config: self.config,
-            proxy: Arc::new(self.proxy),
+            proxy,
             admin: admin.serving(),
-        }
+            public: public.serving(),
+        })
     }
 }
 
@@ -154,11 +178,11 @@ impl Core {
         metrics: Arc<Metrics>,
         clock: Clock,
         files: Files,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, UnusableParts> {
         let ready = Arc::new(AtomicBool::new(true));
-        let running = checked.run(&keys, &sources, &metrics, &clock, shown(&ready));
+        let running = checked.run(&keys, &sources, &metrics, &clock, shown(&ready))?;
         metrics.config_in_force(clock.now());
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             running: ArcSwap::from_pointee(running),
             keys,
             sources,
@@ -167,17 +191,18 @@ impl Core {
             ready,
             files: Mutex::new(files),
             reloading: tokio::sync::Mutex::default(),
-        })
+        }))
     }
 
     /// Puts the next one in force, as one.
-    pub(super) fn publish(&self, checked: Checked) {
+    pub(super) fn publish(&self, checked: Checked) -> Result<(), UnusableParts> {
         let ready = shown(&self.ready);
-        let running = checked.run(&self.keys, &self.sources, &self.metrics, &self.clock, ready);
+        let running = checked.run(&self.keys, &self.sources, &self.metrics, &self.clock, ready)?;
         let level = running.config.log.level;
         self.running.store(Arc::new(running));
         crate::logging::set_level(level);
         self.metrics.config_in_force(self.clock.now());
+        Ok(())
     }
 }
 

@@ -8,18 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::{CliError, print};
 use crate::admin::{Access, AccessErrors};
 use crate::clock::Clock;
-use crate::config::{AliasConfig, Config, ConfigError, ConfigErrors, RouteConfig};
+use crate::config::{AliasConfig, Config, ConfigError, ConfigErrors};
 use crate::keys::Signer;
 use crate::tls::{client_config, server_config, server_config_asking};
-use crate::wss::Protection;
-use crate::wss::profile::Part;
-use crate::xml::Limits;
+use crate::wss::sign_on_trial;
 
 mod warnings;
 mod words;
@@ -100,6 +97,11 @@ impl Findings {
         {
             self.add(tls.line, format!("admin.tls: {sentence}"));
         }
+        if let Some(tls) = config.public.as_ref().and_then(|public| public.tls.as_ref())
+            && let Err(sentence) = server_config(tls)
+        {
+            self.add(tls.line, format!("public.tls: {sentence}"));
+        }
         if let Err(AccessErrors(errors)) = Access::check(&config.admin) {
             for error in errors {
                 self.mistakes.push(ConfigError {
@@ -116,7 +118,8 @@ impl Findings {
             let tls = client_config(&route.receiver, &route.receiver_tls).map_err(|error| error.to_string());
             let trial = signers
                 .get(&route.alias)
-                .map_or(Ok(()), |signer| sign_on_trial(route, signer, now));
+                .map_or(Ok(()), |signer| sign_on_trial(&route.profile, signer, now))
+                .map_err(|error| error.to_string());
             for sentence in [tls.err(), trial.err()].into_iter().flatten() {
                 self.add(route.line, format!("route {}: {sentence}", route.name));
             }
@@ -146,28 +149,6 @@ fn signer(alias: &AliasConfig, now: OffsetDateTime) -> Result<Option<Arc<Signer>
     let signer = Signer::new(material, now).map_err(|refused| refused.to_string())?;
     Ok(Some(Arc::new(signer)))
 }
-
-/// Shows whether the profile can be kept with this key.
-fn sign_on_trial(route: &RouteConfig, signer: &Arc<Signer>, now: OffsetDateTime) -> Result<(), String> {
-    let mut profile = route.profile.clone();
-    if !profile.sign.contains(&Part::Body) {
-        // All that the trial message has to sign.
-        profile.sign.push(Part::Body);
-    }
-    let protection = Protection::new(profile, Limits::default());
-    let mut reader = protection.read(None);
-    reader
-        .feed(Bytes::from_static(TRIAL))
-        .map_err(|error| error.to_string())?;
-    let message = reader.finish().map_err(|error| error.to_string())?;
-    protection
-        .sign(&message, signer, now)
-        .map_err(|error| error.to_string())?;
-    Ok(())
-}
-
-const TRIAL: &[u8] =
-    b"<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body/></s:Envelope>";
 
 fn report(config: &Config, signers: &Signers, now: OffsetDateTime) -> String {
     let mut report = String::new();

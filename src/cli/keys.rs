@@ -171,7 +171,7 @@ async fn export(
 }
 
 /// As the configuration has them; so they need no escaping in a path.
-fn alias_name(name: &str) -> Result<String, String> {
+pub(super) fn alias_name(name: &str) -> Result<String, String> {
     let known = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
     if name.is_empty() || !name.chars().all(known) {
         return Err("aliases are made of letters, digits, '-' and '_'".to_owned());
@@ -179,7 +179,8 @@ fn alias_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-fn show<T: DeserializeOwned>(
+/// In the words of `text`, or as it came.
+pub(super) fn show<T: DeserializeOwned>(
     json: bool,
     answer: &Answer,
     text: impl FnOnce(&T) -> String,

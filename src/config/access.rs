@@ -156,7 +156,11 @@ fn subject(value: &Value<'_>) -> Result<DistinguishedName, String> {
     })
 }
 
-fn narrowed(table: &mut Table<'_>, aliases: &BTreeMap<String, Option<AliasConfig>>) -> Option<Aliases> {
+/// Every alias, or those that `aliases` names.
+pub(super) fn narrowed(
+    table: &mut Table<'_>,
+    aliases: &BTreeMap<String, Option<AliasConfig>>,
+) -> Option<Aliases> {
     let all = !table.has("aliases");
     let names = table.list("aliases", |value| one_of(value, "alias", aliases));
     if all {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::table::Table;
 use super::value::Value;
-use super::{not_yet, value};
-use crate::keys::lifecycle::{LEAST_RETENTION, Policy};
+use super::{defaults, value};
+use crate::keys::lifecycle::{LEAST_RETENTION, Policy, SETTLE, Strategy};
 use crate::keys::pkcs11::{InvalidUri, KeyReference};
 use crate::keys::source::Source;
 use crate::spelling::vocabulary;
@@ -15,12 +15,42 @@ use crate::spelling::vocabulary;
 pub struct AliasConfig {
     /// Where its keys come from; `None`: they are imported through the admin API.
     pub source: Option<Source>,
+    /// By which procedure its key is exchanged.
+    pub strategy: Strategy,
+    /// How many messages may wait while it is, and for how long.
+    pub hold: HoldBounds,
+    /// For how long after an activation no receiver's answer leads to another one.
+    pub settle: Duration,
     /// When a pending key becomes the active one.
     pub activate: Activation,
     /// For how long a displaced key is kept, to verify and decrypt with.
     pub retention: Duration,
     /// The line to name when its keys are wrong.
     pub line: usize,
+}
+
+/// Bounds of the messages that wait at one alias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldBounds {
+    /// How many.
+    pub count: usize,
+    /// Bytes of all of them.
+    pub bytes: usize,
+    /// For how long each.
+    pub time: Duration,
+    /// How many are on their way at a time, once they may go.
+    pub release: usize,
+}
+
+impl Default for HoldBounds {
+    fn default() -> Self {
+        Self {
+            count: defaults::HOLD_COUNT,
+            bytes: defaults::HOLD_BYTES,
+            time: defaults::HOLD_TIME,
+            release: defaults::HOLD_RELEASE,
+        }
+    }
 }
 
 vocabulary! {
@@ -42,14 +72,23 @@ impl AliasConfig {
         Policy {
             retention: self.retention,
             before_expiry: self.activate == Activation::BeforeExpiry,
+            strategy: self.strategy,
+            settle: self.settle,
         }
     }
 
     pub(super) fn from_table(table: &mut Table<'_>) -> Option<Self> {
-        table.optional("strategy", strategy);
+        let strategy = table
+            .optional("strategy", value::word)
+            .unwrap_or(Strategy::PrePublish);
+        let hold = table.section("hold", HoldBounds::from_table);
+        let settle = table.optional("settle", value::duration).unwrap_or(SETTLE);
         let activate = table
             .optional("activate", value::word)
             .unwrap_or(Activation::Manual);
+        if activate == Activation::OnImport && strategy != Strategy::PrePublish {
+            table.report_at("activate", ON_IMPORT);
+        }
         let retention = table.optional("retention", retention).unwrap_or(LEAST_RETENTION);
         let line = table.line_of("source");
         let described = table.has("source");
@@ -57,10 +96,30 @@ impl AliasConfig {
         // A source that is there and wrong has been reported; it must not read as "no source".
         (source.is_some() || !described).then_some(Self {
             source,
+            strategy,
+            hold,
+            settle,
             activate,
             retention,
             line,
         })
+    }
+}
+
+const ON_IMPORT: &str = "\"on-import\" switches before a receiver that trusts one key can have exchanged it; write \
+    \"manual\"";
+
+impl HoldBounds {
+    fn from_table(table: &mut Table<'_>) -> Self {
+        let defaults = Self::default();
+        Self {
+            count: table.optional("count", value::count).unwrap_or(defaults.count),
+            bytes: table.optional("bytes", value::size).unwrap_or(defaults.bytes),
+            time: table.optional("time", value::duration).unwrap_or(defaults.time),
+            release: table
+                .optional("release", value::count)
+                .unwrap_or(defaults.release),
+        }
     }
 }
 
@@ -132,15 +191,6 @@ fn pem(table: &mut Table<'_>) -> Option<Source> {
         private_key: private_key?,
         password_file,
     })
-}
-
-fn strategy(value: &Value<'_>) -> Result<(), String> {
-    let strategy = value::text(value)?;
-    match not_yet::value("strategy", strategy) {
-        Some(sentence) => Err(format!("{sentence}; write \"pre-publish\"")),
-        None if strategy == "pre-publish" => Ok(()),
-        None => Err(format!("{strategy:?} is not known here; write \"pre-publish\"")),
-    }
 }
 
 fn retention(value: &Value<'_>) -> Result<Duration, String> {

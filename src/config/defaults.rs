@@ -30,6 +30,15 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Messages that wait at one alias while its receiver exchanges its certificate.
+pub(super) const HOLD_COUNT: usize = 1000;
+/// Bytes of all of them; over either, 503.
+pub(super) const HOLD_BYTES: usize = 256 * 1024 * 1024;
+/// Each waits for as long; most clients wait for a minute.
+pub(super) const HOLD_TIME: Duration = Duration::from_secs(45);
+/// On their way at a time, once they may go: the receiver has just been restarted.
+pub(super) const HOLD_RELEASE: usize = 8;
+
 /// Of all signed messages, those that the second engine looks at.
 pub(super) const SELF_CHECK: f64 = 0.01;
 /// Bytes; libxml2's tree takes ten times as many, for as long as it looks.

@@ -2,15 +2,7 @@
 //! accepted silently they would promise what does not happen. Later work only removes lines here.
 
 /// A key that is not read yet: its table (`*` for a name that users give) and itself.
-const SETTINGS: &[(&str, &str)] = &[
-    ("", "public"),
-    ("alias.*", "hold"),
-    ("alias.*", "expired"),
-    ("route", "key_refused"),
-];
-
-/// A value that is not served yet: its key and itself.
-const VALUES: &[(&str, &str)] = &[("strategy", "hold"), ("strategy", "receiver-led")];
+const SETTINGS: &[(&str, &str)] = &[("alias.*", "expired")];
 
 /// The sentence for a key that is only coming, if it is one.
 pub(super) fn setting(path: &str, key: &str) -> Option<String> {
@@ -18,13 +10,6 @@ pub(super) fn setting(path: &str, key: &str) -> Option<String> {
         .iter()
         .any(|(table, name)| *name == key && same_table(table, path));
     known.then(|| format!("{key} is not supported by this version yet; remove it"))
-}
-
-/// The sentence for a value that is only coming, if it is one.
-pub(super) fn value(key: &str, value: &str) -> Option<String> {
-    VALUES
-        .contains(&(key, value))
-        .then(|| format!("{value:?} is not supported by this version yet"))
 }
 
 fn same_table(pattern: &str, path: &str) -> bool {

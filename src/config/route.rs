@@ -8,9 +8,10 @@ use http::Uri;
 use super::table::{Table, nearest};
 use super::tls::ReceiverTls;
 use super::value::Value;
-use super::{AliasConfig, Client, Url, clients, defaults, value};
+use super::{AliasConfig, Client, Url, clients, defaults, key_refused, strategy, value};
 use crate::spelling::vocabulary;
 use crate::wss::Profile;
+use crate::wss::key_refused::KeyRefused;
 
 /// One integration flow to one receiver.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +38,10 @@ pub struct RouteConfig {
     pub timeouts: Timeouts,
     /// Status of our own faults.
     pub fault_status: FaultStatus,
+    /// Which of the receiver's faults say that the key was not accepted.
+    pub key_refused: KeyRefused,
+    /// The receiver sends faults with status 200 as well.
+    pub faults_with_200: bool,
     /// Which signed messages the second engine looks at before they leave.
     pub self_check: SelfCheck,
     /// The line to name when it does not fit its alias's key.
@@ -90,6 +95,7 @@ pub(super) fn all(
     profiles: &BTreeMap<String, Option<Profile>>,
 ) -> Option<Vec<RouteConfig>> {
     let (mut names, mut paths, mut urls) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut receivers = BTreeMap::new();
     let read = |table: &mut Table<'_>| {
         let name = table.required("name", "\"orders\"", |value| {
             unique(value, value::name(value)?, &mut names)
@@ -110,16 +116,10 @@ pub(super) fn all(
         let fault_status = table
             .optional("fault_status", value::word)
             .unwrap_or(FaultStatus::Soap);
-        let self_check = SelfCheck {
-            share: table
-                .optional("self_check", value::share)
-                .unwrap_or(defaults::SELF_CHECK),
-            max: table
-                .optional("self_check_max", value::size)
-                .unwrap_or(defaults::SELF_CHECK_MAX),
-        };
+        let key_refused = key_refused::list(table);
+        let faults_with_200 = table.optional("faults_with_200", value::boolean).unwrap_or(false);
         let profile = profiles.get(&profile_name).cloned().flatten()?;
-        Some(RouteConfig {
+        let route = RouteConfig {
             name: name?,
             path,
             url,
@@ -131,9 +131,15 @@ pub(super) fn all(
             receiver_tls,
             timeouts,
             fault_status,
-            self_check,
+            key_refused,
+            faults_with_200,
+            self_check: SelfCheck::from_table(table),
             line: table.line_of("name"),
-        })
+        };
+        if let Some(Some(alias)) = aliases.get(&route.alias) {
+            strategy::check(table, &route, alias, &mut receivers);
+        }
+        Some(route)
     };
     let routes = root.each("route", read);
     if routes.is_empty() && !root.has("route") {
@@ -156,6 +162,19 @@ impl Timeouts {
                 .optional("response", value::duration)
                 .unwrap_or(default.response),
             total: table.optional("total", value::duration).unwrap_or(default.total),
+        }
+    }
+}
+
+impl SelfCheck {
+    fn from_table(table: &mut Table<'_>) -> Self {
+        Self {
+            share: table
+                .optional("self_check", value::share)
+                .unwrap_or(defaults::SELF_CHECK),
+            max: table
+                .optional("self_check_max", value::size)
+                .unwrap_or(defaults::SELF_CHECK_MAX),
         }
     }
 }

@@ -75,6 +75,19 @@ impl<'d> Table<'d> {
         key: &'static str,
         read: impl Fn(&Value<'_>) -> Result<T, String>,
     ) -> Option<Vec<T>> {
+        self.values(key, |element| {
+            read(element)
+                .map_err(|sentence| element.report(format!("{key}: {sentence}")))
+                .ok()
+        })
+    }
+
+    /// The same where `read` reports what is wrong itself.
+    pub(super) fn values<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&Value<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let value = self.ask(key)?;
         let DeValue::Array(elements) = value.get() else {
             value.report(format!(
@@ -83,14 +96,11 @@ impl<'d> Table<'d> {
             ));
             return None;
         };
-        let read_one = |element| {
-            let element = Value::new(self.document, element);
-            read(&element)
-                .map_err(|sentence| element.report(format!("{key}: {sentence}")))
-                .ok()
-        };
         // All are read before the first wrong one makes the whole `None`.
-        let elements: Vec<_> = elements.iter().map(read_one).collect();
+        let elements: Vec<_> = elements
+            .iter()
+            .map(|element| read(&Value::new(self.document, element)))
+            .collect();
         elements.into_iter().collect()
     }
 

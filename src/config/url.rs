@@ -1,6 +1,7 @@
 //! `url` of a route: the address that a client asks for that uses us as its HTTP proxy.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use http::Uri;
 use http::uri::Scheme;
@@ -38,6 +39,14 @@ impl fmt::Display for Url {
             write!(f, "http://{host}:{port}{path}")
         }
     }
+}
+
+/// Whether what is sent to this host stays on it.
+#[must_use]
+pub fn is_loopback(host: Option<&str>) -> bool {
+    let host = host.unwrap_or_default();
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    host == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! changed, missing or moved breaks the chain; one that was cut off at the end shows to whoever kept
 //! a later head.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -17,11 +19,12 @@ use super::fingerprint::hex;
 use super::waiting::Waiting;
 use crate::clock::rfc3339;
 use crate::event::Event;
+pub(super) use words::describe;
 
 /// Who did something, and how it came here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
-    /// token, certificate, source, timer, cli or configuration.
+    /// token, certificate, source, timer, cli, configuration, receiver or link.
     pub who: String,
     /// Of the token or the certificate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -86,11 +89,49 @@ impl Author {
         Self::kind("configuration")
     }
 
+    /// The answer of a receiver, by scheme, host and port.
+    #[must_use]
+    pub fn receiver(origin: &str) -> Self {
+        Self {
+            name: Some(origin.to_owned()),
+            ..Self::kind("receiver")
+        }
+    }
+
+    /// The last message that was under way when a hold began is over.
+    #[must_use]
+    pub fn drain() -> Self {
+        Self::kind("drain")
+    }
+
+    /// Whoever has the confirmation link of this receiver.
+    #[must_use]
+    pub fn link(receiver: &str) -> Self {
+        Self {
+            name: Some(receiver.to_owned()),
+            ..Self::kind("link")
+        }
+    }
+
     /// From this address.
     #[must_use]
     pub fn at(mut self, peer: impl fmt::Display) -> Self {
         self.from = Some(peer.to_string());
         self
+    }
+}
+
+impl fmt::Display for Author {
+    /// In few words: who, and by which event.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.who)?;
+        if let Some(name) = &self.name {
+            write!(f, " {name}")?;
+        }
+        if let Some(event) = &self.event {
+            write!(f, ", event {event}")?;
+        }
+        Ok(())
     }
 }
 
@@ -149,6 +190,22 @@ impl Record {
         }
     }
 
+    /// Something that was done with an alias, and to none of its keys.
+    #[must_use]
+    pub(super) fn of_alias(
+        what: &str,
+        alias: &str,
+        detail: BTreeMap<String, String>,
+        author: &Author,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self {
+            alias: Some(alias.to_owned()),
+            detail,
+            ..Self::note(what, author, now)
+        }
+    }
+
     /// Something that happened to no key in particular.
     pub(super) fn note(what: &str, author: &Author, now: OffsetDateTime) -> Self {
         Self {
@@ -159,45 +216,6 @@ impl Record {
             key: None,
             detail: BTreeMap::new(),
             author: author.clone(),
-        }
-    }
-}
-
-fn describe(event: &Event) -> (&'static str, Vec<(&'static str, String)>) {
-    match event {
-        Event::KeyImported { certificate } => (
-            "key-imported",
-            vec![("subject", certificate.subject().to_owned())],
-        ),
-        Event::ActivationScheduled { at, replaces, .. } => {
-            let replaces = replaces.iter().map(|replaces| ("replaces", replaces.to_string()));
-            let at = ("activate_at", rfc3339(*at));
-            ("activation-scheduled", [at].into_iter().chain(replaces).collect())
-        }
-        Event::ActivationCancelled { reason, .. } => {
-            ("activation-cancelled", vec![("reason", reason.clone())])
-        }
-        Event::KeyActivated { trigger, .. } => ("key-activated", vec![("trigger", trigger.to_string())]),
-        Event::KeyRetired { kept_until, .. } => ("key-retired", vec![("kept_until", rfc3339(*kept_until))]),
-        Event::RetentionExtended { kept_until, .. } => {
-            ("retention-extended", vec![("kept_until", rfc3339(*kept_until))])
-        }
-        Event::KeyRevoked {
-            reason,
-            stopped,
-            kept_until,
-            ..
-        } => {
-            let detail = [
-                ("kept_until", rfc3339(*kept_until)),
-                ("reason", reason.to_string()),
-                ("stopped", stopped.to_string()),
-            ];
-            ("key-revoked", detail.to_vec())
-        }
-        Event::KeyDiscarded { .. } => ("key-discarded", Vec::new()),
-        Event::KeyPurged { compromised, .. } => {
-            ("key-purged", vec![("compromised", compromised.to_string())])
         }
     }
 }

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use super::material::{Certificate, CertificateError, KeyMaterial};
 use super::private_key::{PrivateKey, UnsupportedKey};
+use super::signer::KeyType;
 pub use pair::{KeyPair, Wanted};
 pub use subject::{AlternativeName, InvalidName, Subject};
 
@@ -64,6 +65,20 @@ pub enum GenerateError {
     Key(#[from] UnsupportedKey),
 }
 
+impl KeyAlgorithm {
+    /// What it makes.
+    const fn key_type(self) -> KeyType {
+        match self {
+            Self::Rsa2048 => KeyType::Rsa { bits: 2048 },
+            Self::Rsa3072 => KeyType::Rsa { bits: 3072 },
+            Self::Rsa4096 => KeyType::Rsa { bits: 4096 },
+            Self::P256 => KeyType::P256,
+            Self::P384 => KeyType::P384,
+            Self::Ed25519 => KeyType::Ed25519,
+        }
+    }
+}
+
 impl SelfSigned {
     /// Generates a key pair for `CN=common_name`, valid from `now` on. RSA takes up to seconds.
     ///
@@ -75,10 +90,23 @@ impl SelfSigned {
         now: OffsetDateTime,
         lifetime: Duration,
     ) -> Result<Self, GenerateError> {
-        let key = generate(algorithm)?;
+        Self::of_type(algorithm.key_type(), common_name, now, lifetime)
+    }
+
+    /// The same of any type and size that a key of ours has.
+    ///
+    /// # Errors
+    /// As [`SelfSigned::generate`].
+    pub fn of_type(
+        key_type: KeyType,
+        common_name: &str,
+        now: OffsetDateTime,
+        lifetime: Duration,
+    ) -> Result<Self, GenerateError> {
+        let key = generate(key_type)?;
         let mut name = X509Name::builder()?;
         name.append_entry_by_nid(Nid::COMMONNAME, common_name)?;
-        let certificate = self_sign(&key, algorithm, &name.build(), &[], now, lifetime)?;
+        let certificate = self_sign(&key, key_type, &name.build(), &[], now, lifetime)?;
         Ok(Self { key, certificate })
     }
 
@@ -111,22 +139,22 @@ impl SelfSigned {
     }
 }
 
-fn generate(algorithm: KeyAlgorithm) -> Result<PKey<Private>, ErrorStack> {
-    let rsa = |bits| PKey::from_rsa(Rsa::generate(bits)?);
+fn generate(key_type: KeyType) -> Result<PKey<Private>, ErrorStack> {
+    // Too large a number is one that OpenSSL refuses.
+    let rsa = |bits| PKey::from_rsa(Rsa::generate(u32::try_from(bits).unwrap_or(u32::MAX))?);
     let ec = |curve| PKey::from_ec_key(EcKey::generate(&*EcGroup::from_curve_name(curve)?)?);
-    match algorithm {
-        KeyAlgorithm::Rsa2048 => rsa(2048),
-        KeyAlgorithm::Rsa3072 => rsa(3072),
-        KeyAlgorithm::Rsa4096 => rsa(4096),
-        KeyAlgorithm::P256 => ec(Nid::X9_62_PRIME256V1),
-        KeyAlgorithm::P384 => ec(Nid::SECP384R1),
-        KeyAlgorithm::Ed25519 => PKey::generate_ed25519(),
+    match key_type {
+        KeyType::Rsa { bits } => rsa(bits),
+        KeyType::P256 => ec(Nid::X9_62_PRIME256V1),
+        KeyType::P384 => ec(Nid::SECP384R1),
+        KeyType::P521 => ec(Nid::SECP521R1),
+        KeyType::Ed25519 => PKey::generate_ed25519(),
     }
 }
 
 fn self_sign(
     key: &PKey<Private>,
-    algorithm: KeyAlgorithm,
+    key_type: KeyType,
     name: &X509NameRef,
     alternative_names: &[AlternativeName],
     now: OffsetDateTime,
@@ -145,7 +173,7 @@ fn self_sign(
     builder.append_extension(key_identifier)?;
     let names = subject::extension(alternative_names, &builder.x509v3_context(None, None))?;
     names.map(|names| builder.append_extension(names)).transpose()?;
-    builder.sign(key, digest(algorithm))?;
+    builder.sign(key, digest(key_type))?;
     Ok(builder.build())
 }
 
@@ -156,12 +184,39 @@ fn random_serial() -> Result<Asn1Integer, ErrorStack> {
     serial.to_asn1_integer()
 }
 
-fn digest(algorithm: KeyAlgorithm) -> MessageDigest {
-    match algorithm {
-        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 | KeyAlgorithm::P256 => {
-            MessageDigest::sha256()
+fn digest(key_type: KeyType) -> MessageDigest {
+    match key_type {
+        KeyType::Rsa { .. } | KeyType::P256 => MessageDigest::sha256(),
+        KeyType::P384 => MessageDigest::sha384(),
+        KeyType::P521 => MessageDigest::sha512(),
+        KeyType::Ed25519 => MessageDigest::null(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Signer;
+
+    #[test]
+    fn a_key_of_any_type_is_made_that_may_sign_and_that_every_way_of_naming_finds() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        for key_type in [
+            KeyType::Rsa { bits: 2048 },
+            KeyType::Rsa { bits: 2560 },
+            KeyType::P256,
+            KeyType::P384,
+            KeyType::P521,
+            KeyType::Ed25519,
+        ] {
+            let made = SelfSigned::of_type(key_type, "Test", now, Duration::from_secs(60));
+            let signer = Signer::new(made.unwrap().into_material().unwrap(), now).unwrap();
+            assert_eq!(signer.key_type(), key_type);
+            assert!(
+                signer.certificate().subject_key_identifier().is_some(),
+                "{key_type}"
+            );
         }
-        KeyAlgorithm::P384 => MessageDigest::sha384(),
-        KeyAlgorithm::Ed25519 => MessageDigest::null(),
+        assert!(SelfSigned::of_type(KeyType::Rsa { bits: usize::MAX }, "Test", now, Duration::ZERO).is_err());
     }
 }

@@ -7,8 +7,17 @@
 //! is the shape of the type. No transition forgets a key.
 
 mod activation;
+mod candidate;
 mod command;
+mod confirming;
+mod consequence;
+mod gate;
+mod holding;
+mod link;
+mod notice;
 mod refusal;
+mod renewal;
+mod renewing;
 mod restore;
 mod retention;
 mod state;
@@ -20,12 +29,22 @@ mod withdrawal;
 use std::sync::Arc;
 
 use crate::event::Event;
+use command::Circumstances;
+use notice::Notices;
 use state::{Active, Discarded, Pending, Purged, Retired, Revoked};
 
 pub use super::reason::{NotAReason, Reason};
-pub use command::{AfterImport, Command, LEAST_RETENTION, Moment, Origin, Policy, Replacement};
+pub use command::{
+    AfterImport, Command, LEAST_RETENTION, Moment, Origin, Policy, RenewalCommand, Replacement, SETTLE,
+    Strategy,
+};
+pub use gate::Gate;
+pub(super) use link::Link;
+pub use link::{LinkHash, LinkToken};
+pub use notice::Notice;
 pub use refusal::Refusal;
-pub(super) use restore::Half;
+pub use renewal::{Confirmation, Confirmed, NotARenewal, Renewal, RenewalId, Step, Taken, WaitsFor};
+pub(super) use restore::{Half, Inconsistent, StoredRenewal};
 pub use state::{Arrival, Entry, Key, KeyState, Schedule};
 
 use super::{Fingerprint, Identity};
@@ -44,10 +63,14 @@ pub struct Lifecycle {
     purged: Vec<Purged>,
     /// Remembered, so that a source does not bring them back.
     discarded: Vec<Discarded>,
+    /// In order of their start; only the last one may be open.
+    renewals: Vec<Arc<Renewal>>,
+    /// Those that were given.
+    notices: Arc<Notices>,
 }
 
 impl Lifecycle {
-    /// The state after the command, and what happened on the way (nothing: it was so already).
+    /// The state after the command of somebody, and what happened on the way (nothing: it was so already).
     ///
     /// # Errors
     /// When the state does not allow the command.
@@ -56,9 +79,11 @@ impl Lifecycle {
         command: Command,
         policy: &Policy,
         moment: Moment,
+        by: &str,
     ) -> Result<(Self, Vec<Event>), Refusal> {
+        let circumstances = Circumstances { policy, moment, by };
         let mut next = self.clone();
-        let events = match command {
+        let mut events = match command {
             Command::Import { signer, origin, then } => next.import(signer, origin, then, policy, moment),
             Command::Activate {
                 fingerprint,
@@ -81,9 +106,13 @@ impl Lifecycle {
                 fingerprint,
                 compromised,
             } => next.purge(&fingerprint, compromised, moment)?,
-            Command::KeepLonger => next.keep_longer(policy),
+            Command::Configure => [next.keep_longer(policy), next.keep_strategy(policy)].concat(),
             Command::Timer => next.timer(policy, moment),
+            Command::GiveNotice => next.give_notice(policy, moment),
+            Command::Renewal(command) => next.renew(command, circumstances)?,
         };
+        let consequences = next.take_consequences(self, &events, circumstances);
+        events.extend(consequences);
         Ok((next, events))
     }
 
@@ -110,6 +139,24 @@ impl Lifecycle {
         self.keys().find(|entry| entry.fingerprint() == fingerprint)
     }
 
+    /// Every renewal, in order of their start; only the last one may be open.
+    #[must_use]
+    pub fn renewals(&self) -> &[Arc<Renewal>] {
+        &self.renewals
+    }
+
+    /// The one that goes on.
+    #[must_use]
+    pub fn open_renewal(&self) -> Option<&Arc<Renewal>> {
+        self.renewals.last().filter(|renewal| renewal.is_open())
+    }
+
+    /// Whether messages go on their way.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.open_renewal().map_or(Gate::Open, |renewal| renewal.gate)
+    }
+
     /// What the store keeps: all keys and those that were discarded.
     pub(super) fn remembered(&self) -> impl Iterator<Item = Entry<'_>> {
         self.keys().chain(self.discarded.iter().map(Discarded::entry))
@@ -122,6 +169,12 @@ impl Lifecycle {
             at: moment.now,
             sequence: last.unwrap_or(0) + 1,
         }
+    }
+
+    /// What signs with a key of this fingerprint, for signatures on trial, which nobody gets.
+    #[must_use]
+    pub fn on_trial(&self, fingerprint: &Fingerprint) -> Option<&Arc<super::Signer>> {
+        self.private_half(fingerprint)
     }
 
     /// The private half of a key that has one, for the store to seal.

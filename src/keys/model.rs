@@ -8,12 +8,13 @@ mod bench;
 mod expected;
 mod witness;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use aws_lc_rs::rand;
 
 use bench::{Bench, Fault};
-use expected::{Step, Then, With};
+use expected::{Renewing, Step, Then, With};
 
 /// Steps of one state directory, which begins empty.
 const EPISODE: u32 = 500;
@@ -52,18 +53,31 @@ fn seed() -> u64 {
 fn no_sequence_of_commands_faults_and_restarts_leads_away_from_the_table_of_states() {
     let (seed, soak) = (seed(), std::env::var_os("COUNTERSIGN_SOAK").is_some());
     let steps: u32 = if soak { 100_000 } else { 10_000 };
+    let mut heard = BTreeMap::new();
     for episode in 0..steps / EPISODE {
         let run = catch_unwind(AssertUnwindSafe(|| live(Random(seed ^ u64::from(episode)))));
-        assert!(run.is_ok(), "in episode {episode} of COUNTERSIGN_SEED={seed}");
+        let run = run.unwrap_or_else(|_| panic!("in episode {episode} of COUNTERSIGN_SEED={seed}"));
+        for (what, times) in run {
+            *heard.entry(what).or_insert(0) += times;
+        }
+    }
+    for what in [
+        "hold-may-switch",
+        "key-activated receiver",
+        "renewal-confirmed true",
+        "renewal-completed",
+    ] {
+        assert!(heard.contains_key(what), "no {what} in {steps} steps: {heard:?}");
     }
 }
 
-fn live(mut random: Random) {
-    let mut bench = Bench::new();
+/// How often which kind of event was told.
+fn live(mut random: Random) -> BTreeMap<String, u32> {
+    let mut bench = Bench::new(&mut random);
     for _ in 0..EPISODE {
         bench.let_time_pass(&mut random);
         match random.below(40) {
-            0 => bench.restart(),
+            0 => bench.restart(&mut random),
             1 => bench.crash(),
             2 | 3 => bench.set_policy(&mut random),
             _ => {
@@ -75,19 +89,29 @@ fn live(mut random: Random) {
         }
         bench.check();
     }
+    bench.heard()
 }
 
 /// New keys come as old ones go.
 fn any_step(random: &mut Random, bench: &mut Bench, alias: usize) -> Step {
-    let known = bench.keys_of(alias);
-    let living = bench.living_keys_of(alias);
-    if known.is_empty() || living < 3 || (living < 8 && random.one_in(6)) {
+    let (known, usable, waiting) = (
+        bench.keys_of(alias),
+        bench.usable_keys_of(alias),
+        bench.pending_keys_of(alias),
+    );
+    if usable.len() < 2 || (usable.len() < 5 && random.one_in(16)) {
         let key = bench.make_key(random);
         return import(random, key);
     }
-    let mut key = || known[random.below(known.len())];
+    if waiting.len() > 1 && random.one_in(4) {
+        return Step::Discard(waiting[random.below(waiting.len())]);
+    }
+    let mut key = || {
+        let from = if random.one_in(4) { &known } else { &usable };
+        from[random.below(from.len())]
+    };
     let (one, other) = (key(), key());
-    match random.below(14) {
+    match random.below(32) {
         0 => import(random, one),
         1 | 2 => Step::Activate(one, random.one_in(3).then_some(other)),
         3 => {
@@ -106,7 +130,47 @@ fn any_step(random: &mut Random, bench: &mut Bench, alias: usize) -> Step {
         }
         9 => Step::Discard(one),
         10 | 11 => Step::Purge(one, random.one_in(3)),
-        _ => Step::Tick,
+        12 | 13 => Step::Tick,
+        14 | 15 => Step::Notice,
+        16..=25 => Step::Renewal(likely(random, bench, alias)),
+        _ => Step::Renewal(any_renewing(random, bench.renewals_of(alias), one, other)),
+    }
+}
+
+/// What the state waits for, so that renewals come to their end.
+fn likely(random: &mut Random, bench: &Bench, alias: usize) -> Renewing {
+    let last = bench.renewals_of(alias).saturating_sub(1);
+    if let Some((candidate, active)) = bench.rivals_of(alias).filter(|_| random.one_in(2)) {
+        return Renewing::Accepted(candidate, active);
+    }
+    match (bench.open_renewal_of(alias), random.below(6)) {
+        (None, 0..3) => Renewing::Start(None, 2),
+        (None, _) | (Some(false), 0 | 1) => Renewing::Hold,
+        (Some(false), 2 | 3) => Renewing::Drained,
+        (Some(false), 4) => Renewing::Publish(last),
+        (Some(false), _) => Renewing::Link(last, random.below(2)),
+        (Some(true), 0 | 1) => Renewing::ConfirmByLink(last, random.below(2)),
+        (Some(true), 2 | 3) => Renewing::Confirm(last, 0),
+        (Some(true), _) => Renewing::Complete(last),
+    }
+}
+
+fn any_renewing(random: &mut Random, renewals: usize, one: usize, other: usize) -> Renewing {
+    // Mostly the last one, sometimes one that is over, sometimes one that never was.
+    let number = (renewals + 1).saturating_sub(1 + random.below(3).min(renewals + 1));
+    let receiver = random.below(2);
+    match random.below(13) {
+        0 | 1 => Renewing::Start(random.one_in(3).then_some(one), random.below(3)),
+        2 => Renewing::Publish(number),
+        3 => Renewing::Link(number, receiver),
+        4 => Renewing::Confirm(number, receiver),
+        5 | 6 => Renewing::ConfirmByLink(number, receiver),
+        7 => Renewing::Complete(number),
+        8 => Renewing::Abort(number),
+        9 => Renewing::Hold,
+        10 => Renewing::Drained,
+        11 => Renewing::Resume,
+        _ => Renewing::Accepted(one, other),
     }
 }
 

@@ -1,5 +1,8 @@
 //! What somebody may do to keys. Each call returns when it is done and durable, or says why not.
 
+mod renewal;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -118,6 +121,21 @@ impl<'a> Operator<'a> {
             }),
             (Err(problem), None) => Err(problem.into()),
         }
+    }
+
+    /// Notes in the audit what was done with an alias, in the past tense, and to none of its keys.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn note(
+        &self,
+        what: &str,
+        alias: &str,
+        detail: BTreeMap<String, String>,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let now = now.truncate_to_millisecond();
+        Ok(self.keys.writer().note(what, alias, detail, &self.author, now)?)
     }
 
     /// Forgets a key that waits for its certificate.

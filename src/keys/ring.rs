@@ -185,7 +185,7 @@ mod tests {
 
     fn apply(ring: &KeyRing, alias: &str, command: Command) -> KeyRing {
         let keys = ring.alias(alias).unwrap();
-        let applied = keys.apply(command, &Policy::default(), Moment::new(NOW, NOW));
+        let applied = keys.apply(command, &Policy::default(), Moment::new(NOW, NOW), "a test");
         ring.with(alias, applied.unwrap().0)
     }
 

@@ -12,7 +12,9 @@ mod directory;
 mod error;
 mod key_table;
 mod master_key;
+mod notice_table;
 mod rekey;
+mod renewal_table;
 mod schema;
 mod sealing;
 mod status;
@@ -21,6 +23,7 @@ pub(super) mod tests;
 mod use_table;
 mod waiting_table;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,7 +39,7 @@ pub use rekey::rekey;
 pub use status::StoreStatus;
 
 use super::audit::{Author, Chain, Record};
-use super::lifecycle::Lifecycle;
+use super::lifecycle::{Inconsistent, Lifecycle};
 use super::waiting::Waiting;
 use super::{Fingerprint, UseCounts};
 use crate::event::Event;
@@ -83,12 +86,25 @@ impl Store {
         })
     }
 
-    /// The keys of every alias that ever had one.
+    /// The keys of every alias that ever had one, with their renewals.
     ///
     /// # Errors
     /// When something is stored that we do not store: then it is damaged.
     pub fn load(&self) -> Result<Vec<(String, Lifecycle)>, StoreError> {
-        key_table::load(&self.connection, &self.sealer, &self.file)
+        let mut aliases = key_table::load(&self.connection, &self.sealer, &self.file)?;
+        let damaged = |problem: &Inconsistent| StoreError::Damaged {
+            file: self.file.clone(),
+            problem: problem.to_string(),
+        };
+        for (alias, renewal) in renewal_table::load(&self.connection, &self.file)? {
+            let keys = aliases.entry(alias).or_default();
+            keys.remember_renewal(renewal)
+                .map_err(|problem| damaged(&problem))?;
+        }
+        for (alias, key, notice) in notice_table::load(&self.connection, &self.file)? {
+            aliases.entry(alias).or_default().remember_notice(key, notice);
+        }
+        Ok(aliases.into_iter().collect())
     }
 
     /// The keys that wait for their certificate, with their aliases.
@@ -135,6 +151,22 @@ impl Store {
         Ok(())
     }
 
+    /// Notes something that was done with an alias, and to none of its keys.
+    ///
+    /// # Errors
+    /// When the database cannot be written to.
+    pub(super) fn note(
+        &mut self,
+        what: &str,
+        alias: &str,
+        detail: BTreeMap<String, String>,
+        author: &Author,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let record = Record::of_alias(what, alias, detail, author, now);
+        self.record([record], now, |_, _| Ok(()))
+    }
+
     /// Makes one alias's transition durable, with its audit records; all of it or nothing.
     ///
     /// # Errors
@@ -149,7 +181,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let records = events.iter().map(|event| Record::of(alias, event, author, now));
         self.record(records, now, |transaction, sealer| {
-            key_table::save(transaction, sealer, alias, keys)
+            key_table::save(transaction, sealer, alias, keys)?;
+            renewal_table::save(transaction, alias, keys)?;
+            notice_table::save(transaction, alias, keys)
         })?;
         if events.iter().any(destroys) {
             self.forget_deleted_pages();

@@ -1,23 +1,22 @@
-//! What keys need while nobody asks for anything: activation when its time has come, and the writing of
-//! use counts.
+//! What keys need while nobody asks for anything: activation when its time has come, notice of what is coming, and the
+//! writing of use counts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::audit::Author;
-use super::lifecycle::{Command, Moment};
-use super::{CommandError, Fingerprint, Keys, UseCounts};
+use super::lifecycle::{Command, Lifecycle, Moment, Policy};
+use super::{Fingerprint, Keys, UseCounts};
 use crate::clock::Clock;
 
 /// How late an activation may be.
 const TICK: Duration = Duration::from_secs(1);
 /// A crash loses the counts of this time at most.
 const FLUSH: Duration = Duration::from_secs(10);
-/// After an activation has failed.
+/// After an activation, or a notice, has failed.
 const RETRY: Duration = Duration::from_secs(60);
 /// Clocks are corrected by as much every day.
 const TOLERANCE: Duration = Duration::from_secs(60);
@@ -26,8 +25,9 @@ const TOLERANCE: Duration = Duration::from_secs(60);
 pub struct Upkeep {
     keys: Keys,
     clock: Clock,
-    /// Failed activations, and when to try again.
-    postponed: BTreeMap<String, Instant>,
+    /// Apart, so that neither is in the other's way.
+    activations: Errand,
+    notices: Errand,
     written: BTreeMap<(String, Fingerprint), UseCounts>,
     clock_was_behind: bool,
 }
@@ -39,7 +39,18 @@ impl Upkeep {
         Self {
             keys,
             clock,
-            postponed: BTreeMap::new(),
+            activations: Errand {
+                is_due: Lifecycle::is_due,
+                command: || Command::Timer,
+                failed: "a key that is due was not activated; trying again in a minute",
+                postponed: BTreeMap::new(),
+            },
+            notices: Errand {
+                is_due: Lifecycle::is_notice_due,
+                command: || Command::GiveNotice,
+                failed: "a notice was not given; trying again in a minute",
+                postponed: BTreeMap::new(),
+            },
             written: BTreeMap::new(),
             clock_was_behind: false,
         }
@@ -55,6 +66,7 @@ impl Upkeep {
             let flush = flushed.elapsed() >= FLUSH;
             let work = spawn_blocking(move || {
                 self.activate_what_is_due();
+                self.give_notice();
                 if flush {
                     self.write_uses();
                 }
@@ -70,28 +82,15 @@ impl Upkeep {
 
     /// Everything whose time has come, on every alias.
     pub fn activate_what_is_due(&mut self) {
-        let now = self.clock.now();
-        let moment = self.keys.store_status().moment(now);
+        let moment = self.keys.store_status().moment(self.clock.now());
         self.watch_clock(moment);
-        let (ring, tick) = (self.keys.ring(), Instant::now());
-        self.postponed.retain(|_, until| *until > tick);
-        let due = ring
-            .aliases()
-            .filter(|(alias, keys)| keys.is_due(&self.keys.policy(alias), moment))
-            .map(|(alias, _)| alias.to_owned());
-        for alias in due.collect::<Vec<_>>() {
-            if self.postponed.contains_key(&alias) {
-                continue;
-            }
-            if let Err(problem) = self.activate(&alias, now) {
-                tracing::error!(%alias, %problem, "a key that is due was not activated; trying again in a minute");
-                self.postponed.insert(alias, tick + RETRY);
-            }
-        }
+        self.activations.run(&self.keys, moment);
     }
 
-    fn activate(&self, alias: &str, now: OffsetDateTime) -> Result<(), CommandError> {
-        self.keys.by(Author::timer()).run(alias, Command::Timer, now)
+    /// Everything that an operator has to know in time, on every alias.
+    pub fn give_notice(&mut self) {
+        let moment = self.keys.store_status().moment(self.clock.now());
+        self.notices.run(&self.keys, moment);
     }
 
     /// Says once that the clock is behind, and once that it has caught up.
@@ -138,17 +137,47 @@ impl Upkeep {
     }
 }
 
+/// What is done on every alias where it is due.
+struct Errand {
+    is_due: fn(&Lifecycle, &Policy, Moment) -> bool,
+    command: fn() -> Command,
+    /// What is said when it could not be done.
+    failed: &'static str,
+    /// Where it could not, and when to try again.
+    postponed: BTreeMap<String, Instant>,
+}
+
+impl Errand {
+    fn run(&mut self, keys: &Keys, moment: Moment) {
+        let (ring, tick) = (keys.ring(), Instant::now());
+        self.postponed.retain(|_, until| *until > tick);
+        let due = ring
+            .aliases()
+            .filter(|(alias, own)| (self.is_due)(own, &keys.policy(alias), moment))
+            .filter(|(alias, _)| !self.postponed.contains_key(*alias))
+            .map(|(alias, _)| alias.to_owned());
+        for alias in due.collect::<Vec<_>>() {
+            let done = keys.by(Author::timer()).run(&alias, (self.command)(), moment.now);
+            if let Err(problem) = done {
+                tracing::error!(%alias, %problem, "{}", self.failed);
+                self.postponed.insert(alias, tick + RETRY);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use tempfile::TempDir;
+    use time::OffsetDateTime;
 
     use super::*;
     use crate::keys::generate::{KeyAlgorithm, SelfSigned};
-    use crate::keys::lifecycle::{Policy, Schedule};
-    use crate::keys::{AfterImport, Refusal, store};
+    use crate::keys::lifecycle::Schedule;
+    use crate::keys::{AfterImport, CommandError, Refusal, store};
 
     const BEGIN: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -241,6 +270,30 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_is_given_though_an_activation_fails_and_once() {
+        let (mut bench, [first, _]) = Bench::new();
+        let fault = "CREATE TEMP TRIGGER fault AFTER UPDATE ON key BEGIN SELECT RAISE(ABORT, 'fault'); END";
+        bench
+            .upkeep
+            .keys
+            .writer()
+            .connection()
+            .execute_batch(fault)
+            .unwrap();
+        assert_eq!(bench.at(9), first);
+        let told = |bench: &mut Bench| {
+            bench.upkeep.give_notice();
+            let records = bench.upkeep.keys.audit_trail().read(0, 100).unwrap();
+            let expiring = records.iter().filter(|record| record.what == "key-expiring");
+            expiring
+                .map(|record| record.detail["within"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(&mut bench), ["1d"]);
+        assert_eq!(told(&mut bench), ["1d"]);
+    }
+
+    #[test]
     fn an_activation_that_fails_is_tried_again_later_and_not_at_every_look() {
         let (mut bench, [first, second]) = Bench::new();
         let fault =
@@ -253,7 +306,7 @@ mod tests {
         assert_eq!(bench.at(9), first);
         assert_eq!(bench.upkeep.keys.store_status().failures(), 1);
         store("DROP TRIGGER fault", &bench.upkeep.keys);
-        bench.upkeep.postponed.clear();
+        bench.upkeep.activations.postponed.clear();
         assert_eq!(bench.at(9), second);
     }
 }

@@ -59,6 +59,7 @@ pub async fn serve(
         }
     };
     drop(listener);
+    current().end_waits(patience);
     let under_way = current().requests_under_way();
     let _late = timeout(patience, graceful.shutdown()).await;
     // Connections that are left without a request only wait for their clients to close, too.

@@ -5,6 +5,7 @@
 //! There is no way to send a message that is not signed.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
@@ -102,12 +103,17 @@ impl Receiver {
         })
     }
 
+    /// Where it is.
+    pub(super) fn address(&self) -> &Uri {
+        &self.uri
+    }
+
     /// Sends the message, once.
     pub(super) async fn send(
         &self,
-        head: request::Parts,
+        head: &request::Parts,
         message: SignedMessage,
-        memory: Reservation,
+        memory: Arc<Reservation>,
         deadline: Instant,
     ) -> Result<UnverifiedResponse, ForwardError> {
         let (body, sent) = Outgoing::message(message, memory);
@@ -117,7 +123,7 @@ impl Receiver {
     /// Asks for the WSDL or a schema; sends nothing but the question.
     pub(super) async fn describe(
         &self,
-        head: request::Parts,
+        head: &request::Parts,
         deadline: Instant,
     ) -> Result<UnverifiedResponse, ForwardError> {
         let (body, sent) = Outgoing::nothing();
@@ -126,7 +132,7 @@ impl Receiver {
 
     async fn exchange(
         &self,
-        head: request::Parts,
+        head: &request::Parts,
         body: Outgoing,
         sent: Sent,
         deadline: Instant,
@@ -147,13 +153,13 @@ impl Receiver {
         Ok(UnverifiedResponse::new(response))
     }
 
-    fn request(&self, head: request::Parts, body: Outgoing) -> Result<Request<Outgoing>, http::Error> {
+    fn request(&self, head: &request::Parts, body: Outgoing) -> Result<Request<Outgoing>, http::Error> {
         let mut request = Request::new(body);
         *request.uri_mut() = with_query(&self.uri, head.uri.query())?;
-        *request.headers_mut() = self.own_name.onward(&head);
+        *request.headers_mut() = self.own_name.onward(head);
         // Hyper keeps there how the sender spelled its header names; some receivers want `SOAPAction` so.
-        *request.extensions_mut() = head.extensions;
-        *request.method_mut() = head.method;
+        *request.extensions_mut() = head.extensions.clone();
+        *request.method_mut() = head.method.clone();
         Ok(request)
     }
 }
@@ -168,6 +174,16 @@ fn with_query(receiver: &Uri, query: Option<&str>) -> Result<Uri, http::Error> {
     let mut parts = receiver.clone().into_parts();
     parts.path_and_query = Some(PathAndQuery::try_from(format!("{own}{separator}{query}"))?);
     Ok(Uri::from_parts(parts)?)
+}
+
+impl ForwardError {
+    /// The receiver was not there, and has got nothing of the message.
+    pub(super) const fn is_absence(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::ConnectTimedOut => true,
+            Self::BrokenOff(_) | Self::TimedOut | Self::Unexpected(_) | Self::Address(_) => false,
+        }
+    }
 }
 
 impl From<legacy::Error> for ForwardError {

@@ -64,6 +64,11 @@ pub(super) struct Share {
 }
 
 impl Share {
+    /// How much it is.
+    pub(super) fn amount(&self) -> usize {
+        self.amount
+    }
+
     /// Takes in another part of the same.
     pub(super) fn merge(&mut self, mut other: Self) {
         debug_assert!(Arc::ptr_eq(&self.of, &other.of), "parts of the same");

@@ -40,6 +40,11 @@ impl MediaType {
         &self.essence
     }
 
+    /// A document of XML, by the conventions for its types (RFC 7303, section 4.2).
+    pub(crate) fn is_xml(&self) -> bool {
+        matches!(self.essence.as_str(), "text/xml" | "application/xml") || self.essence.ends_with("+xml")
+    }
+
     /// The `charset` parameter.
     pub(crate) fn charset(&self) -> Option<&str> {
         self.parameters

@@ -3,6 +3,7 @@
 //! Everything that a sender can make us keep is bounded here: the bytes of one message, the bytes of
 //! all messages together, and the time it takes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,23 +19,23 @@ use super::load::{Exhausted, Limit, Share};
 use super::media_type::MediaType;
 use super::route::Route;
 use crate::config::ProxyConfig;
-use crate::wss::{MessageError, PlainMessage, SoapVersion};
+use crate::wss::{MessageError, PlainMessage, Protection, SoapVersion};
 
 mod coding;
 
-pub(super) use coding::CodingError;
-
-use coding::Decoding;
+pub(super) use coding::{CodingError, Decoding};
 
 /// After a refusal, the rest of the body is read up to this many bytes and this long, so that the
 /// connection can be used again; past that it is closed.
 const DRAIN_BYTES: usize = 8 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
-/// A whole message and the memory that it is allowed to take.
+/// A whole message and the memory that it is allowed to take. A clone is the same message: it is kept where it may have
+/// to be signed once more.
+#[derive(Clone)]
 pub(super) struct Received {
-    pub(super) message: PlainMessage,
-    pub(super) memory: Reservation,
+    pub(super) message: Arc<PlainMessage>,
+    pub(super) memory: Arc<Reservation>,
 }
 
 /// Why no message was read.
@@ -137,9 +138,30 @@ impl Reading {
             head.headers.insert(CONTENT_TYPE, content_type);
         }
         Ok(Received {
-            message,
-            memory: Reservation(memory),
+            message: Arc::new(message),
+            memory: Arc::new(Reservation(memory)),
         })
+    }
+
+    /// A sample that is here already, as if a flow had sent it.
+    pub(super) fn sample(
+        headers: &mut HeaderMap,
+        bytes: Bytes,
+        protection: &Protection,
+    ) -> Result<PlainMessage, ReadError> {
+        let media_type = admitted(headers)?;
+        let mut reader = protection.read(media_type.charset());
+        reader.feed(bytes)?;
+        let message = reader.finish()?;
+        if let Some(content_type) = message.transcoded().then(|| media_type.in_utf8()).flatten() {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        Ok(message)
+    }
+
+    /// Memory for a message of so many bytes.
+    pub(super) fn reserve(&self, bytes: usize) -> Result<Reservation, Exhausted> {
+        self.buffered.take(bytes).map(Reservation)
     }
 
     /// Refuses at once what would be refused on the way. Nothing is reserved yet: who declares much and sends little
@@ -171,7 +193,14 @@ fn remark(message: &PlainMessage, route: &Route) {
 }
 
 /// A share of `max_buffered`; given back when dropped.
-pub(super) struct Reservation(#[expect(dead_code, reason = "it is there to be dropped")] Share);
+pub(super) struct Reservation(Share);
+
+impl Reservation {
+    /// What the message takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.amount()
+    }
+}
 
 /// The body of a request, which is read, or drained, or left alone.
 pub(super) struct RequestBody {

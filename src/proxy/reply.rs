@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use super::answer::AnswerBody;
 use super::exchange::Exchange;
 use super::forward::ForwardError;
+use super::gate::NotPassed;
 use super::headers::end_to_end;
 use super::load::Exhausted;
 use super::read::ReadError;
@@ -32,12 +34,32 @@ use verdict::Verdict;
 const RETRY_AFTER_TIME: Duration = Duration::from_secs(5);
 
 /// The receiver's answer as it came: nothing in it has been verified.
-pub(super) struct UnverifiedResponse(Response<Incoming>);
+pub(super) struct UnverifiedResponse(Response<AnswerBody>);
 
 impl UnverifiedResponse {
     /// An answer that a receiver gave.
     pub(super) fn new(response: Response<Incoming>) -> Self {
-        Self(response)
+        Self(response.map(AnswerBody::new))
+    }
+
+    /// What it says of itself.
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    /// Its fields.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.0.headers()
+    }
+
+    /// What follows its head.
+    pub(super) fn body(&self) -> &AnswerBody {
+        self.0.body()
+    }
+
+    /// To read ahead.
+    pub(super) fn body_mut(&mut self) -> &mut AnswerBody {
+        self.0.body_mut()
     }
 }
 
@@ -53,6 +75,9 @@ pub(super) enum Refusal {
     /// Step 3.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Before step 4.
+    #[error(transparent)]
+    Held(#[from] NotPassed),
     /// Step 4.
     #[error(transparent)]
     Sign(#[from] SigningError),

@@ -12,12 +12,16 @@ use http::header::HOST;
 use http::{Method, Uri, Version, request};
 
 use super::UnusableTls;
+use super::answer::FaultLog;
 use super::forward::Receiver;
+use super::gate::{Gate, Gates};
 use super::headers::Pseudonym;
 use super::sign::Sampling;
-use crate::config::{Client, Config, FaultStatus, RouteConfig, Url};
+use crate::config::{AliasConfig, Client, Config, FaultStatus, HoldBounds, RouteConfig, Url};
+use crate::keys::Strategy;
 use crate::listener::Peer;
 use crate::wss::Protection;
+use crate::wss::key_refused::KeyRefused;
 use crate::xml::Limits;
 
 /// One integration flow to one receiver.
@@ -28,6 +32,17 @@ pub(super) struct Route {
     pub(super) sampling: Sampling,
     pub(super) receiver: Receiver,
     pub(super) fault_status: FaultStatus,
+    /// By which its alias exchanges keys.
+    pub(super) strategy: Strategy,
+    /// The alias's, where messages may have to wait before it.
+    pub(super) gate: Option<Arc<Gate>>,
+    pub(super) hold: HoldBounds,
+    /// Which of the receiver's faults say that the key was not accepted.
+    pub(super) key_refused: KeyRefused,
+    /// Those that were logged.
+    pub(super) faults: FaultLog,
+    /// The receiver sends faults with status 200 as well.
+    pub(super) faults_with_200: bool,
     clients: Vec<Client>,
     /// For the exchange as a whole.
     pub(super) total: Duration,
@@ -75,15 +90,17 @@ pub(super) struct Routes {
     by_path: HashMap<String, Arc<Route>>,
     by_url: HashMap<Url, Arc<Route>>,
     own_name: Pseudonym,
+    pub(super) gates: Arc<Gates>,
 }
 
 impl Routes {
     /// Before any configuration.
-    pub(super) fn none() -> Self {
+    pub(super) fn none(gates: Arc<Gates>) -> Self {
         Self {
             by_path: HashMap::new(),
             by_url: HashMap::new(),
             own_name: Pseudonym::random(),
+            gates,
         }
     }
 
@@ -100,7 +117,8 @@ impl Routes {
                 .map(|route| &route.receiver);
             match Receiver::new(settings, self.own_name.clone(), earlier) {
                 Ok(receiver) => {
-                    let route = Arc::new(Route::new(settings, receiver));
+                    let alias = config.aliases.get(&settings.alias);
+                    let route = Arc::new(Route::new(settings, alias, receiver, &self.gates));
                     by_path.extend(settings.path.clone().map(|path| (path, route.clone())));
                     by_url.extend(settings.url.clone().map(|url| (url, route)));
                 }
@@ -117,7 +135,14 @@ impl Routes {
             by_path,
             by_url,
             own_name: self.own_name.clone(),
+            gates: self.gates.clone(),
         })
+    }
+
+    /// The route of this name.
+    pub(super) fn named(&self, name: &str) -> Option<&Arc<Route>> {
+        let mut all = self.by_path.values().chain(self.by_url.values());
+        all.find(|route| route.name == name)
     }
 
     /// Finds the route of a request whose sender may use it.
@@ -160,14 +185,21 @@ fn without_query(address: &Uri) -> String {
 }
 
 impl Route {
-    fn new(config: &RouteConfig, receiver: Receiver) -> Self {
+    fn new(config: &RouteConfig, alias: Option<&AliasConfig>, receiver: Receiver, gates: &Gates) -> Self {
+        let strategy = alias.map_or(Strategy::PrePublish, |alias| alias.strategy);
         Self {
+            strategy,
+            gate: (strategy != Strategy::PrePublish).then(|| gates.of(&config.alias)),
+            hold: alias.map_or_else(HoldBounds::default, |alias| alias.hold),
             name: config.name.clone(),
             alias: config.alias.clone(),
             protection: Protection::new(config.profile.clone(), Limits::default()),
             sampling: Sampling::new(config.self_check),
             receiver,
             fault_status: config.fault_status,
+            key_refused: config.key_refused.clone(),
+            faults: FaultLog::new(),
+            faults_with_200: config.faults_with_200,
             clients: config.clients.clone(),
             total: config.timeouts.total,
         }

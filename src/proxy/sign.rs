@@ -79,6 +79,14 @@ impl From<SignError> for SigningError {
     }
 }
 
+/// With which key a message is signed.
+pub(super) enum With {
+    /// The one that is active when it is its turn.
+    Active,
+    /// This one, of the snapshot that the message has taken.
+    This(Arc<Signer>),
+}
+
 /// What signs.
 pub(super) struct Signing {
     keys: Keys,
@@ -103,22 +111,24 @@ impl Signing {
         }
     }
 
-    /// Signs the message with one key, taken as the last thing before: a message that waited for a core
+    /// Those that messages are signed with.
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Signs the message with one key. The active one is taken as the last thing before: a message that waited for a core
     /// while keys were exchanged is signed with the new one.
     pub(super) async fn sign(
         &self,
         route: &Arc<Route>,
         received: Received,
+        with: &With,
         exchange: &mut Exchange,
-    ) -> Result<(SignedMessage, Reservation), SigningError> {
-        let on_token = self
-            .keys
-            .ring()
-            .signer(&route.alias, self.clock.now())?
-            .is_on_token();
+    ) -> Result<(SignedMessage, Arc<Reservation>), SigningError> {
+        let on_token = self.signer(&route.alias, with, self.clock.now())?.is_on_token();
         let place = self.place(on_token, exchange.deadline()).await?;
         let now = self.clock.now();
-        let signer = self.keys.ring().signer(&route.alias, now)?.clone();
+        let signer = self.signer(&route.alias, with, now)?;
 
         let (route, key, metrics) = (route.clone(), signer.clone(), self.metrics.clone());
         let signing = route.clone();
@@ -142,6 +152,13 @@ impl Signing {
         self.record(&route, &signer, now, took);
         exchange.signed_with(signer.certificate().fingerprint());
         Ok((signed, memory))
+    }
+
+    fn signer(&self, alias: &str, with: &With, now: OffsetDateTime) -> Result<Arc<Signer>, NoUsableKey> {
+        match with {
+            With::Active => self.keys.ring().signer(alias, now),
+            With::This(signer) => Ok(signer.clone()),
+        }
     }
 
     /// A core, or a place before a token, once there is one.

@@ -2,15 +2,13 @@
 
 use super::judge::Accepted;
 use crate::wss::SoapVersion;
+use crate::wss::key_refused::KEY_NOT_TRUSTED;
 use crate::wss::names::WSSE;
 use crate::wss::verify::VerifyError;
 use crate::xml::text::Text;
 
 /// The namespace of our own answers.
 const NAMESPACE: &str = "urn:countersign:receiver";
-
-/// Said first of every message whose key is the reason: what a route's `key_refused` looks for.
-pub const KEY_NOT_TRUSTED: &str = "the signing key is not trusted";
 
 /// One HTTP response.
 pub(super) struct Answer {

@@ -16,12 +16,22 @@ use crate::xml::namespace::Namespaces;
 use crate::xml::splice::Edit;
 use crate::xml::text::Exact;
 
+/// Those of the parts, as they go into SignedInfo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Digests {
+    /// As it has to be.
+    Right,
+    /// The first is of something else.
+    FirstWrong,
+}
+
 /// All edits that make the message a signed one.
 pub(super) fn edits(
     message: &PlainMessage,
     profile: &Profile,
     prepared: &Prepared,
     now: OffsetDateTime,
+    digests: Digests,
 ) -> Result<Vec<Edit>, SignError> {
     let outline = &message.outline;
     let mut namespaces = outline.namespaces.clone();
@@ -46,10 +56,13 @@ pub(super) fn edits(
     if let Some(sabotage) = profile.sabotage {
         sabotage.references(&mut references);
     }
-    if references.is_empty() {
+    let Some(first) = references.first_mut() else {
         return Err(SignError::Profile(
             "the message has none of the parts that the profile's `sign` names".into(),
         ));
+    };
+    if digests == Digests::FirstWrong {
+        first.digest = Digest::new(profile).finish();
     }
     let key_info = prepared
         .key_reference

@@ -6,6 +6,9 @@ use std::fmt::{self, Display, Write};
 /// XML 1.0 has no place for (section 2.2) is replaced.
 pub(crate) struct Text<'a>(pub(crate) &'a str);
 
+/// One line for people and logs, of at most so many characters: what is not for reading is an escape.
+pub(crate) struct Line<'a>(pub(crate) &'a str, pub(crate) usize);
+
 /// An attribute's value or character data that a parser gives back to the letter: white space that it would
 /// normalise (sections 2.11 and 3.3.3) is written as references. What XML has no place for must not be in it.
 pub(crate) struct Exact<'a>(pub(crate) &'a str);
@@ -29,6 +32,22 @@ impl Display for Text<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(text, most) = *self;
+        for character in text.chars().take(most) {
+            match character {
+                '"' | '\'' | '\\' => f.write_char(character)?,
+                other => write!(f, "{}", other.escape_debug())?,
+            }
+        }
+        match text.chars().nth(most) {
+            Some(_) => f.write_char('…'),
+            None => Ok(()),
+        }
     }
 }
 
@@ -66,5 +85,14 @@ mod tests {
             Text("a<b>&\"c\"\u{0}\u{FFFF}\r").to_string(),
             "a&lt;b&gt;&amp;\"c\"\u{FFFD}\u{FFFD}\u{FFFD}"
         );
+    }
+
+    #[test]
+    fn a_line_is_one_line_of_bounded_length_and_nothing_in_it_moves_a_terminal() {
+        assert_eq!(
+            Line("\"Zugriff\"\n\u{202e}\u{85}\u{1b}[1m ä", 99).to_string(),
+            r#""Zugriff"\n\u{202e}\u{85}\u{1b}[1m ä"#
+        );
+        assert_eq!(Line("ääää", 3).to_string(), "äää…");
     }
 }

@@ -26,6 +26,7 @@ fn operations(document: &Value) -> Vec<(String, Method, Value)> {
 /// The path with something in place of its parameters.
 fn filled_in(path: &str) -> String {
     path.replace("{alias}", "orders")
+        .replace("{route}", "eu")
         .replace("{fingerprint}", &"0".repeat(64))
 }
 
@@ -53,18 +54,30 @@ async fn every_route_is_in_it_with_its_role_and_nothing_else() {
             "operator POST /api/v1/aliases/{alias}/keys",
             "operator POST /api/v1/aliases/{alias}/keys/{fingerprint}/activate",
             "operator POST /api/v1/aliases/{alias}/keys/{fingerprint}/discard",
+            "operator POST /api/v1/aliases/{alias}/keys/{fingerprint}/preflight",
             "operator POST /api/v1/aliases/{alias}/keys/{fingerprint}/purge",
             "operator POST /api/v1/aliases/{alias}/keys/{fingerprint}/revoke",
+            "operator POST /api/v1/aliases/{alias}/renewals",
             "operator POST /api/v1/aliases/{alias}/requests",
             "operator POST /api/v1/aliases/{alias}/requests/{public_key}/discard",
             "operator POST /api/v1/aliases/{alias}/rollback",
+            "operator POST /api/v1/renewals/{renewal}/abort",
+            "operator POST /api/v1/renewals/{renewal}/complete",
+            "operator POST /api/v1/renewals/{renewal}/confirm",
+            "operator POST /api/v1/renewals/{renewal}/hold",
+            "operator POST /api/v1/renewals/{renewal}/publish",
+            "operator POST /api/v1/renewals/{renewal}/resume",
+            "operator POST /api/v1/routes/{route}/probe",
             "viewer GET /api/openapi.json",
             "viewer GET /api/v1/aliases",
             "viewer GET /api/v1/aliases/{alias}",
+            "viewer GET /api/v1/aliases/{alias}/keys/{fingerprint}/preflight",
             "viewer GET /api/v1/aliases/{alias}/requests/{public_key}",
             "viewer GET /api/v1/audit",
             "viewer GET /api/v1/audit/verification",
             "viewer GET /api/v1/certificates",
+            "viewer GET /api/v1/renewals",
+            "viewer GET /api/v1/renewals/{renewal}",
             "viewer GET /certificates/{alias}",
             "viewer GET /metrics",
         ]

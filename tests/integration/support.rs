@@ -6,12 +6,14 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod corpus;
 pub(crate) mod countersign;
+pub(crate) mod exchange;
 pub(crate) mod foreign;
 pub(crate) mod forge;
 pub(crate) mod frames;
 pub(crate) mod insertion;
 pub(crate) mod judges;
 pub(crate) mod load;
+pub(crate) mod partner;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod receiver;
@@ -21,6 +23,7 @@ pub(crate) mod soak;
 pub(crate) mod softhsm;
 pub(crate) mod steady;
 pub(crate) mod tool;
+pub(crate) mod whole;
 
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
 //! What is allowed and still surprises: each warning says what will happen and why it may matter.
 
-use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -8,9 +7,11 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::Signers;
-use crate::config::{AccessConfig, Config, Credential, Role, RouteConfig, StateConfig};
+use crate::config::{
+    AccessConfig, AliasConfig, Config, Credential, Role, RouteConfig, StateConfig, is_loopback,
+};
 use crate::keys::source::Source;
-use crate::keys::{SignatureAlgorithm, Signer};
+use crate::keys::{SignatureAlgorithm, Signer, Strategy};
 use crate::wss::Profile;
 use crate::wss::profile::{DigestAlgorithm, KeyIdentifier, Part};
 
@@ -26,6 +27,7 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
             .get(name)
             .map(|signer| of_key(signer, now))
             .unwrap_or_default();
+        let silent = silent_routes(config, name, alias);
         let files = alias.source.as_ref().map(of_files).unwrap_or_default();
         let unused = config
             .routes
@@ -36,6 +38,7 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
             key.into_iter()
                 .chain(files)
                 .chain(unused)
+                .chain(silent)
                 .map(|warning| format!("alias {name}: {warning}")),
         );
     }
@@ -50,6 +53,22 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
 fn of_state(state: &StateConfig) -> Option<String> {
     let beside = state.master_key().is_beside_the_database();
     beside.then(|| MASTER_KEY_BESIDE.to_owned())
+}
+
+/// A hold ends by itself where the oldest message's route knows a refusal.
+fn silent_routes(config: &Config, name: &str, alias: &AliasConfig) -> Option<String> {
+    let routes = || config.routes.iter().filter(|route| route.alias == name);
+    let silent: Vec<_> = routes()
+        .filter(|route| route.key_refused.is_empty())
+        .map(|route| route.name.as_str())
+        .collect();
+    let some = !silent.is_empty() && silent.len() < routes().count();
+    (alias.strategy == Strategy::Hold && some).then(|| {
+        format!(
+            "a hold does not end by itself while the oldest message is of route {}: give each of its routes key_refused",
+            silent.join(" or ")
+        )
+    })
 }
 
 const MASTER_KEY_BESIDE: &str = "the master key lies beside the database that it opens, so whoever reads the state directory \
@@ -80,10 +99,20 @@ fn of_listeners(config: &Config) -> Vec<String> {
             "client_ca of [admin] changes nothing: no [[admin.access]] has a client_subject".to_owned(),
         ),
         (
+            links_in_plain_text(config),
+            "links to confirm with come in unencrypted, unless something in front of [public] speaks TLS"
+                .to_owned(),
+        ),
+        (
             events,
             "the role event opens nothing yet: this version takes no events".to_owned(),
         ),
     ])
+}
+
+fn links_in_plain_text(config: &Config) -> bool {
+    let public = config.public.as_ref();
+    public.is_some_and(|public| !public.listen.ip().is_loopback() && public.tls.is_none())
 }
 
 fn of_key(signer: &Signer, now: OffsetDateTime) -> Vec<String> {
@@ -204,12 +233,6 @@ fn of_way(route: &RouteConfig) -> Vec<String> {
             "total is the shortest of its timeouts, so the longer ones never end a wait".to_owned(),
         ),
     ])
-}
-
-fn is_loopback(host: Option<&str>) -> bool {
-    let host = host.unwrap_or_default();
-    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    host == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 
 fn collect<const N: usize>(warnings: [(bool, String); N]) -> Vec<String> {

@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(in crate::cli) struct AdminClient {
     url: String,
     authorization: Option<HeaderValue>,
+    patience: Duration,
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
@@ -55,8 +56,14 @@ impl AdminClient {
         Ok(Self {
             url: connection.admin.to_string().trim_end_matches('/').to_owned(),
             authorization: None,
+            patience: PATIENCE,
             http: Client::builder(TokioExecutor::new()).build(connection.connector()?),
         })
+    }
+
+    /// One who waits so long for an answer.
+    pub(in crate::cli) fn waiting(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Whether the proxy takes messages.
@@ -119,11 +126,11 @@ impl AdminClient {
                 body: body.to_bytes(),
             })
         };
-        let answer = timeout(PATIENCE, exchange).await.map_err(|_| {
+        let answer = timeout(self.patience, exchange).await.map_err(|_| {
             CliError::Failed(format!(
                 "{} did not answer within {} s",
                 self.url,
-                PATIENCE.as_secs()
+                self.patience.as_secs()
             ))
         })??;
         if answer.status.is_success() {

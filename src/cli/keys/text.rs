@@ -18,6 +18,15 @@ fn source_problem(alias: &AliasView) -> String {
         .unwrap_or_default()
 }
 
+/// A line, if its key is being exchanged.
+fn renewal(alias: &AliasView) -> String {
+    let renewal = alias.renewal.as_ref().map(|renewal| {
+        let (id, step, waits) = (&renewal.id, &renewal.step, &renewal.waiting_for.sentence);
+        format!("  renewal   {id} is {step}; it waits for {waits}\n")
+    });
+    renewal.unwrap_or_default()
+}
+
 /// A line for each key that waits for its certificate.
 fn waiting(alias: &AliasView) -> String {
     let lines = alias.waiting.iter().map(|waiting| {
@@ -69,9 +78,10 @@ fn summary(alias: &AliasView) -> String {
         })
         .collect();
     format!(
-        "{}\n{}{}{}",
+        "{}\n{}{}{}{}",
         alias.alias,
         source_problem(alias),
+        renewal(alias),
         or_none(keys),
         waiting(alias)
     )
@@ -90,10 +100,11 @@ pub(super) fn details(alias: &AliasView) -> String {
     };
     let keys: String = alias.keys.iter().map(key).collect();
     format!(
-        "{}\n  strategy  {}\n  used by   {routes}\n{}{}{}",
+        "{}\n  strategy  {}\n  used by   {routes}\n{}{}{}{}",
         alias.alias,
         alias.strategy,
         source_problem(alias),
+        renewal(alias),
         waiting(alias),
         or_none(keys)
     )

@@ -35,7 +35,7 @@ impl Wanted {
     /// # Errors
     /// When OpenSSL refuses.
     pub fn generate(self) -> Result<KeyPair, GenerateError> {
-        let key = generate(self.algorithm)?;
+        let key = generate(self.algorithm.key_type())?;
         Ok(KeyPair { wanted: self, key })
     }
 }
@@ -52,7 +52,7 @@ impl KeyPair {
         builder.set_pubkey(&self.key)?;
         let extensions = self.extensions(&builder)?;
         builder.add_extensions(&extensions)?;
-        builder.sign(&self.key, digest(self.wanted.algorithm))?;
+        builder.sign(&self.key, digest(self.wanted.algorithm.key_type()))?;
         Ok(builder.build().to_der()?)
     }
 
@@ -82,7 +82,7 @@ impl KeyPair {
         } = self.wanted;
         let certificate = self_sign(
             &self.key,
-            algorithm,
+            algorithm.key_type(),
             subject.name(),
             &alternative_names,
             now,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::state::{Active, Pending, Retired};
-use super::{AfterImport, KeyState, Lifecycle, Moment, Origin, Policy, Refusal};
+use super::{AfterImport, KeyState, Lifecycle, Moment, Origin, Policy, Refusal, Schedule};
 use crate::event::{Event, Trigger};
 use crate::keys::lifecycle::Key;
 use crate::keys::{Fingerprint, Signer};
@@ -39,8 +39,27 @@ impl Lifecycle {
             self.pending.push(Pending { key, schedule: None });
             return vec![imported];
         }
+        if self.gate().is_shut() {
+            return vec![imported, self.activate_after_hold(key, moment)];
+        }
         let switched = self.switch_to(key, None, Trigger::Import, policy, moment);
         [vec![imported], switched].concat()
+    }
+
+    /// It signs as soon as nobody waits for another key any more.
+    fn activate_after_hold(&mut self, key: Key, moment: Moment) -> Event {
+        let schedule = Schedule {
+            at: moment.now,
+            replaces: None,
+        };
+        let scheduled = Event::ActivationScheduled {
+            certificate: key.certificate().clone(),
+            at: schedule.at,
+            replaces: None,
+        };
+        let schedule = Some(schedule);
+        self.pending.push(Pending { key, schedule });
+        scheduled
     }
 
     pub(super) fn activate(
@@ -54,6 +73,7 @@ impl Lifecycle {
         if self.active().map(Key::fingerprint) == Some(fingerprint) {
             return Ok(Vec::new());
         }
+        self.check_not_draining()?;
         self.check_replaced(replaces)?;
         let pending = self.pending_key(fingerprint)?;
         if trigger.is_automatic() {
@@ -67,6 +87,7 @@ impl Lifecycle {
     }
 
     pub(super) fn roll_back(&mut self, policy: &Policy, moment: Moment) -> Result<Vec<Event>, Refusal> {
+        self.check_not_draining()?;
         let retired = self.retired.pop().ok_or(Refusal::NothingRetired)?;
         retired.key.check_validity(moment)?;
         Ok(self.switch_to(
@@ -76,6 +97,20 @@ impl Lifecycle {
             policy,
             moment,
         ))
+    }
+
+    /// A pending or retired key, in the place of the active one.
+    pub(super) fn put_forward(
+        &mut self,
+        fingerprint: &Fingerprint,
+        trigger: Trigger,
+        policy: &Policy,
+        moment: Moment,
+    ) -> Vec<Event> {
+        let kept_until = self.key(fingerprint).and_then(|entry| entry.state.kept_until());
+        let key = self.take_idle(fingerprint);
+        let switched = key.map(|key| self.switch_to(key, kept_until, trigger, policy, moment));
+        switched.unwrap_or_default()
     }
 
     /// Puts the key in the place of the active one, which is retired, if there is one.
@@ -165,6 +200,8 @@ impl Trigger {
     const fn is_automatic(self) -> bool {
         match self {
             Self::Event | Self::Schedule | Self::Expiry => true,
+            // These decide by themselves whether one that came earlier will do.
+            Self::Receiver | Self::Hold => false,
             Self::Import | Self::Activate | Self::Rollback | Self::Revoke => false,
         }
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Reason, Schedule};
+use super::{LinkHash, Reason, RenewalId, Schedule};
 use crate::event::Trigger;
 use crate::keys::{Fingerprint, Signer};
+use crate::spelling::vocabulary;
 
 /// What can be asked of the keys of an alias.
 pub enum Command {
@@ -64,10 +65,108 @@ pub enum Command {
         /// Others know the private half of this revoked key, so there is nothing left to wait for.
         compromised: bool,
     },
-    /// The setting for retention may have become longer.
-    KeepLonger,
+    /// The settings may have changed.
+    Configure,
     /// Do what is due.
     Timer,
+    /// Tell what an operator has to know in time.
+    GiveNotice,
+    /// Bring the exchange of a key on.
+    Renewal(RenewalCommand),
+}
+
+impl Command {
+    /// Nobody decided it but a receiver, by its answer.
+    pub(in crate::keys) const fn is_a_receivers(&self) -> bool {
+        matches!(self, Self::Renewal(RenewalCommand::Accepted { .. }))
+    }
+}
+
+/// What can be asked of the renewal of an alias.
+pub enum RenewalCommand {
+    /// Exchange the active key for this pending one.
+    Start {
+        /// The renewal's name, where one begins.
+        id: RenewalId,
+        /// Which; the only pending one, where none is named.
+        key: Option<Fingerprint>,
+        /// All whom it concerns.
+        receivers: Vec<String>,
+    },
+    /// The certificate was handed over.
+    Publish {
+        /// Which renewal.
+        renewal: RenewalId,
+    },
+    /// A receiver's administrator can confirm by this link from now on, and by no earlier one.
+    Link {
+        /// Which renewal.
+        renewal: RenewalId,
+        /// Whose.
+        receiver: String,
+        /// Of the link's token.
+        hash: LinkHash,
+    },
+    /// A receiver has the new certificate.
+    Confirm {
+        /// Which renewal.
+        renewal: RenewalId,
+        /// Which receiver.
+        receiver: String,
+        /// The link that says so, which is spent by it.
+        link: Option<LinkHash>,
+    },
+    /// The receivers have removed the old certificate.
+    Complete {
+        /// Which renewal.
+        renewal: RenewalId,
+    },
+    /// Give up; the key that signs goes on to sign.
+    Abort {
+        /// Which renewal.
+        renewal: RenewalId,
+    },
+    /// Let new messages wait while those under way come to their end.
+    Hold {
+        /// The renewal's name, where one begins: of the only pending key.
+        id: RenewalId,
+        /// All whom it concerns, where one begins.
+        receivers: Vec<String>,
+    },
+    /// Nothing is under way any more.
+    Drained,
+    /// Let the messages go on their way with the old key: the new one cannot be activated.
+    GiveUpHold {
+        /// The renewal that it was for. Only if it goes on still.
+        renewal: RenewalId,
+        /// Why.
+        reason: String,
+    },
+    /// Let the messages go on their way with the new key.
+    Resume,
+    /// A receiver that refused the active key has accepted the candidate.
+    Accepted {
+        /// The renewal's name, where one begins.
+        id: RenewalId,
+        /// What it accepted. Only if this is the candidate still.
+        key: Fingerprint,
+        /// What it refused. Only if this is the active key still.
+        replaces: Fingerprint,
+        /// Which receiver.
+        receiver: String,
+    },
+}
+
+vocabulary! {
+    /// By which procedure an alias exchanges its key.
+    pub enum Strategy {
+        /// The receivers trust old and new at the same time.
+        PrePublish = "pre-publish",
+        /// Messages are held while the receiver exchanges its certificate.
+        Hold = "hold",
+        /// The receiver's refusal of one key leads to the other.
+        ReceiverLed = "receiver-led",
+    }
 }
 
 /// Who brings a key.
@@ -104,20 +203,38 @@ pub enum Replacement {
 pub struct Policy {
     /// For how long a key is kept after it was displaced.
     pub retention: Duration,
-    /// A pending key is activated a day before the active one expires.
+    /// A pending key is activated a day before the active one expires, where the receivers trust both.
     pub before_expiry: bool,
+    /// By which procedure keys are exchanged.
+    pub strategy: Strategy,
+    /// For how long after an activation no receiver's answer leads to another one.
+    pub settle: Duration,
 }
 
 /// What SAP keeps old keys for, and the least here.
 pub const LEAST_RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// For how long the nodes behind a load balancer may take to exchange a certificate.
+pub const SETTLE: Duration = Duration::from_secs(30);
 
 impl Default for Policy {
     fn default() -> Self {
         Self {
             retention: LEAST_RETENTION,
             before_expiry: false,
+            strategy: Strategy::PrePublish,
+            settle: SETTLE,
         }
     }
+}
+
+/// All that the steps of a renewal depend on besides its state.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) moment: Moment,
+    /// Who acts, as the audit has it.
+    pub(super) by: &'a str,
 }
 
 /// The time, as the wall shows it, and as it was shown at the latest.

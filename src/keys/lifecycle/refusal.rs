@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::{RenewalId, Step, Strategy};
 use crate::clock::rfc3339;
 use crate::keys::Fingerprint;
 use crate::keys::material::NotValid;
@@ -113,6 +114,78 @@ pub enum Refusal {
         /// It may be purged early, then.
         revoked: bool,
     },
+    /// Messages under way count on the active key.
+    #[error(
+        "messages of this alias are being held and those under way drain: nothing is switched until they have; wait for \
+         that, or abort the renewal"
+    )]
+    Draining,
+    /// Messages wait for the receiver.
+    #[error("messages of this alias are held: resume first, or abort the renewal")]
+    Holding,
+    /// The alias holds no messages.
+    #[error("the alias's strategy is {0}, which holds no messages: set strategy = \"hold\"")]
+    NotHoldStrategy(Strategy),
+    /// A receiver that trusts one key cannot have exchanged it yet.
+    #[error(
+        "the receiver cannot have exchanged its certificate yet: hold the messages first, and confirm when the renewal says \
+         that it may switch"
+    )]
+    NotHeld,
+    /// There is no key to exchange for.
+    #[error("no key is pending under this alias: import or generate the new one first")]
+    NothingPending,
+    /// It is not said which.
+    #[error("several keys are pending under this alias ({}): name the one, or discard the others", list(.0))]
+    SeveralPending(Vec<Fingerprint>),
+    /// One renewal at a time.
+    #[error("renewal {renewal} goes on under this alias, to key {key}: bring it to its end, or abort it")]
+    RenewalOpen {
+        /// Which.
+        renewal: RenewalId,
+        /// Its key.
+        key: Fingerprint,
+    },
+    /// No such renewal.
+    #[error("there is no renewal {0} under this alias; see `countersign renewal show`")]
+    UnknownRenewal(RenewalId),
+    /// It has ended.
+    #[error("renewal {renewal} is {step}: start another one")]
+    RenewalOver {
+        /// Which.
+        renewal: RenewalId,
+        /// How.
+        step: Step,
+    },
+    /// It does not concern this receiver.
+    #[error("renewal {renewal} does not concern {receiver:?}; it concerns {}", receivers(.known))]
+    UnknownReceiver {
+        /// Which renewal.
+        renewal: RenewalId,
+        /// Asked for.
+        receiver: String,
+        /// Whom it concerns.
+        known: Vec<String>,
+    },
+    /// The receivers cannot have removed the old certificate yet.
+    #[error(
+        "renewal {renewal} cannot be completed: its key {key} is not the active one; activate it, or abort the renewal"
+    )]
+    NotReplacedYet {
+        /// Which.
+        renewal: RenewalId,
+        /// Its key.
+        key: Fingerprint,
+    },
+    /// Once.
+    #[error("this link was used already")]
+    LinkSpent,
+    /// Too late.
+    #[error("this link was good until {}: ask for a new one", rfc3339(*.0))]
+    LinkExpired(OffsetDateTime),
+    /// There is another one now.
+    #[error("this link was replaced by another one, or never made: ask for a new one")]
+    LinkReplaced,
     /// Nobody says that it may be.
     #[error(
         "key {0} is retired, not revoked: to purge it early because others know its private key, revoke it first"
@@ -124,6 +197,19 @@ fn not_active(expected: &Fingerprint, active: Option<&Fingerprint>) -> String {
     match active {
         Some(active) => format!("the active key is {active}, not {expected}: look again before you switch"),
         None => format!("no key is active, so {expected} cannot be replaced: leave `replaces` out"),
+    }
+}
+
+fn list(keys: &[Fingerprint]) -> String {
+    let keys: Vec<_> = keys.iter().map(|key| key.to_string()).collect();
+    keys.join(", ")
+}
+
+fn receivers(known: &[String]) -> String {
+    if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
     }
 }
 

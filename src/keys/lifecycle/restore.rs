@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::state::{Active, Discarded, Pending, Purged, Retired, Revoked};
-use super::{Arrival, Key, KeyState, Lifecycle};
+use super::{
+    Arrival, Confirmation, Gate, Key, KeyState, Lifecycle, Notice, Renewal, RenewalId, Step, Strategy, Taken,
+};
 use crate::keys::{DecryptionKey, Fingerprint, Identity, Signer};
 
 /// What there is of a key in the store.
@@ -24,6 +26,23 @@ pub(in crate::keys) enum Inconsistent {
     StillThere(Fingerprint, &'static str),
     #[error("there are two active keys")]
     TwoActive,
+    #[error("renewal {0} exchanges a key that is not there")]
+    NoKey(RenewalId),
+    #[error("renewal {0} goes on, and another one after it")]
+    TwoRenewals(RenewalId),
+    #[error("renewal {0} holds messages before or after its time")]
+    HoldsInVain(RenewalId),
+}
+
+/// A renewal as the store has it: of the key only its name.
+pub(in crate::keys) struct StoredRenewal {
+    pub(in crate::keys) id: RenewalId,
+    pub(in crate::keys) key: Fingerprint,
+    pub(in crate::keys) displaced: Option<Fingerprint>,
+    pub(in crate::keys) strategy: Strategy,
+    pub(in crate::keys) gate: Gate,
+    pub(in crate::keys) steps: Vec<Taken>,
+    pub(in crate::keys) receivers: Vec<Confirmation>,
 }
 
 impl Lifecycle {
@@ -38,6 +57,41 @@ impl Lifecycle {
             Half::Private(signer) => self.remember_private(signer, arrival, state),
             Half::Public(identity) => self.remember_public(identity, arrival, &state),
         }
+    }
+
+    /// Adds a remembered renewal, after all keys; they come in the order of their start.
+    pub(in crate::keys) fn remember_renewal(&mut self, stored: StoredRenewal) -> Result<(), Inconsistent> {
+        let known = self.remembered().find(|entry| *entry.fingerprint() == stored.key);
+        let Some(certificate) = known.map(|entry| entry.identity.certificate().clone()) else {
+            return Err(Inconsistent::NoKey(stored.id));
+        };
+        if let Some(open) = self.open_renewal() {
+            return Err(Inconsistent::TwoRenewals(open.id.clone()));
+        }
+        let renewal = Renewal {
+            id: stored.id,
+            certificate,
+            displaced: stored.displaced,
+            strategy: stored.strategy,
+            gate: stored.gate,
+            steps: stored.steps,
+            receivers: stored.receivers,
+        };
+        let in_time = match renewal.gate {
+            Gate::Open => true,
+            Gate::Draining { .. } => renewal.step() < Step::Activated,
+            Gate::Holding { .. } => renewal.step() == Step::Activated,
+        };
+        if !in_time {
+            return Err(Inconsistent::HoldsInVain(renewal.id));
+        }
+        self.renewals.push(Arc::new(renewal));
+        Ok(())
+    }
+
+    /// Adds a remembered notice.
+    pub(in crate::keys) fn remember_notice(&mut self, key: Fingerprint, notice: Notice) {
+        Arc::make_mut(&mut self.notices).insert((key, notice));
     }
 
     fn remember_private(

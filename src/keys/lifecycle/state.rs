@@ -5,7 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::{Identity, Reason};
-use crate::keys::{DecryptionKey, Fingerprint, Signer};
+use crate::keys::{Certificate, DecryptionKey, Fingerprint, Signer};
 
 /// A key that can sign.
 #[derive(Clone)]
@@ -208,10 +208,16 @@ impl Key {
         &self.signer
     }
 
+    /// Its public half.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        self.signer.certificate()
+    }
+
     /// Its name.
     #[must_use]
     pub fn fingerprint(&self) -> &Fingerprint {
-        self.signer.certificate().fingerprint()
+        self.certificate().fingerprint()
     }
 
     fn entry(&self, state: KeyState) -> Entry<'_> {

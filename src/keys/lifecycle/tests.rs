@@ -1,5 +1,10 @@
 //! Every rule of the states has a test here; the random sequences of commands are in `keys/model`.
 
+mod candidates;
+mod crossing;
+mod holding;
+mod noticing;
+mod renewing;
 mod retention;
 mod switching;
 mod timing;
@@ -67,13 +72,13 @@ impl Life {
     }
 
     fn run_at(&mut self, command: Command, moment: Moment) -> Vec<Event> {
-        let (next, events) = self.state.apply(command, &self.policy, moment).unwrap();
+        let (next, events) = self.state.apply(command, &self.policy, moment, "a test").unwrap();
         self.state = next;
         events
     }
 
     fn refusal(&self, command: Command, day: u32) -> Refusal {
-        let refused = self.state.apply(command, &self.policy, on(day));
+        let refused = self.state.apply(command, &self.policy, on(day), "a test");
         refused.err().unwrap()
     }
 
@@ -119,6 +124,13 @@ fn story(events: &[Event]) -> Vec<(usize, String)> {
         Event::KeyPurged {
             compromised: true, ..
         } => "purged early".to_owned(),
+        Event::ActivatedUnconfirmed { receivers, .. } if receivers.is_empty() => {
+            "unconfirmed by nobody".to_owned()
+        }
+        Event::ActivatedUnconfirmed { receivers, .. } => format!("unconfirmed by {}", receivers.join(", ")),
+        Event::KeyExpiring { notice, .. } => format!("expires within {notice}"),
+        Event::KeyPurgeable { .. } => "purgeable".to_owned(),
+        Event::Renewal { news, .. } => news.words(),
     };
     events.iter().map(|event| (number(event), what(event))).collect()
 }
@@ -187,5 +199,106 @@ fn purge(number: usize, compromised: bool) -> Command {
     Command::Purge {
         fingerprint: fingerprint(number),
         compromised,
+    }
+}
+
+/// The renewal of a given number; they are told apart by nothing else.
+fn id(number: usize) -> RenewalId {
+    format!("r-{number:016x}").parse().unwrap()
+}
+
+const ERP: &str = "https://erp.example.com:443";
+const CRM: &str = "https://crm.example.com:443";
+
+fn start(renewal: usize, key: usize, receivers: &[&str]) -> Command {
+    Command::Renewal(RenewalCommand::Start {
+        id: id(renewal),
+        key: Some(fingerprint(key)),
+        receivers: receivers.iter().map(ToString::to_string).collect(),
+    })
+}
+
+fn publish(renewal: usize) -> Command {
+    Command::Renewal(RenewalCommand::Publish { renewal: id(renewal) })
+}
+
+fn confirm(renewal: usize, receiver: &str) -> Command {
+    Command::Renewal(RenewalCommand::Confirm {
+        renewal: id(renewal),
+        receiver: receiver.to_owned(),
+        link: None,
+    })
+}
+
+fn link(renewal: usize, receiver: &str, token: &str) -> Command {
+    Command::Renewal(RenewalCommand::Link {
+        renewal: id(renewal),
+        receiver: receiver.to_owned(),
+        hash: LinkHash::of(token),
+    })
+}
+
+fn confirm_by(token: &str, renewal: usize, receiver: &str) -> Command {
+    Command::Renewal(RenewalCommand::Confirm {
+        renewal: id(renewal),
+        receiver: receiver.to_owned(),
+        link: Some(LinkHash::of(token)),
+    })
+}
+
+fn complete(renewal: usize) -> Command {
+    Command::Renewal(RenewalCommand::Complete { renewal: id(renewal) })
+}
+
+fn abort(renewal: usize) -> Command {
+    Command::Renewal(RenewalCommand::Abort { renewal: id(renewal) })
+}
+
+fn hold(renewal: usize) -> Command {
+    Command::Renewal(RenewalCommand::Hold {
+        id: id(renewal),
+        receivers: vec![ERP.to_owned()],
+    })
+}
+
+fn drained() -> Command {
+    Command::Renewal(RenewalCommand::Drained)
+}
+
+fn resume() -> Command {
+    Command::Renewal(RenewalCommand::Resume)
+}
+
+/// The receiver refused one key and accepted the other.
+fn accepted(renewal: usize, key: usize, replaces: usize) -> Command {
+    Command::Renewal(RenewalCommand::Accepted {
+        id: id(renewal),
+        key: fingerprint(key),
+        replaces: fingerprint(replaces),
+        receiver: ERP.to_owned(),
+    })
+}
+
+impl Life {
+    /// The same keys by another procedure.
+    fn by(mut self, strategy: Strategy) -> Self {
+        self.policy.strategy = strategy;
+        self
+    }
+
+    fn renewal(&self) -> &Renewal {
+        self.state.renewals().last().unwrap()
+    }
+
+    fn candidate(&self, on: u32) -> Option<usize> {
+        let candidate = self.state.candidate(self.policy.strategy, day(on))?;
+        (0..KEYS.len()).find(|number| fingerprint(*number) == *candidate.fingerprint())
+    }
+
+    /// Nothing happens.
+    fn is_left_alone_by(&mut self, command: Command) {
+        let before = (self.names(), self.state.renewals().to_vec());
+        assert_eq!(story(&self.run(command, TODAY)), told([]));
+        assert_eq!((self.names(), self.state.renewals().to_vec()), before);
     }
 }

@@ -1,10 +1,11 @@
-//! What keys do by themselves: at the time that was set for one, and a day before the active one expires.
+//! What keys do by themselves: at the time that was set for one, and a day before the active one expires. While messages
+//! are held, no key is activated by itself: they wait for the one that the hold is for.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Key, Lifecycle, Moment, Policy, Refusal, Schedule};
+use super::{Key, Lifecycle, Moment, Policy, Refusal, Schedule, Strategy};
 use crate::event::{Event, Trigger};
 use crate::keys::Fingerprint;
 
@@ -99,6 +100,9 @@ impl Lifecycle {
     }
 
     fn next_scheduled(&self, moment: Moment) -> Option<(&Key, &Schedule)> {
+        if self.gate().is_shut() {
+            return None;
+        }
         let scheduled = self
             .pending
             .iter()
@@ -108,14 +112,18 @@ impl Lifecycle {
             .min_by_key(|(_, schedule)| schedule.at)
     }
 
-    /// The key imported last that may sign, outlives the active one, and came after it.
+    /// The key of the renewal that goes on, or else the one imported last; it must be one that may sign, outlives the
+    /// active one, and came after it. Only where the receivers trust both: another would only be switched to too early.
     fn expiry_successor(&self, policy: &Policy, moment: Moment) -> Option<&Key> {
-        let active = self.active().filter(|_| policy.before_expiry)?;
+        let by_itself = policy.before_expiry && policy.strategy == Strategy::PrePublish;
+        let active = self.active().filter(|_| by_itself && !self.gate().is_shut())?;
         if moment.latest < notice(active) {
             return None;
         }
         let pending = self.pending.iter().rev().map(|pending| &pending.key);
-        pending
+        self.renewed_key()
+            .into_iter()
+            .chain(pending)
             .filter(|key| self.check_order(key).is_ok() && key.check_validity(moment).is_ok())
             .find(|key| not_after(key) > not_after(active))
     }

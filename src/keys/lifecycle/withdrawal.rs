@@ -69,13 +69,7 @@ impl Lifecycle {
         let kept = (moment.now, policy.kept_until(kept_until, moment));
         let mut events = vec![self.put_aside(key, reason, stopped, kept, moment)];
         if let Some(successor) = successor {
-            let kept = self.key(&successor).and_then(|entry| entry.state.kept_until());
-            let key = self.take_idle(&successor);
-            events.extend(
-                key.map(|key| self.switch_to(key, kept, Trigger::Revoke, policy, moment))
-                    .into_iter()
-                    .flatten(),
-            );
+            events.extend(self.put_forward(&successor, Trigger::Revoke, policy, moment));
         }
         Ok(events)
     }
@@ -213,7 +207,7 @@ impl Lifecycle {
     }
 
     /// Takes a pending or retired key out of its state.
-    fn take_idle(&mut self, fingerprint: &Fingerprint) -> Option<Key> {
+    pub(super) fn take_idle(&mut self, fingerprint: &Fingerprint) -> Option<Key> {
         let key = self.idle().find(|key| key.fingerprint() == fingerprint).cloned();
         self.pending
             .retain(|pending| pending.key.fingerprint() != fingerprint);

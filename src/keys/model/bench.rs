@@ -1,5 +1,7 @@
 //! The keys under test beside the model; what is done to one is done to the other.
 
+mod perform;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -10,16 +12,13 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::Random;
-use super::expected::{Expected, Now, Step, Then, With};
+use super::expected::{Expected, Gate, Key, Led, Now, Renewing, STRATEGIES, State, Step};
 use super::witness::Witness;
 use crate::event::Subscriber;
-use crate::keys::audit::Author;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
-use crate::keys::lifecycle::{Policy, Replacement, Schedule};
+use crate::keys::lifecycle::{LinkToken, Policy, Strategy};
 use crate::keys::store::tests::open;
-use crate::keys::{
-    AfterImport, Certificate, CommandError, Fingerprint, KeyMaterial, Keys, PrivateKey, Reason,
-};
+use crate::keys::{Certificate, CommandError, Fingerprint, KeyMaterial, Keys, PrivateKey};
 
 pub(super) const ALIASES: [&str; 2] = ["orders", "invoices"];
 
@@ -75,24 +74,28 @@ pub(super) struct Bench {
     keys: Option<Keys>,
     pairs: Vec<Pair>,
     expected: [Expected; 2],
+    /// The latest of each alias, renewal and receiver.
+    links: BTreeMap<(usize, usize, usize), LinkToken>,
     pub(super) now: OffsetDateTime,
     latest: OffsetDateTime,
     witness: Arc<Mutex<Witness>>,
 }
 
 impl Bench {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(random: &mut Random) -> Self {
         let mut bench = Self {
             directory: memory_directory(),
             keys: None,
             pairs: Vec::new(),
             expected: Default::default(),
+            links: BTreeMap::new(),
             now: OffsetDateTime::UNIX_EPOCH + DAY * 10_000,
             latest: OffsetDateTime::UNIX_EPOCH,
             witness: Arc::default(),
         };
         for expected in &mut bench.expected {
             expected.retention = DAY * 90;
+            expected.led = STRATEGIES[random.below(3)];
         }
         bench.open();
         bench
@@ -113,6 +116,13 @@ impl Bench {
         let policy = |expected: &Expected| Policy {
             retention: expected.retention,
             before_expiry: expected.before_expiry,
+            strategy: match expected.led {
+                Led::PrePublish => Strategy::PrePublish,
+                Led::Hold => Strategy::Hold,
+                Led::ByReceiver => Strategy::ReceiverLed,
+            },
+            // By the monotonic clock, which a model does not have.
+            settle: Duration::ZERO,
         };
         let policies = ALIASES.iter().zip(&self.expected);
         policies
@@ -123,16 +133,22 @@ impl Bench {
     /// Mostly forward, sometimes a day back.
     pub(super) fn let_time_pass(&mut self, random: &mut Random) {
         let minutes = i64::try_from(random.below(4 * 24 * 60)).unwrap();
-        self.now += match random.below(12) {
+        self.now += match random.below(24) {
             0 => time::Duration::days(-1),
             1 => time::Duration::minutes(minutes * 8),
-            _ => time::Duration::minutes(minutes / 4),
+            _ => time::Duration::minutes(minutes / 12),
         };
     }
 
-    /// The process ends and starts again.
-    pub(super) fn restart(&mut self) {
+    /// The process ends and starts again, maybe with other strategies.
+    pub(super) fn restart(&mut self, random: &mut Random) {
         self.keys = None;
+        if random.one_in(3) {
+            for expected in &mut self.expected {
+                expected.led = STRATEGIES[random.below(3)];
+            }
+            self.configured();
+        }
         self.open();
     }
 
@@ -147,29 +163,72 @@ impl Bench {
         self.open();
     }
 
+    /// Refused where the messages of an alias are held by another strategy.
     pub(super) fn set_policy(&mut self, random: &mut Random) {
+        let before = self.expected.clone();
         for expected in &mut self.expected {
             expected.retention = DAY * u32::try_from(90 + random.below(60)).unwrap();
             expected.before_expiry = random.one_in(2);
-            let before = expected.keys.clone();
+            if random.one_in(3) {
+                expected.led = STRATEGIES[random.below(3)];
+            }
+        }
+        let held =
+            |(before, after): (&Expected, &Expected)| before.gate() != Gate::Open && before.led != after.led;
+        let refused = before.iter().zip(&self.expected).any(held);
+        let result = self.keys().configure(&self.policies(), self.now);
+        assert_eq!(result.is_err(), refused, "{result:?}");
+        if refused {
+            self.expected = before;
+        } else {
+            self.configured();
+        }
+    }
+
+    fn configured(&mut self) {
+        for expected in &mut self.expected {
+            let before = expected.clone();
             expected.keep_longer();
-            if before != expected.keys {
+            expected.keep_strategy();
+            if before != *expected {
                 self.latest = self.latest.max(self.now);
             }
         }
-        self.keys().configure(&self.policies(), self.now);
+    }
+
+    pub(super) fn renewals_of(&self, alias: usize) -> usize {
+        self.expected[alias].renewals.len()
+    }
+
+    /// Whether its key was activated.
+    pub(super) fn open_renewal_of(&self, alias: usize) -> Option<bool> {
+        let open = self.expected[alias].open_renewal();
+        open.map(|renewal| renewal.activated)
+    }
+
+    /// The candidate and the active key.
+    pub(super) fn rivals_of(&self, alias: usize) -> Option<(usize, usize)> {
+        let expected = &self.expected[alias];
+        expected.candidate(self.now).zip(expected.active())
     }
 
     pub(super) fn keys_of(&self, alias: usize) -> Vec<usize> {
         self.expected[alias].keys.keys().copied().collect()
     }
 
-    /// Those that something can still become of.
-    pub(super) fn living_keys_of(&self, alias: usize) -> usize {
-        use super::expected::State;
-        let keys = self.expected[alias].keys.values();
-        keys.filter(|key| matches!(key.state, State::Pending | State::Active | State::Retired))
-            .count()
+    /// Those that can sign now, or go back to it.
+    pub(super) fn usable_keys_of(&self, alias: usize) -> Vec<usize> {
+        let usable = |key: &Key| {
+            matches!(key.state, State::Pending | State::Active | State::Retired) && key.is_valid(self.now)
+        };
+        let keys = self.expected[alias].keys.iter();
+        keys.filter(|(_, key)| usable(key))
+            .map(|(number, _)| *number)
+            .collect()
+    }
+
+    pub(super) fn pending_keys_of(&self, alias: usize) -> Vec<usize> {
+        self.expected[alias].pending()
     }
 
     pub(super) fn make_key(&mut self, random: &mut Random) -> usize {
@@ -198,9 +257,11 @@ impl Bench {
             latest: self.latest.max(self.now),
         };
         let predicted = self.expected[alias].after(step, valid, now);
-        let changes = predicted
-            .as_ref()
-            .is_ok_and(|next| next.keys != self.expected[alias].keys);
+        let before = &self.expected[alias];
+        let changes = predicted.as_ref().is_ok_and(|next| next != before);
+        let keys_change = predicted.as_ref().is_ok_and(|next| next.keys != before.keys);
+        // What touches no key does not notice that keys cannot be written.
+        let hit = keys_change || (changes && !matches!(fault, Some(Fault::KeysBroken)));
         if let Some(fault) = fault {
             self.run(fault.statements()[0]);
         }
@@ -209,8 +270,8 @@ impl Bench {
             self.run(fault.statements()[1]);
         }
         match (predicted, fault) {
-            (Ok(_), Some(_)) if changes => {
-                let stored = matches!(result, Err(CommandError::Store(_))) || matches!(step, Step::Tick);
+            (Ok(_), Some(_)) if hit => {
+                let stored = matches!(result, Err(CommandError::Store(_)));
                 assert!(stored, "{step:?} with {fault:?}: {result:?}");
             }
             (Ok(next), _) => {
@@ -238,57 +299,19 @@ impl Bench {
             .unwrap();
     }
 
-    fn perform(&self, alias: usize, step: &Step) -> Result<(), CommandError> {
-        let (name, now, key) = (ALIASES[alias], self.now, |key: usize| self.fingerprint(key));
-        let operator = self.keys().by(Author::token("model"));
-        match *step {
-            Step::Import {
-                key,
-                from_source,
-                then,
-            } => {
-                let then = match then {
-                    Then::StayPending => AfterImport::StayPending,
-                    Then::ActivateIfNone => AfterImport::ActivateIfNone,
-                    Then::Activate => AfterImport::Activate,
-                };
-                let material = self.material(key);
-                let imported = if from_source {
-                    operator.bring(name, material, then, now)
-                } else {
-                    operator.import(name, material, then, now)
-                };
-                imported.map(drop)
-            }
-            Step::Activate(one, replaces) => operator.activate(name, key(one), replaces.map(key), now),
-            Step::Schedule(one, at, replaces) => {
-                let replaces = replaces.map(key);
-                operator.activate_at(name, key(one), Schedule { at, replaces }, now)
-            }
-            Step::Unschedule(one) => operator.cancel(name, key(one), now),
-            Step::Rollback => operator.rollback(name, now),
-            Step::Revoke(one, with) => {
-                let replacement = match with {
-                    With::Nothing => None,
-                    With::Stop => Some(Replacement::Stop),
-                    With::Successor(successor) => Some(Replacement::Successor(key(successor))),
-                };
-                operator.revoke(name, key(one), why_not(), replacement, now)
-            }
-            Step::Discard(one) => operator.discard(name, key(one), now),
-            Step::Purge(one, compromised) => operator.purge(name, key(one), compromised, now),
-            Step::Tick => operator.run(name, crate::keys::lifecycle::Command::Timer, now),
-        }
-    }
-
     pub(super) fn check(&mut self) {
         let keys = self.keys();
         let mut witness = self.witness.lock().unwrap();
         for (alias, expected) in ALIASES.iter().zip(&self.expected) {
             witness.compare(keys, alias, expected, &|key| self.fingerprint(key));
+            witness.compare_renewals(keys, alias, expected, self.now, &|key| self.fingerprint(key));
         }
         witness.compare_with_database(keys);
         witness.follow_audit(keys);
+    }
+
+    pub(super) fn heard(&self) -> BTreeMap<String, u32> {
+        self.witness.lock().unwrap().heard.clone()
     }
 
     fn fingerprint(&self, key: usize) -> Fingerprint {
@@ -312,10 +335,6 @@ impl Bench {
             chain: Vec::new(),
         }
     }
-}
-
-fn why_not() -> Reason {
-    "why not".parse().unwrap()
 }
 
 /// In memory, where there is such a directory: a run writes thousands of transactions, and nobody pulls a plug.

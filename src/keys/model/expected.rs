@@ -1,6 +1,9 @@
 //! The table of states (`[alias.*]`, retention and order included), as plain data and plain loops.
 
-use std::collections::BTreeMap;
+mod notices;
+mod renewals;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -21,7 +24,12 @@ pub(super) enum Step {
     Discard(usize),
     Purge(usize, bool),
     Tick,
+    Notice,
+    Renewal(Renewing),
 }
+
+pub(super) use notices::Told;
+pub(super) use renewals::{Gate, Led, Renewal, Renewing, STRATEGIES};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Then {
@@ -64,18 +72,22 @@ pub(super) struct Key {
 }
 
 impl Key {
-    fn is_valid(&self, at: OffsetDateTime) -> bool {
+    pub(super) fn is_valid(&self, at: OffsetDateTime) -> bool {
         self.valid.0 <= at && at <= self.valid.1
     }
 }
 
 /// The keys of one alias.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Expected {
     pub(super) keys: BTreeMap<usize, Key>,
     pub(super) retention: Duration,
     pub(super) before_expiry: bool,
+    pub(super) led: Led,
+    pub(super) renewals: Vec<Renewal>,
+    pub(super) notices: BTreeSet<(usize, Told)>,
     displacements: u64,
+    links: u64,
 }
 
 /// The wall clock, and the latest that was ever recorded.
@@ -116,13 +128,14 @@ impl Expected {
                 _ => return Err(No),
             },
             Step::Rollback => {
+                next.no_drain()?;
                 let retired = next.keys.iter().filter(|(_, key)| key.state == State::Retired);
                 let last = retired.max_by_key(|(_, key)| key.displacement).ok_or(No)?;
                 let (key, valid) = (*last.0, last.1.is_valid(now.wall));
                 if !valid {
                     return Err(No);
                 }
-                next.switch_to(key, now);
+                next.switch_to(key, now, false);
             }
             Step::Revoke(key, with) => next.revoke(key, with, now)?,
             Step::Discard(key) => match next.state(key) {
@@ -132,7 +145,10 @@ impl Expected {
             },
             Step::Purge(key, compromised) => next.purge(key, compromised, now)?,
             Step::Tick => next.tick(now),
+            Step::Notice => next.tell(now),
+            Step::Renewal(ref renewing) => next.renew(renewing, now)?,
         }
+        next.end_what_is_in_vain(self);
         Ok(next)
     }
 
@@ -172,7 +188,11 @@ impl Expected {
         let valid = new.is_valid(now.wall);
         self.keys.insert(key, new);
         if at_once && valid {
-            self.switch_to(key, now);
+            if self.gate() == Gate::Open {
+                self.switch_to(key, now, false);
+            } else {
+                self.keys.get_mut(&key).unwrap().schedule = Some((now.wall, None));
+            }
         }
         Ok(())
     }
@@ -181,12 +201,13 @@ impl Expected {
         if self.state(key) == Some(State::Active) {
             return Ok(());
         }
+        self.no_drain()?;
         let replaced = replaces.is_none() || replaces == self.active();
         let valid = self.keys.get(&key).is_some_and(|key| key.is_valid(now.wall));
         if !replaced || !valid || self.state(key) != Some(State::Pending) {
             return Err(No);
         }
-        self.switch_to(key, now);
+        self.switch_to(key, now, false);
         Ok(())
     }
 
@@ -231,7 +252,8 @@ impl Expected {
                 }
                 self.displace(key, now);
                 self.put(key, State::Revoked);
-                self.switch_to(successor, now);
+                self.switch_to(successor, now, false);
+                self.say_displaced(successor, key);
             }
             _ => return Err(No),
         }
@@ -255,6 +277,9 @@ impl Expected {
     }
 
     fn tick(&mut self, now: Now) {
+        if self.gate() != Gate::Open {
+            return;
+        }
         loop {
             let due = self.keys.iter().filter_map(|(number, key)| {
                 let (at, replaces) = key.schedule.filter(|_| key.state == State::Pending)?;
@@ -268,7 +293,8 @@ impl Expected {
                 self.keys.get_mut(&key).unwrap().schedule = None;
             }
         }
-        let Some(active) = self.active().filter(|_| self.before_expiry) else {
+        let by_itself = self.before_expiry && self.led == Led::PrePublish;
+        let Some(active) = self.active().filter(|_| by_itself) else {
             return;
         };
         let expiry = self.keys[&active].valid.1;
@@ -281,16 +307,21 @@ impl Expected {
                 && key.valid.1 > expiry
                 && self.is_newer(**number)
         });
-        if let Some((key, _)) = able.max_by_key(|(_, key)| key.sequence) {
+        let renewed = self.renewed_key();
+        if let Some((key, _)) = able.max_by_key(|(number, key)| (renewed == Some(**number), key.sequence)) {
             let key = *key;
-            self.switch_to(key, now);
+            self.switch_to(key, now, false);
         }
     }
 
     pub(super) fn keep_longer(&mut self) {
-        for key in self.keys.values_mut() {
+        for (number, key) in &mut self.keys {
             if let (State::Retired | State::Revoked, Some(displaced)) = (key.state, key.displaced) {
-                key.kept_until = key.kept_until.max(Some(displaced + self.retention));
+                let before = key.kept_until;
+                key.kept_until = before.max(Some(displaced + self.retention));
+                if key.kept_until != before {
+                    self.notices.remove(&(*number, Told::Purgeable));
+                }
             }
         }
     }
@@ -300,7 +331,10 @@ impl Expected {
             .is_none_or(|active| self.keys[&active].sequence < self.keys[&key].sequence)
     }
 
-    fn switch_to(&mut self, key: usize, now: Now) {
+    /// Whether nothing is under way, as at the end of a drain.
+    fn switch_to(&mut self, key: usize, now: Now, nothing_under_way: bool) {
+        self.renewal_reaches(key, nothing_under_way);
+        self.notices.remove(&(key, Told::Purgeable));
         if let Some(active) = self.active() {
             self.displace(active, now);
             self.put(active, State::Retired);
@@ -317,6 +351,9 @@ impl Expected {
     }
 
     fn put(&mut self, key: usize, state: State) {
+        if matches!(state, State::Purged | State::Discarded) {
+            self.notices.retain(|(told, _)| *told != key);
+        }
         let key = self.keys.get_mut(&key).unwrap();
         key.state = state;
         key.schedule = None;

@@ -1,5 +1,7 @@
 //! What has to hold after every step, found out in another way than the code under test would.
 
+mod renewals;
+
 use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
@@ -18,6 +20,10 @@ pub(super) struct Witness {
     told: BTreeMap<Key, &'static str>,
     /// The latest date that a key was promised to be kept until.
     promised: BTreeMap<Key, OffsetDateTime>,
+    /// Gates as the events tell them, by alias.
+    gates: BTreeMap<String, &'static str>,
+    /// How often each kind of event was told, by its words for the audit.
+    pub(super) heard: BTreeMap<String, u32>,
     records: i64,
     head: [u8; 32],
 }
@@ -25,6 +31,7 @@ pub(super) struct Witness {
 impl Witness {
     pub(super) fn hear(&mut self, occurrence: &Occurrence) {
         let event = &occurrence.event;
+        *self.heard.entry(kind(event)).or_default() += 1;
         let key = (
             occurrence.alias.clone(),
             event.certificate().fingerprint().to_string(),
@@ -39,7 +46,7 @@ impl Witness {
                 ..
             } => (&[Some("retired")], "active"),
             Event::KeyActivated {
-                trigger: Trigger::Revoke,
+                trigger: Trigger::Revoke | Trigger::Receiver,
                 ..
             } => (&[Some("pending"), Some("retired")], "active"),
             Event::KeyActivated { .. } => (&[Some("pending")], "active"),
@@ -57,6 +64,12 @@ impl Witness {
                 compromised: true, ..
             } => (&[Some("revoked")], "purged"),
             Event::KeyPurged { .. } => (&[Some("retired"), Some("revoked")], "purged"),
+            Event::KeyExpiring { .. } | Event::ActivatedUnconfirmed { .. } => (&[Some("active")], "active"),
+            Event::KeyPurgeable { .. } => {
+                assert!(matches!(self.told.get(&key), Some(&("retired" | "revoked"))));
+                return;
+            }
+            Event::Renewal { news, .. } => return self.hear_of_renewal(&occurrence.alias, news),
         };
         let was = self.told.insert(key, after);
         assert!(before.contains(&was), "{event:?} of a key that was {was:?}");
@@ -132,6 +145,7 @@ impl Witness {
 
     /// By SQL of its own: the database is what the ring is.
     pub(super) fn compare_with_database(&self, keys: &Keys) {
+        Self::compare_renewals_with_database(keys);
         let ring = keys.ring();
         let remembered = ring.aliases().flat_map(|(alias, keys)| {
             keys.remembered().map(move |entry| {
@@ -200,6 +214,15 @@ impl Witness {
         let hex: String = self.head.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(head.to_string(), hex);
     }
+}
+
+/// What happened, and why where that matters.
+fn kind(event: &Event) -> String {
+    let (what, detail) = crate::keys::audit::describe(event);
+    let why = detail
+        .iter()
+        .find(|(name, _)| matches!(*name, "trigger" | "within" | "all"));
+    why.map_or_else(|| what.to_owned(), |(_, why)| format!("{what} {why}"))
 }
 
 /// Also of an active key that was retired before.

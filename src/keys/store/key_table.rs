@@ -251,7 +251,7 @@ pub(super) fn load(
     connection: &Connection,
     sealer: &Sealer,
     file: &Path,
-) -> Result<Vec<(String, Lifecycle)>, StoreError> {
+) -> Result<BTreeMap<String, Lifecycle>, StoreError> {
     let rows = rows(connection).failed(file)?;
     let mut chains = chains(connection).failed(file)?;
     let uses = use_table::load(connection).failed(file)?;
@@ -267,7 +267,7 @@ pub(super) fn load(
         keys.remember(half, arrival, state)
             .map_err(|error| reader.damaged(&error))?;
     }
-    Ok(aliases.into_iter().collect())
+    Ok(aliases)
 }
 
 fn rows(connection: &Connection) -> rusqlite::Result<Vec<Stored>> {

@@ -17,7 +17,11 @@ use super::sealing::{Place, Sealer};
 const APPLICATION: i32 = 0x6373_676e;
 
 /// Each brings the one before it up to itself; the first one makes the tables.
-const VERSIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const VERSIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// For others who hold the database for a moment, such as a backup.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,7 +1,9 @@
 //! What a database keeps, which ones are refused, and what it never shows.
 
+mod migrated;
 mod refused;
 mod remembered;
+mod renewals;
 mod secrets;
 mod trouble;
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use crate::wss::SignedMessage;
 pub(super) struct Outgoing {
     segments: VecDeque<Bytes>,
     left: u64,
-    _memory: Option<Reservation>,
+    _memory: Option<Arc<Reservation>>,
     /// Dropped with the body: tells [`Sent`].
     _unsent: oneshot::Sender<Infallible>,
 }
@@ -26,7 +27,7 @@ pub(super) type Sent = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Outgoing {
     /// The one way by which a message gets into a request.
-    pub(super) fn message(message: SignedMessage, memory: Reservation) -> (Self, Sent) {
+    pub(super) fn message(message: SignedMessage, memory: Arc<Reservation>) -> (Self, Sent) {
         Self::new(message.into_segments().into(), Some(memory))
     }
 
@@ -35,7 +36,7 @@ impl Outgoing {
         Self::new(VecDeque::new(), None)
     }
 
-    fn new(segments: VecDeque<Bytes>, memory: Option<Reservation>) -> (Self, Sent) {
+    fn new(segments: VecDeque<Bytes>, memory: Option<Arc<Reservation>>) -> (Self, Sent) {
         let left = segments.iter().map(|segment| segment.len() as u64).sum();
         let (unsent, sent) = oneshot::channel();
         let sent = Box::pin(async move {

@@ -36,7 +36,7 @@ pub(in crate::proxy) enum CodingError {
 }
 
 /// How a message's bytes become the message.
-pub(super) enum Decoding {
+pub(in crate::proxy) enum Decoding {
     /// As they are.
     Identity(Bytes),
     /// By inflating them.
@@ -45,7 +45,7 @@ pub(super) enum Decoding {
 
 impl Decoding {
     /// What a head says.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, CodingError> {
+    pub(in crate::proxy) fn of(headers: &HeaderMap) -> Result<Self, CodingError> {
         let fields: Vec<_> = headers
             .get_all(CONTENT_ENCODING)
             .iter()
@@ -67,7 +67,7 @@ impl Decoding {
     }
 
     /// More bytes came. Those before have been taken.
-    pub(super) fn feed(&mut self, chunk: Bytes) {
+    pub(in crate::proxy) fn feed(&mut self, chunk: Bytes) {
         match self {
             Self::Identity(bytes) => *bytes = chunk,
             Self::Inflating(inflating) => inflating.input = chunk,
@@ -75,7 +75,7 @@ impl Decoding {
     }
 
     /// The next piece of the message; `None`: more bytes are needed.
-    pub(super) fn next(&mut self) -> Result<Option<Bytes>, CodingError> {
+    pub(in crate::proxy) fn next(&mut self) -> Result<Option<Bytes>, CodingError> {
         match self {
             Self::Identity(bytes) => Ok((!bytes.is_empty()).then(|| std::mem::take(bytes))),
             Self::Inflating(inflating) => inflating.next(),
@@ -83,7 +83,7 @@ impl Decoding {
     }
 
     /// No more bytes will come. Is the message whole?
-    pub(super) fn finish(self) -> Result<(), CodingError> {
+    pub(in crate::proxy) fn finish(self) -> Result<(), CodingError> {
         match self {
             Self::Identity(_) => Ok(()),
             Self::Inflating(inflating) => inflating.finish(),
@@ -112,7 +112,7 @@ impl Coding {
 }
 
 /// A coded message on its way.
-pub(super) struct Inflating {
+pub(in crate::proxy) struct Inflating {
     coding: Coding,
     /// From the first byte of a member to its last.
     decoder: Option<Box<dyn DecodeV2 + Send>>,

@@ -7,12 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use crate::metrics::Outcome;
+use crate::proxy::answer::AnswerBody;
 use crate::proxy::exchange::Exchange;
 
 /// The answer's body, as the flow gets it.
@@ -43,7 +43,7 @@ pub(in crate::proxy) enum ReplyError {
 
 impl Passing {
     /// Begins to pass it on; the exchange ends with it.
-    pub(super) fn begin(body: Incoming, exchange: Exchange) -> Self {
+    pub(super) fn begin(body: AnswerBody, exchange: Exchange) -> Self {
         let size = body.size_hint();
         let (hand, handed) = mpsc::channel(1);
         tokio::spawn(pass(body, exchange, hand));
@@ -55,7 +55,7 @@ impl Passing {
     }
 }
 
-async fn pass(mut body: Incoming, mut exchange: Exchange, hand: mpsc::Sender<Handed>) {
+async fn pass(mut body: AnswerBody, mut exchange: Exchange, hand: mpsc::Sender<Handed>) {
     let mut deadline = std::pin::pin!(sleep_until(exchange.deadline()));
     loop {
         let next = async {
@@ -85,16 +85,12 @@ async fn pass(mut body: Incoming, mut exchange: Exchange, hand: mpsc::Sender<Han
     }
 }
 
-/// Trailer fields end here, as their announcement does.
-async fn next(body: &mut Incoming) -> Handed {
-    loop {
-        return match body.frame().await {
-            Some(Ok(frame)) if frame.is_trailers() => continue,
-            Some(Ok(frame)) if body.is_end_stream() => Handed::Last(frame),
-            Some(Ok(frame)) => Handed::Frame(frame),
-            Some(Err(error)) => Handed::Broken(error.into()),
-            None => Handed::End,
-        };
+async fn next(body: &mut AnswerBody) -> Handed {
+    match body.next().await {
+        Some(Ok(piece)) if body.is_end_stream() => Handed::Last(Frame::data(piece)),
+        Some(Ok(piece)) => Handed::Frame(Frame::data(piece)),
+        Some(Err(error)) => Handed::Broken(error.into()),
+        None => Handed::End,
     }
 }
 

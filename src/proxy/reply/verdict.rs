@@ -42,7 +42,7 @@ impl Verdict {
                 RouteError::Unknown(_) => Self::http(StatusCode::NOT_FOUND),
                 RouteError::Loop => Self::http(StatusCode::LOOP_DETECTED),
             },
-            Refusal::Load(_) => Self::overload(),
+            Refusal::Load(_) | Refusal::Held(_) => Self::overload(),
             Refusal::Read(error) => match error {
                 ReadError::MediaType(_)
                 | ReadError::Multipart

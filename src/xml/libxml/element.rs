@@ -127,6 +127,16 @@ impl<'t> Element<'t> {
         self.nodes().map(text_of).collect()
     }
 
+    /// All character content within it, in document order, whatever else it holds; as deep as the tree's limit.
+    #[must_use]
+    pub fn content(self) -> String {
+        let of_node = |node| match as_element(node) {
+            Some(element) => element.content().into(),
+            None => text_of(node).unwrap_or_default(),
+        };
+        self.nodes().map(of_node).collect()
+    }
+
     /// Does it hold a processing instruction, at any depth?
     #[must_use]
     pub fn holds_processing_instruction(self) -> bool {

@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign::admin::{Access, Admin, serve};
+use countersign::admin::{Access, Admin};
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::keys::Keys;
 use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
 use countersign::keys::store::{MasterKeyFile, StateDirectory, Store};
+use countersign::listener::serve_router;
 use countersign::metrics::Metrics;
+use countersign::proxy::{Gates, Proxy};
 use countersign::tls::server_config_asking;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
@@ -81,7 +83,11 @@ impl TestAdmin {
         let shown = ready.clone();
         let tls = config.admin.tls.as_ref().map(server_config_asking);
         let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let (_, changes) = tokio::sync::watch::channel(());
+        let gates = Gates::new(keys.clone(), Clock::system(), changes);
+        let proxy = Proxy::new(keys.clone(), Clock::system(), metrics.clone(), gates);
         let admin = Admin {
+            proxy: Arc::new(proxy.successor(&config).expect("a proxy")),
             keys: keys.clone(),
             access: Access::load(&config.admin).expect("tokens"),
             tls: tls.transpose().expect("certificates").map(Arc::new),
@@ -96,7 +102,7 @@ impl TestAdmin {
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move { drop(stopped.await) };
         let made = admin.serving();
-        let serving = tokio::spawn(serve(listener, move || made.clone(), stopped));
+        let serving = tokio::spawn(serve_router("[admin]", listener, move || made.clone(), stopped));
         Self {
             address,
             keys,

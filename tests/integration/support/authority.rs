@@ -43,6 +43,18 @@ impl Authority {
         authority
     }
 
+    /// The certificate that it issues for a request, and its own.
+    pub(crate) fn answer(&self, request: &str) -> Vec<u8> {
+        fs::write(self.file("request.csr"), request).expect("a file");
+        openssl(
+            self.0.path(),
+            "x509 -req -in request.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 365 -copy_extensions copyall -out \
+             answer.pem",
+        );
+        let files = ["answer.pem", "ca.pem"].map(|file| fs::read(self.file(file)).expect("a file"));
+        files.concat()
+    }
+
     /// The path of one of its files.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.path().join(name)

@@ -9,13 +9,14 @@ use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::keys::audit::Author;
 use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
+use countersign::keys::store::StateDirectory;
 use countersign::keys::{AfterImport, KeyMaterial, Keys};
 use countersign::proxy::Drained;
 use tempfile::TempDir;
 
 use super::client::Flow;
 use super::clock::now;
-use super::within;
+use super::{eventually, within};
 
 /// The route's alias.
 pub(crate) const ALIAS: &str = "orders";
@@ -26,7 +27,9 @@ pub(crate) struct Setup {
     listen: SocketAddr,
     proxy: String,
     path: &'static str,
+    alias: String,
     route: String,
+    state: Option<TempDir>,
     key: Option<KeyMaterial>,
     clock: Clock,
     #[cfg(feature = "sabotage")]
@@ -46,7 +49,9 @@ pub(crate) fn to(receiver: impl Into<String>) -> Setup {
         listen: ([127, 0, 0, 1], 0).into(),
         proxy: String::new(),
         path: "path = \"/orders\"",
+        alias: String::new(),
         route: String::new(),
+        state: None,
         key: Some(new_key()),
         clock: Clock::system(),
         #[cfg(feature = "sabotage")]
@@ -77,6 +82,18 @@ impl Setup {
     /// The route has no path.
     pub(crate) fn without_path(mut self) -> Self {
         self.path = "";
+        self
+    }
+
+    /// Adds lines to the alias.
+    pub(crate) fn alias(mut self, lines: &str) -> Self {
+        self.alias = lines.to_owned();
+        self
+    }
+
+    /// Goes on with what another one has left.
+    pub(crate) fn state(mut self, state: TempDir) -> Self {
+        self.state = Some(state);
         self
     }
 
@@ -117,8 +134,9 @@ impl Setup {
         self
     }
 
-    pub(crate) async fn start(self) -> TestProxy {
-        let state = tempfile::tempdir().expect("a directory");
+    pub(crate) async fn start(mut self) -> TestProxy {
+        let state = self.state.take();
+        let state = state.unwrap_or_else(|| tempfile::tempdir().expect("a directory"));
         let config = Config::parse(&self.text(), &state.path().join("test.toml")).expect("a configuration");
         #[cfg(feature = "sabotage")]
         let config = {
@@ -145,13 +163,14 @@ impl Setup {
             listen,
             proxy,
             path,
+            alias,
             route,
             ..
         } = self;
         format!(
             "[proxy]\nlisten = \"{listen}\"\n{proxy}\n\
              [admin]\nlisten = \"127.0.0.1:0\"\n\
-             [alias.{ALIAS}]\n\
+             [alias.{ALIAS}]\n{alias}\n\
              [[route]]\nname = \"orders\"\n{path}\nreceiver = \"{receiver}\"\nalias = \"{ALIAS}\"\n{route}\n"
         )
     }
@@ -194,6 +213,14 @@ impl TestProxy {
     pub(crate) async fn is_ready(&self) -> bool {
         let mut flow = Flow::connect(self.app.admin_address).await;
         flow.ask(http::Method::GET, "/readyz").await.status == http::StatusCode::OK
+    }
+
+    /// Stops it, and leaves what the next one goes on with.
+    pub(crate) async fn leave(self) -> TempDir {
+        within(self.app.shutdown()).await;
+        let state = self.state.path().join("state");
+        eventually("nobody holds it", || StateDirectory::lock(&state).is_ok()).await;
+        self.state
     }
 
     /// Stops it, and tells how that went.

@@ -18,6 +18,7 @@ use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
@@ -44,6 +45,10 @@ pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<Recorded>>>,
     connections: Arc<AtomicUsize>,
+    /// It takes messages, and keeps its answers to itself.
+    paused: watch::Sender<bool>,
+    /// Nobody listens.
+    away: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -89,17 +94,29 @@ impl Receiver {
         tls: Option<TlsAcceptor>,
         takes: Duration,
     ) -> Self {
-        let (address, listener) = listen().await;
+        let (address, mut listener) = listen().await;
         let requests: Arc<Mutex<Vec<_>>> = Arc::default();
         let connections = Arc::new(AtomicUsize::new(0));
         let (answer, recorded, counted) = (Arc::new(answer), requests.clone(), connections.clone());
+        let (paused, going_on) = watch::channel(false);
+        let (away, mut is_away) = watch::channel(false);
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let stream = tokio::select! {
+                    accepted = listener.accept() => accepted.expect("a connection").0,
+                    () = until(&mut is_away, true) => {
+                        drop(listener);
+                        until(&mut is_away, false).await;
+                        listener = TcpListener::bind(address).await.expect("the address is still free");
+                        continue;
+                    }
+                };
                 counted.fetch_add(1, Ordering::Relaxed);
                 stream.set_nodelay(true).expect("a TCP stream");
-                let (answer, recorded) = (answer.clone(), recorded.clone());
-                let service =
-                    service_fn(move |request| served(request, takes, answer.clone(), recorded.clone()));
+                let (answer, recorded, paused) = (answer.clone(), recorded.clone(), going_on.clone());
+                let service = service_fn(move |request| {
+                    served(request, takes, answer.clone(), recorded.clone(), paused.clone())
+                });
                 tokio::spawn(connection(stream, tls.clone(), service));
             }
         });
@@ -107,8 +124,30 @@ impl Receiver {
             address,
             requests,
             connections,
+            paused,
+            away,
             task,
         }
+    }
+
+    /// From now on nobody listens there.
+    pub(crate) fn go_away(&self) {
+        self.away.send_replace(true);
+    }
+
+    /// Until now.
+    pub(crate) fn come_back(&self) {
+        self.away.send_replace(false);
+    }
+
+    /// From now on it keeps its answers to itself.
+    pub(crate) fn pause(&self) {
+        self.paused.send_replace(true);
+    }
+
+    /// It gives them, also to what came meanwhile.
+    pub(crate) fn go_on(&self) {
+        self.paused.send_replace(false);
     }
 
     /// What came so far.
@@ -153,15 +192,22 @@ async fn served(
     takes: Duration,
     answer: Arc<impl Fn(&Recorded) -> Option<Response<Full<Bytes>>> + Send + Sync>,
     recorded: Arc<Mutex<Vec<Recorded>>>,
+    mut paused: watch::Receiver<bool>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let request = record(request).await;
     let answer = answer(&request);
     recorded.lock().expect("no test panicked").push(request);
     sleep(takes).await;
+    until(&mut paused, false).await;
     match answer {
         Some(answer) => Ok(answer),
         None => pending().await,
     }
+}
+
+/// Or until the receiver is gone.
+async fn until(state: &mut watch::Receiver<bool>, is: bool) {
+    drop(state.wait_for(|state| *state == is).await);
 }
 
 async fn connection<S>(stream: TcpStream, tls: Option<TlsAcceptor>, service: S)

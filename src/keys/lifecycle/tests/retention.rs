@@ -19,7 +19,7 @@ fn a_shorter_setting_later_does_not_bring_it_forward() {
     let mut life = keeping(Life::of([active(0)]), 200);
     life.run(active(1), TODAY);
     let mut life = keeping(life, 90);
-    assert_eq!(story(&life.run(Command::KeepLonger, TODAY)), told([]));
+    assert_eq!(story(&life.run(Command::Configure, TODAY)), told([]));
     assert_eq!(life.kept_until(0), Some(day(TODAY + 200)));
     life.run(revoke(0, None), TODAY);
     assert_eq!(life.kept_until(0), Some(day(TODAY + 200)));
@@ -30,11 +30,11 @@ fn a_longer_setting_later_puts_it_off_and_stays_when_it_is_taken_back() {
     let mut life = Life::of([active(0), active(1), active(2)]);
     life.run(revoke(0, None), TODAY);
     let mut life = keeping(life, 120);
-    let events = life.run(Command::KeepLonger, TODAY + 10);
+    let events = life.run(Command::Configure, TODAY + 10);
     assert_eq!(story(&events), told([(1, "extended"), (0, "extended")]));
     assert_eq!(life.kept_until(0), Some(day(TODAY + 120)));
     let mut life = keeping(life, 90);
-    life.run(Command::KeepLonger, TODAY + 10);
+    life.run(Command::Configure, TODAY + 10);
     assert_eq!(life.kept_until(1), Some(day(TODAY + 120)));
 }
 
@@ -55,7 +55,7 @@ fn it_runs_from_the_latest_displacement_and_never_ends_earlier_than_it_did() {
 fn revocation_does_not_move_the_date_of_a_key_that_had_been_displaced_before() {
     let mut life = Life::of([active(0), active(1)]);
     life.run(revoke(0, None), TODAY + 20);
-    assert_eq!(story(&life.run(Command::KeepLonger, TODAY + 20)), told([]));
+    assert_eq!(story(&life.run(Command::Configure, TODAY + 20)), told([]));
     assert_eq!(life.kept_until(0), Some(day(TODAY + 90)));
 }
 
@@ -75,7 +75,7 @@ fn where_the_clock_was_put_back_dates_go_by_the_last_record_of_the_audit() {
     life.run_at(activate(1, None), put_back);
     assert_eq!(life.kept_until(0), Some(day(125)));
     let almost = Moment::new(day(20), day(124));
-    let refused = life.state.apply(purge(0, false), &life.policy, almost);
+    let refused = life.state.apply(purge(0, false), &life.policy, almost, "a test");
     assert!(matches!(refused, Err(Refusal::Kept { .. })));
     life.run_at(purge(0, false), Moment::new(day(20), day(125)));
 }

@@ -102,7 +102,12 @@ fn a_day_before_expiry_the_pending_key_imported_last_is_activated() {
     let mut life = before_expiry(Life::of([active(0), pending(1), pending(2), pending(5)]));
     assert!(!life.state.is_due(&life.policy, on(38)));
     let events = life.run(Command::Timer, 39);
-    assert_eq!(story(&events), told([(2, "activated by expiry"), (0, "retired")]));
+    let expected = [
+        (2, "activated by expiry"),
+        (0, "retired"),
+        (2, "unconfirmed by nobody"),
+    ];
+    assert_eq!(story(&events), told(expected));
     assert_eq!(life.kept_until(0), Some(day(39 + 90)));
 }
 
@@ -112,7 +117,11 @@ fn before_expiry_goes_by_the_last_record_of_the_audit_where_the_clock_was_put_ba
     let put_back = Moment::new(day(35), day(39));
     assert_eq!(
         story(&life.run_at(Command::Timer, put_back)),
-        told([(1, "activated by expiry"), (0, "retired")])
+        told([
+            (1, "activated by expiry"),
+            (0, "retired"),
+            (1, "unconfirmed by nobody")
+        ])
     );
 }
 

@@ -97,47 +97,6 @@ fn an_open_directory_is_closed_to_others() {
 }
 
 #[test]
-fn what_the_first_version_wrote_is_read() {
-    let directory = directory();
-    let file = database(directory.path());
-    let connection = Connection::open(&file).unwrap();
-    connection.execute_batch(include_str!("version_1.sql")).unwrap();
-    drop(connection);
-    fs::write(
-        directory.path().join("master-key"),
-        "the master key of the fixture, 32 bytes\n",
-    )
-    .unwrap();
-    let keys = keys(directory.path());
-    let ring = keys.ring();
-    let states: Vec<_> = ring
-        .alias(ALIAS)
-        .unwrap()
-        .remembered()
-        .map(|entry| entry.state.name())
-        .collect();
-    let expected = ["active", "pending", "retired", "revoked", "purged", "discarded"];
-    assert_eq!(states, expected);
-    assert!(
-        ring.alias(ALIAS)
-            .unwrap()
-            .active()
-            .unwrap()
-            .signer()
-            .check(NOW)
-            .is_ok()
-    );
-    assert_eq!(keys.audit_trail().verify(None).unwrap().records, 15);
-    let version: i32 = keys
-        .writer()
-        .connection()
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .unwrap();
-    assert_eq!(version, 2);
-    assert!(keys.waiting(ALIAS).is_empty());
-}
-
-#[test]
 fn a_backup_made_while_the_process_runs_restores_everything_but_the_master_key() {
     let (directory, elsewhere) = (directory(), directory());
     let backup = elsewhere.path().join("backup.db");

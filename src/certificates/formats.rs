@@ -6,51 +6,63 @@ use serde_json::{Value, json};
 
 use crate::keys::PublicNumbers;
 use crate::keys::lifecycle::Entry;
+use crate::spelling::vocabulary;
 
 /// Text; several certificates.
-pub(super) const PEM: &str = "application/x-pem-file";
+pub(crate) const PEM: &str = "application/x-pem-file";
 /// Certificates and nothing else (RFC 8551, section 3.8).
-pub(super) const PKCS7: &str = "application/pkcs7-mime";
+pub(crate) const PKCS7: &str = "application/pkcs7-mime";
 /// RFC 7517.
-pub(super) const JWK_SET: &str = "application/jwk-set+json";
+pub(crate) const JWK_SET: &str = "application/jwk-set+json";
 
-/// A form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    Pem,
-    Pkcs7,
-    JwkSet,
+vocabulary! {
+    /// A form.
+    pub(crate) enum Format {
+        /// Text; several certificates.
+        Pem = "pem",
+        /// Certificates and nothing else.
+        Pkcs7 = "pkcs7",
+        /// JSON, with states.
+        JwkSet = "jwks",
+    }
 }
 
-const FORMATS: [(&str, Format); 3] = [
+const MEDIA_TYPES: [(&str, Format); 3] = [
     (PEM, Format::Pem),
     (PKCS7, Format::Pkcs7),
     (JWK_SET, Format::JwkSet),
 ];
 
 impl Format {
-    /// The first of ours that an Accept header names, whatever weight it has; PEM where it takes anything.
-    pub(super) fn accepted(header: Option<&str>) -> Option<Self> {
+    /// The one of ours that an Accept header wants most (RFC 9110, section 12.5.1), of equals the first that it names; PEM
+    /// where it takes anything.
+    pub(crate) fn accepted(header: Option<&str>) -> Option<Self> {
         let Some(header) = header else {
             return Some(Self::Pem);
         };
-        let wanted = header
-            .split(',')
-            .map(|range| range.split(';').next().unwrap_or_default().trim());
-        wanted
-            .filter_map(|range| {
-                let ours = FORMATS.iter().find(|(name, _)| name.eq_ignore_ascii_case(range));
-                let anything = ["*/*", "application/*"].contains(&range).then_some(Self::Pem);
-                ours.map(|(_, format)| *format).or(anything)
-            })
-            .next()
+        let ranges = header.split(',').filter_map(|range| {
+            let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let weight = weight(parameters);
+            Self::of_range(name.trim()).map(|format| (weight, format))
+        });
+        let mut wanted: Vec<_> = ranges.filter(|(weight, _)| *weight > 0.0).collect();
+        wanted.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        wanted.first().map(|(_, format)| *format)
     }
 
-    pub(super) fn all() -> Vec<&'static str> {
-        FORMATS.iter().map(|(name, _)| *name).collect()
+    fn of_range(range: &str) -> Option<Self> {
+        let ours = MEDIA_TYPES
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(range));
+        let anything = ["*/*", "application/*"].contains(&range).then_some(Self::Pem);
+        ours.map(|(_, format)| *format).or(anything)
     }
 
-    pub(super) fn media_type(self) -> &'static str {
+    pub(crate) fn media_types() -> Vec<&'static str> {
+        MEDIA_TYPES.iter().map(|(name, _)| *name).collect()
+    }
+
+    pub(crate) fn media_type(self) -> &'static str {
         match self {
             Self::Pem => PEM,
             Self::Pkcs7 => "application/pkcs7-mime; smime-type=certs-only",
@@ -58,7 +70,16 @@ impl Format {
         }
     }
 
-    pub(super) fn write(self, keys: &[Entry<'_>]) -> Vec<u8> {
+    /// Of a file.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Pem => "pem",
+            Self::Pkcs7 => "p7c",
+            Self::JwkSet => "jwks.json",
+        }
+    }
+
+    pub(crate) fn write(self, keys: &[Entry<'_>]) -> Vec<u8> {
         match self {
             Self::Pem => keys.iter().map(pem).collect::<String>().into_bytes(),
             Self::Pkcs7 => certs_only(keys.iter().map(|key| key.identity.certificate().der())),
@@ -70,8 +91,18 @@ impl Format {
     }
 }
 
+/// Of a media range's parameters; one that cannot be read weighs like none.
+fn weight(parameters: &str) -> f32 {
+    let quality = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("q")
+            .then(|| value.trim().parse().ok())?
+    });
+    quality.unwrap_or(1.0)
+}
+
 /// RFC 7468.
-pub(super) fn certificate(der: &[u8]) -> String {
+pub(crate) fn certificate(der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<_> = text
         .as_bytes()
@@ -178,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_is_the_first_that_is_asked_for_and_pem_where_nothing_is() {
+    fn the_form_is_the_one_that_is_wanted_most_and_pem_where_nothing_is_said() {
         for (header, format) in [
             (None, Some(Format::Pem)),
             (Some("*/*"), Some(Format::Pem)),
@@ -190,7 +221,16 @@ mod tests {
                 Some("Application/JWK-Set+JSON, application/x-pem-file"),
                 Some(Format::JwkSet),
             ),
+            (
+                Some("application/x-pem-file;q=0.2, application/jwk-set+json; q=0.9, */*;q=0.1"),
+                Some(Format::JwkSet),
+            ),
+            (
+                Some("application/x-pem-file;q=0, application/pkcs7-mime"),
+                Some(Format::Pkcs7),
+            ),
             (Some("text/html"), None),
+            (Some("*/*;q=0"), None),
         ] {
             assert_eq!(Format::accepted(header), format, "{header:?}");
         }

@@ -1,20 +1,19 @@
-//! Connections to the admin listener: a bounded number, each for a bounded time, ended gracefully. Few clients are
-//! meant to be there; whoever else comes takes nothing from messages.
+//! Connections to a listener beside the proxy's: a bounded number, each for a bounded time, ended gracefully. Few clients
+//! are meant to be there; whoever else comes takes nothing from messages.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use hyper::service::{Service, service_fn};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-
-use super::Serving;
-use crate::listener;
 
 /// Connections at a time; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 128;
@@ -27,9 +26,20 @@ const GRACE: Duration = Duration::from_secs(5);
 /// After a failed accept, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What connections are served by. Cheap to clone.
+#[derive(Clone)]
+pub struct Serving {
+    /// `None`: plain HTTP.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Answers every request.
+    pub router: Router,
+}
+
 /// Serves until `stop` resolves; then accepts no more, and lets the requests under way end, within bounds. Each connection,
-/// and each request, is served by what `current` returns as it comes.
-pub async fn serve(
+/// and each request, is served by what `current` returns as it comes. `section` of the configuration names the listener in
+/// the log.
+pub async fn serve_router(
+    section: &'static str,
     listener: TcpListener,
     current: impl Fn() -> Serving + Clone + Send + 'static,
     stop: impl Future<Output = ()>,
@@ -42,8 +52,8 @@ pub async fn serve(
         tokio::select! {
             () = &mut stop => break,
             Some(_ended) = connections.join_next() => {}
-            (accepted, place) = accept(&listener, &free) => {
-                let connection = connection(accepted, current.clone(), stopped.clone());
+            (accepted, place) = accept(section, &listener, &free) => {
+                let connection = connection(section, accepted, current.clone(), stopped.clone());
                 connections.spawn(async move { connection.await; drop(place) });
             }
         }
@@ -54,6 +64,7 @@ pub async fn serve(
 
 /// The next connection, once there is a place for it.
 async fn accept(
+    section: &'static str,
     listener: &TcpListener,
     free: &Arc<Semaphore>,
 ) -> ((TcpStream, SocketAddr), Option<OwnedSemaphorePermit>) {
@@ -63,7 +74,7 @@ async fn accept(
         match listener.accept().await {
             Ok(accepted) => return (accepted, place),
             Err(error) => {
-                tracing::warn!(%error, "a connection to the admin listener was not accepted");
+                tracing::warn!(%section, %error, "a connection was not accepted");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -72,17 +83,18 @@ async fn accept(
 
 /// Serves until the client closes, its time is over or the sender of `stopped` is gone.
 async fn connection(
+    section: &'static str,
     (stream, address): (TcpStream, SocketAddr),
     current: impl Fn() -> Serving + Send + 'static,
     mut stopped: watch::Receiver<()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let settings = listener::Settings {
+    let settings = super::Settings {
         tls: current().tls,
         client_timeout: CLIENT_TIMEOUT,
     };
     let service = service_fn(move |request| TowerToHyperService::new(current().router).call(request));
-    let mut served = std::pin::pin!(listener::serve(
+    let mut served = std::pin::pin!(super::serve(
         stream,
         address,
         settings,
@@ -95,6 +107,6 @@ async fn connection(
     }
     let ending = async { tokio::join!(graceful.shutdown(), served) };
     if timeout(GRACE, ending).await.is_err() {
-        tracing::warn!(%address, "a request at the admin listener was cut before it was over");
+        tracing::warn!(%section, %address, "a request was cut before it was over");
     }
 }

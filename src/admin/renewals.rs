@@ -1,0 +1,325 @@
+//! Renewals: what goes on, and who takes the next step. Each command returns when it is done and durable; what was so already
+//! is no mistake.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::access::By;
+use super::commands::on_a_thread;
+use super::json::OptionalJson;
+use super::problem::{PROBLEM_JSON, Problem};
+use super::view::{
+    AliasPath, ConfirmRequest, GateView, OldKeyView, ProblemView, RenewalPath, RenewalView, StartRequest,
+};
+use super::{Admin, Caller};
+use crate::keys::lifecycle::{Gate, Lifecycle, Renewal};
+use crate::keys::{CommandError, Refusal, RenewalId};
+
+pub(super) mod publish;
+
+/// `?alias=orders&open=true`.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RenewalQuery {
+    /// Those of this alias alone.
+    #[param(required = false)]
+    alias: Option<String>,
+    /// Those that go on, or those that are over.
+    #[param(required = false)]
+    open: Option<bool>,
+}
+
+/// Renewals
+///
+/// The exchanges of keys that the caller may see, by alias; of one alias, the latest first.
+#[utoipa::path(get, path = "/api/v1/renewals", operation_id = "list_renewals", tag = "renewals", params(RenewalQuery), responses(
+    (status = 200, description = "With what each waits for", body = Vec<RenewalView>),
+    (status = 400, description = "Another question", body = ProblemView, content_type = PROBLEM_JSON),
+))]
+pub(super) async fn list(
+    State(admin): State<Admin>,
+    caller: Caller,
+    Query(RenewalQuery { alias, open }): Query<RenewalQuery>,
+) -> Json<Vec<RenewalView>> {
+    let ring = admin.keys.ring();
+    let asked = |name: &str| caller.sees(name) && alias.as_deref().is_none_or(|alias| alias == name);
+    let aliases = ring.aliases().filter(|(name, _)| asked(name));
+    let renewals = aliases.flat_map(|(name, keys)| {
+        let latest_first = keys.renewals().iter().rev();
+        latest_first.map(move |renewal| (name, keys, renewal))
+    });
+    let wanted = renewals.filter(|(.., renewal)| open.is_none_or(|open| renewal.is_open() == open));
+    Json(
+        wanted
+            .map(|(name, keys, renewal)| admin.renewal_view(name, keys, renewal))
+            .collect(),
+    )
+}
+
+/// Starts a renewal
+///
+/// Of the active key to a pending one. One goes on for an alias at a time: if it goes on to the same key, nothing is
+/// changed, and one whose key signs already is completed by it.
+#[utoipa::path(post, path = "/api/v1/aliases/{alias}/renewals", operation_id = "start_renewal", tag = "renewals",
+    params(AliasPath),
+    request_body = Option<StartRequest>,
+    responses(
+        (status = 201, description = "It goes on", body = RenewalView),
+        (status = 200, description = "It went on already; nothing was changed", body = RenewalView),
+        (status = 400, description = "No fingerprint, or another JSON", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 404, description = "No such alias or key", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 409, description = "The key is not pending, several are, or another renewal goes on",
+            body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 415, description = "Not JSON", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
+    ),
+)]
+pub(super) async fn start(
+    State(admin): State<Admin>,
+    By(author): By,
+    Path(AliasPath { alias }): Path<AliasPath>,
+    OptionalJson(StartRequest { key }): OptionalJson<StartRequest>,
+) -> Result<(StatusCode, Json<RenewalView>), Problem> {
+    let key = key.map(|key| key.parse()).transpose()?;
+    on_a_thread(move || {
+        let before = admin.open_renewal(&alias);
+        let (receivers, now) = (admin.config.receivers_of(&alias), admin.clock.now());
+        let started = admin.keys.by(author).start_renewal(&alias, key, receivers, now)?;
+        let new = before.is_none_or(|before| before.id != started.id);
+        let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+        Ok((status, Json(admin.renewal(&started.id)?)))
+    })
+    .await
+}
+
+/// One renewal
+#[utoipa::path(get, path = "/api/v1/renewals/{renewal}", operation_id = "show_renewal", tag = "renewals", params(RenewalPath), responses(
+    (status = 200, description = "How far it has come, and what it waits for", body = RenewalView),
+    (status = 400, description = "No name of a renewal", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 404, description = "No such renewal", body = ProblemView, content_type = PROBLEM_JSON),
+))]
+pub(super) async fn show(
+    State(admin): State<Admin>,
+    caller: Caller,
+    Path(RenewalPath { renewal }): Path<RenewalPath>,
+) -> Result<Json<RenewalView>, Problem> {
+    let (_, renewal) = admin.seen_renewal(&caller, &renewal)?;
+    admin.renewal(&renewal.id).map(Json)
+}
+
+/// Confirms for a receiver
+///
+/// That it has the new certificate. While messages are held, the last confirmation lets them go on their way.
+#[utoipa::path(post, path = "/api/v1/renewals/{renewal}/confirm", operation_id = "confirm_renewal", tag = "renewals",
+    params(RenewalPath),
+    request_body = Option<ConfirmRequest>,
+    responses(
+        (status = 200, description = "It is confirmed", body = RenewalView),
+        (status = 400, description = "No name of a renewal, or another JSON", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 404, description = "No such renewal", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 409, description = "It is over, does not concern the receiver, or that one cannot have exchanged its certificate yet",
+            body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 415, description = "Not JSON", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
+    ),
+)]
+pub(super) async fn confirm(
+    State(admin): State<Admin>,
+    caller: Caller,
+    By(author): By,
+    Path(RenewalPath { renewal }): Path<RenewalPath>,
+    OptionalJson(ConfirmRequest { receiver }): OptionalJson<ConfirmRequest>,
+) -> Result<Json<RenewalView>, Problem> {
+    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
+    let receiver = receiver.map_or_else(|| only_receiver(&renewal), Ok)?;
+    admin
+        .command(renewal, move |admin, renewal| {
+            let operator = admin.keys.by(author);
+            operator.confirm(&alias, &renewal.id, &receiver, admin.clock.now())
+        })
+        .await
+}
+
+/// Holds the alias's messages
+///
+/// New ones wait, those under way come to their end; then the new key is activated, and the receiver may switch. Returns at
+/// once: the renewal's gate says how far that is.
+#[utoipa::path(post, path = "/api/v1/renewals/{renewal}/hold", operation_id = "hold_messages", tag = "renewals", params(RenewalPath), responses(
+    (status = 200, description = "Messages are held", body = RenewalView),
+    (status = 400, description = "No name of a renewal", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 404, description = "No such renewal", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 409, description = "It is over, the alias's strategy is another one, or the key may not sign", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
+))]
+pub(super) async fn hold(
+    State(admin): State<Admin>,
+    caller: Caller,
+    By(author): By,
+    Path(RenewalPath { renewal }): Path<RenewalPath>,
+) -> Result<Json<RenewalView>, Problem> {
+    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
+    admin
+        .command(renewal, move |admin, renewal| {
+            admin.check_goes_on(&alias, renewal)?;
+            let receivers = admin.config.receivers_of(&alias);
+            let held = admin.keys.by(author).hold(&alias, receivers, admin.clock.now());
+            held.map(drop)
+        })
+        .await
+}
+
+/// Lets held messages go on their way
+///
+/// Signed with the new key. Where none are held, nothing is changed.
+#[utoipa::path(post, path = "/api/v1/renewals/{renewal}/resume", operation_id = "resume_messages", tag = "renewals", params(RenewalPath), responses(
+    (status = 200, description = "They go", body = RenewalView),
+    (status = 400, description = "No name of a renewal", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 404, description = "No such renewal", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 409, description = "It is over, or messages under way have not come to their end", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
+))]
+pub(super) async fn resume(
+    State(admin): State<Admin>,
+    caller: Caller,
+    By(author): By,
+    Path(RenewalPath { renewal }): Path<RenewalPath>,
+) -> Result<Json<RenewalView>, Problem> {
+    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
+    admin
+        .command(renewal, move |admin, renewal| {
+            admin.check_goes_on(&alias, renewal)?;
+            admin.keys.by(author).resume(&alias, admin.clock.now())
+        })
+        .await
+}
+
+/// Completes a renewal
+///
+/// The receivers have removed the old certificate; the old key is kept to the end of its retention.
+#[utoipa::path(post, path = "/api/v1/renewals/{renewal}/complete", operation_id = "complete_renewal", tag = "renewals", params(RenewalPath), responses(
+    (status = 200, description = "It is over", body = RenewalView),
+    (status = 400, description = "No name of a renewal", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 404, description = "No such renewal", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 409, description = "It was aborted, or its key does not sign", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
+))]
+pub(super) async fn complete(
+    State(admin): State<Admin>,
+    caller: Caller,
+    By(author): By,
+    Path(RenewalPath { renewal }): Path<RenewalPath>,
+) -> Result<Json<RenewalView>, Problem> {
+    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
+    admin
+        .command(renewal, move |admin, renewal| {
+            let operator = admin.keys.by(author);
+            operator.complete(&alias, &renewal.id, admin.clock.now())
+        })
+        .await
+}
+
+/// Aborts a renewal
+///
+/// The key that signs now goes on to sign, and held messages go on their way.
+#[utoipa::path(post, path = "/api/v1/renewals/{renewal}/abort", operation_id = "abort_renewal", tag = "renewals", params(RenewalPath), responses(
+    (status = 200, description = "It is over", body = RenewalView),
+    (status = 400, description = "No name of a renewal", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 404, description = "No such renewal", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 409, description = "It is completed", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
+))]
+pub(super) async fn abort(
+    State(admin): State<Admin>,
+    caller: Caller,
+    By(author): By,
+    Path(RenewalPath { renewal }): Path<RenewalPath>,
+) -> Result<Json<RenewalView>, Problem> {
+    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
+    admin
+        .command(renewal, move |admin, renewal| {
+            let operator = admin.keys.by(author);
+            operator.abort(&alias, &renewal.id, admin.clock.now())
+        })
+        .await
+}
+
+impl Admin {
+    /// What the command leaves.
+    async fn command(
+        self,
+        renewal: Arc<Renewal>,
+        command: impl FnOnce(&Self, &Renewal) -> Result<(), CommandError> + Send + 'static,
+    ) -> Result<Json<RenewalView>, Problem> {
+        on_a_thread(move || {
+            command(&self, &renewal)?;
+            self.renewal(&renewal.id).map(Json)
+        })
+        .await
+    }
+
+    /// The renewal of this name, if its alias exists for the caller.
+    fn seen_renewal(&self, caller: &Caller, name: &str) -> Result<(String, Arc<Renewal>), Problem> {
+        let id: RenewalId = name.parse()?;
+        let found = self.keys.renewal(&id);
+        found
+            .filter(|(alias, _)| caller.sees(alias))
+            .ok_or_else(|| CommandError::from(Refusal::UnknownRenewal(id)).into())
+    }
+
+    /// As it is now.
+    fn renewal(&self, id: &RenewalId) -> Result<RenewalView, Problem> {
+        let unknown = || CommandError::from(Refusal::UnknownRenewal(id.clone()));
+        let (alias, renewal) = self.keys.renewal(id).ok_or_else(unknown)?;
+        let ring = self.keys.ring();
+        let keys = ring.alias(&alias).ok_or_else(unknown)?;
+        Ok(self.renewal_view(&alias, keys, &renewal))
+    }
+
+    fn open_renewal(&self, alias: &str) -> Option<Arc<Renewal>> {
+        self.keys.ring().alias(alias)?.open_renewal().cloned()
+    }
+
+    /// For the commands that are an alias's, and not a renewal's.
+    fn check_goes_on(&self, alias: &str, renewal: &Renewal) -> Result<(), CommandError> {
+        let open = self.open_renewal(alias);
+        if open.is_some_and(|open| open.id == renewal.id) {
+            return Ok(());
+        }
+        Err(CommandError::Refused(Refusal::RenewalOver {
+            renewal: renewal.id.clone(),
+            step: renewal.step(),
+        }))
+    }
+
+    pub(super) fn renewal_view(&self, alias: &str, keys: &Lifecycle, renewal: &Renewal) -> RenewalView {
+        let old_key = renewal.displaced.as_ref().and_then(|old| keys.key(old));
+        let now = self.clock.now();
+        let old_key = old_key.map(|entry| OldKeyView::of(&entry, now));
+        RenewalView::of(alias, renewal, self.gate_view(alias, renewal.gate), old_key)
+    }
+
+    /// With what waits there now.
+    pub(super) fn gate_view(&self, alias: &str, gate: Gate) -> GateView {
+        GateView::of(gate, self.proxy.held(alias).as_ref())
+    }
+}
+
+fn only_receiver(renewal: &Renewal) -> Result<String, Problem> {
+    match renewal.receivers.as_slice() {
+        [only] => Ok(only.receiver.clone()),
+        several => {
+            let known: Vec<_> = several.iter().map(|one| one.receiver.as_str()).collect();
+            let sentence = format!(
+                "it concerns {} receivers: name the one as `receiver`: {}",
+                known.len(),
+                known.join(", ")
+            );
+            Err(Problem::new(StatusCode::BAD_REQUEST, sentence))
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Whether an alias's messages go on their way: the durable part of a hold. Who waits, and in which order, is the proxy's
+//! business.
+
+use time::OffsetDateTime;
+
+/// Belongs to the open renewal: without one, it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Gate {
+    /// Messages go on their way.
+    #[default]
+    Open,
+    /// New messages wait; those under way come to their end, with the old key.
+    Draining {
+        /// From then on.
+        since: OffsetDateTime,
+    },
+    /// Nothing is under way, the new key is active, and the receiver may exchange its certificate.
+    Holding {
+        /// From then on.
+        since: OffsetDateTime,
+    },
+}
+
+impl Gate {
+    /// New messages wait.
+    #[must_use]
+    pub const fn is_shut(self) -> bool {
+        matches!(self, Self::Draining { .. } | Self::Holding { .. })
+    }
+
+    /// How users read it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Draining { .. } => "draining",
+            Self::Holding { .. } => "holding",
+        }
+    }
+
+    /// When it came to be shut as it is.
+    #[must_use]
+    pub const fn since(self) -> Option<OffsetDateTime> {
+        match self {
+            Self::Open => None,
+            Self::Draining { since } | Self::Holding { since } => Some(since),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Hold: new messages wait until those under way have come to their end; then the new key is activated, the receiver
+//! exchanges its certificate, and the messages go on their way.
+
+use super::command::Circumstances;
+use super::renewal::{Renewal, RenewalId, Step};
+use super::{Gate, Lifecycle, Policy, Refusal, Strategy};
+use crate::event::{Event, RenewalNews, Trigger};
+use crate::keys::Fingerprint;
+
+impl Lifecycle {
+    pub(super) fn hold(
+        &mut self,
+        id: RenewalId,
+        receivers: Vec<String>,
+        now: Circumstances<'_>,
+    ) -> Result<Vec<Event>, Refusal> {
+        if now.policy.strategy != Strategy::Hold {
+            return Err(Refusal::NotHoldStrategy(now.policy.strategy));
+        }
+        if self.gate().is_shut() {
+            return Ok(Vec::new());
+        }
+        let mut events = self.start_renewal(id, None, receivers, now)?;
+        self.check_renewed_key(now)?;
+        events.extend(self.open_mut().map(|renewal| renewal.shut_gate(now)));
+        Ok(events)
+    }
+
+    /// The switch of a hold; too late, where the drain has been ended meanwhile.
+    pub(super) fn drained(&mut self, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
+        if !matches!(self.gate(), Gate::Draining { .. }) {
+            return Ok(Vec::new());
+        }
+        self.check_renewed_key(now)?;
+        let key = self.open_renewal().map(|open| open.key().clone());
+        let switched = key.map(|key| self.put_forward(&key, Trigger::Hold, now.policy, now.moment));
+        Ok(switched.unwrap_or_default())
+    }
+
+    pub(super) fn give_up_hold(&mut self, id: &RenewalId, reason: &str) -> Vec<Event> {
+        let drains =
+            |renewal: &&mut Renewal| renewal.id == *id && matches!(renewal.gate, Gate::Draining { .. });
+        let renewal = self.open_mut().filter(drains);
+        renewal
+            .and_then(|renewal| renewal.open_gate(reason))
+            .into_iter()
+            .collect()
+    }
+
+    pub(super) fn resume(&mut self) -> Result<Vec<Event>, Refusal> {
+        self.check_not_draining()?;
+        let opened = self
+            .open_mut()
+            .and_then(|renewal| renewal.open_gate("it was resumed"));
+        Ok(opened.into_iter().collect())
+    }
+
+    /// Only `hold` holds: what was held by a configuration of before goes on its way.
+    pub(super) fn keep_strategy(&mut self, policy: &Policy) -> Vec<Event> {
+        if policy.strategy == Strategy::Hold {
+            return Vec::new();
+        }
+        let opened = self
+            .open_mut()
+            .and_then(|renewal| renewal.open_gate("the alias's strategy is another one now"));
+        opened.into_iter().collect()
+    }
+
+    /// Who signs is not changed while messages under way count on it.
+    pub(super) fn check_not_draining(&self) -> Result<(), Refusal> {
+        if matches!(self.gate(), Gate::Draining { .. }) {
+            Err(Refusal::Draining)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_renewed_key(&self, now: Circumstances<'_>) -> Result<(), Refusal> {
+        let Some(open) = self.open_renewal() else {
+            return Ok(());
+        };
+        self.pending_key(open.key())?.key.check_validity(now.moment)
+    }
+}
+
+impl Renewal {
+    fn shut_gate(&mut self, now: Circumstances<'_>) -> Event {
+        self.strategy = now.policy.strategy;
+        self.gate = Gate::Draining {
+            since: now.moment.now,
+        };
+        self.tell(RenewalNews::HoldStarted)
+    }
+
+    /// Nothing, where it is open.
+    pub(super) fn open_gate(&mut self, reason: &str) -> Option<Event> {
+        let was_shut = self.gate.is_shut();
+        self.gate = Gate::Open;
+        was_shut.then(|| {
+            self.tell(RenewalNews::HoldEnded {
+                reason: reason.to_owned(),
+            })
+        })
+    }
+
+    /// The new key has begun to sign.
+    pub(super) fn activated(
+        &mut self,
+        trigger: Trigger,
+        displaced: Option<&Fingerprint>,
+        now: Circumstances<'_>,
+    ) -> Vec<Event> {
+        if self.has_taken(Step::Activated) {
+            return Vec::new();
+        }
+        self.take(Step::Activated, now);
+        self.displaced = displaced.cloned();
+        let mut events = vec![self.tell(RenewalNews::Activated)];
+        if trigger == Trigger::Hold {
+            self.gate = Gate::Holding {
+                since: now.moment.now,
+            };
+            events.push(self.tell(RenewalNews::MaySwitch));
+        }
+        events
+    }
+}

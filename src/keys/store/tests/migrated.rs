@@ -1,0 +1,90 @@
+//! What earlier versions of the schema wrote is read, and brought up to this one.
+
+use std::fs;
+
+use super::*;
+use crate::keys::generate::Wanted;
+
+const MASTER_KEY: &str = "the master key of the fixture, 32 bytes\n";
+
+/// As the first version wrote it.
+fn version_1() -> TempDir {
+    let directory = directory();
+    let connection = Connection::open(database(directory.path())).unwrap();
+    connection.execute_batch(include_str!("version_1.sql")).unwrap();
+    fs::write(directory.path().join("master-key"), MASTER_KEY).unwrap();
+    directory
+}
+
+/// As the second one did, with a key that waits for its certificate.
+fn version_2() -> TempDir {
+    let directory = version_1();
+    let file = database(directory.path());
+    let mut connection = Connection::open(&file).unwrap();
+    connection.execute_batch(include_str!("../schema_2.sql")).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    let id = schema::meta(&connection, "id", &file).unwrap();
+    let key = MasterKeyFile::locate(None, None, directory.path());
+    let sealer = Sealer::new(&key.load_or_create(true).unwrap(), &id).unwrap();
+    let wanted = Wanted {
+        algorithm: KeyAlgorithm::P256,
+        subject: "CN=Next".parse().unwrap(),
+        alternative_names: Vec::new(),
+    };
+    let waiting = Waiting::new(wanted.generate().unwrap(), NOW).unwrap();
+    write(&mut connection, |transaction| {
+        waiting_table::insert(transaction, &sealer, ALIAS, &waiting)
+    })
+    .unwrap();
+    directory
+}
+
+fn assert_is_read(keys: &Keys) {
+    let ring = keys.ring();
+    let states = ring.alias(ALIAS).unwrap().remembered();
+    let states: Vec<_> = states.map(|entry| entry.state.name()).collect();
+    let expected = ["active", "pending", "retired", "revoked", "purged", "discarded"];
+    assert_eq!(states, expected);
+    let active = ring.alias(ALIAS).unwrap().active().unwrap();
+    assert!(active.signer().check(NOW).is_ok());
+    assert!(ring.alias(ALIAS).unwrap().renewals().is_empty());
+    assert_eq!(keys.audit_trail().verify(None).unwrap().records, 15);
+    let version: i32 = keys
+        .writer()
+        .connection()
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 3);
+}
+
+#[test]
+fn what_the_first_version_wrote_is_read() {
+    let directory = version_1();
+    let keys = keys(directory.path());
+    assert_is_read(&keys);
+    assert!(keys.waiting(ALIAS).is_empty());
+}
+
+#[test]
+fn what_the_second_version_wrote_is_read() {
+    let directory = version_2();
+    let keys = keys(directory.path());
+    assert_is_read(&keys);
+    let waiting = keys.waiting(ALIAS);
+    assert_eq!((waiting.len(), waiting[0].subject()), (1, "CN=Next"));
+}
+
+#[test]
+fn keys_of_an_earlier_version_are_renewed_and_that_is_read_again() {
+    let directory = version_2();
+    let id = {
+        let keys = keys(directory.path());
+        let pending = keys.ring();
+        let pending = pending.alias(ALIAS).unwrap().keys();
+        let pending = pending.filter(|entry| entry.state.name() == "pending");
+        let key = pending.map(|entry| entry.fingerprint().clone()).next();
+        let started = keys.by(Author::cli()).start_renewal(ALIAS, key, Vec::new(), NOW);
+        started.unwrap().id.clone()
+    };
+    assert!(keys(directory.path()).renewal(&id).is_some());
+}

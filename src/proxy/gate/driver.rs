@@ -1,0 +1,184 @@
+//! What a closed gate does by itself: ends a drain, and sends the oldest message ahead, once a second, to find out whether
+//! the receiver accepts the key now. One task for each gate that needs it; one that ends midway is started again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
+
+use super::{Call, Gate, Gates, State};
+use crate::keys::audit::Author;
+use crate::keys::{CommandError, Strategy};
+
+/// How often a message is sent ahead.
+const PROBE: Duration = Duration::from_secs(1);
+
+impl Gates {
+    /// Drives those gates that need it, until it is dropped.
+    pub async fn drive(self: Arc<Self>) {
+        let mut changes = self.changes.clone();
+        let (mut drivers, mut driven) = (JoinSet::new(), HashMap::new());
+        loop {
+            self.start(&mut drivers, &mut driven);
+            tokio::select! {
+                Some(ended) = drivers.join_next_with_id() => ended_driver(ended, &mut driven).await,
+                () = self.wanted.notified() => {}
+                Ok(()) = changes.changed() => {}
+            }
+        }
+    }
+
+    fn start(&self, drivers: &mut JoinSet<()>, driven: &mut HashMap<Id, String>) {
+        for (alias, gate) in self.gates().iter() {
+            gate.tell_ambiguity();
+            if !driven.values().any(|driven| driven == alias) && gate.needs_driver() {
+                let task = drivers.spawn(gate.clone().drive_until_open(self.changes.clone()));
+                driven.insert(task.id(), alias.clone());
+            }
+        }
+    }
+}
+
+async fn ended_driver(ended: Result<(Id, ()), JoinError>, driven: &mut HashMap<Id, String>) {
+    match ended {
+        Ok((id, ())) => drop(driven.remove(&id)),
+        Err(error) => {
+            let alias = driven.remove(&error.id());
+            tracing::error!(?alias, %error, "what drives the alias's gate stopped midway; starting it again");
+            sleep(PROBE).await;
+        }
+    }
+}
+
+impl Gate {
+    /// Says once that the receiver would be asked for nothing but the active key.
+    fn tell_ambiguity(&self) {
+        let ring = self.keys.ring();
+        let keys = ring
+            .alias(&self.alias)
+            .filter(|_| self.keys.strategy(&self.alias) == Strategy::ReceiverLed);
+        let pending = keys.map_or(0, |keys| keys.ambiguous_candidates().len());
+        if self.ambiguous.swap(pending > 0, Ordering::Relaxed) || pending == 0 {
+            return;
+        }
+        tracing::warn!(
+            alias = self.alias,
+            pending,
+            "none of several pending keys is tried where the receiver refuses the active one: discard all but one, or start \
+             a renewal that names one"
+        );
+    }
+
+    fn needs_driver(&self) -> bool {
+        let mut line = self.line();
+        self.state(&mut line) != State::Open || line.messages() > 0
+    }
+
+    async fn drive_until_open(self: Arc<Self>, mut changes: watch::Receiver<()>) {
+        let mut probes = interval_at(Instant::now() + PROBE, PROBE);
+        probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            match self.next_deed() {
+                Deed::Nothing => return,
+                Deed::Wait => self.change(&mut changes).await,
+                Deed::EndDrain => self.end_drain().await,
+                Deed::Probe => self.probe_in_time(&mut probes, &mut changes).await,
+            }
+        }
+    }
+
+    fn next_deed(&self) -> Deed {
+        let mut line = self.line();
+        match self.state(&mut line) {
+            State::Draining if line.is_drained() => Deed::EndDrain,
+            State::Draining => Deed::Wait,
+            State::Holding | State::Refused => Deed::Probe,
+            State::Open => {
+                self.advance(&mut line);
+                // The rest is called by those that go before, or stands aside.
+                if line.messages() == 0 {
+                    Deed::Nothing
+                } else {
+                    Deed::Probe
+                }
+            }
+        }
+    }
+
+    async fn probe_in_time(&self, probes: &mut Interval, changes: &mut watch::Receiver<()>) {
+        tokio::select! {
+            _ = probes.tick() => self.probe(),
+            () = self.change(changes) => {}
+        }
+    }
+
+    fn probe(&self) {
+        let mut line = self.line();
+        line.recall();
+        match self.state(&mut line) {
+            State::Draining => {}
+            State::Open => self.advance(&mut line),
+            State::Holding | State::Refused => {
+                if let Some(first) = line.probe() {
+                    // Should he have given up just now, the next one goes in a second.
+                    let _ = first.send(Call::GoAhead);
+                }
+            }
+        }
+    }
+
+    /// The switch: nothing is under way any more. A key that may not sign ends the hold; what cannot be stored is tried again.
+    async fn end_drain(self: &Arc<Self>) {
+        let drained = self.command(|gate| {
+            let operator = gate.keys.by(Author::drain());
+            operator.drained(&gate.alias, gate.clock.now())
+        });
+        if let Err(problem) = drained.await {
+            tracing::error!(alias = self.alias, %problem, "nothing is under way, and the new key cannot be activated");
+        }
+        if matches!(self.next_deed(), Deed::EndDrain) {
+            sleep(PROBE).await;
+        }
+    }
+
+    /// Commands wait for the disk.
+    pub(super) async fn command<T: Send + 'static>(
+        self: &Arc<Self>,
+        command: impl FnOnce(&Self) -> Result<T, CommandError> + Send + 'static,
+    ) -> Result<T, Failed> {
+        let gate = self.clone();
+        Ok(spawn_blocking(move || command(&gate)).await??)
+    }
+
+    /// Of the line, or of keys.
+    async fn change(&self, changes: &mut watch::Receiver<()>) {
+        tokio::select! {
+            () = self.moved.notified() => {}
+            Ok(()) = changes.changed() => {}
+        }
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error("it stopped midway: {0}")]
+    Stopped(#[from] JoinError),
+}
+
+/// What a driver does next.
+enum Deed {
+    /// It is not needed any more.
+    Nothing,
+    /// It waits for a change.
+    Wait,
+    EndDrain,
+    /// It sends a message ahead when it is time, or recalls those that stand aside.
+    Probe,
+}

@@ -1,0 +1,227 @@
+//! A whole renewal by the admin API alone, as the table of steps tells it.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+
+use super::{Scene, path_of, signed_by, steps, text};
+use crate::support::authority::Authority;
+use crate::support::client::request;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pre_publish_from_the_request_to_the_end_of_retention() {
+    let scene = Scene::set("", "").await;
+    let authority = Authority::of(&[]);
+
+    // created: the key is generated here, the request goes out, the certificate comes in
+    let wanted = json!({"type": "p-256", "subject": "CN=Orders,O=Example"});
+    let generated = scene
+        .operate(Method::POST, "aliases/orders/requests", wanted)
+        .await;
+    let answer = authority.answer(&text(&generated["request"]["request"]));
+    let key = scene
+        .whole
+        .operate_with(
+            Method::POST,
+            "aliases/orders/certificates",
+            "application/x-pem-file",
+            answer,
+        )
+        .await;
+    let next = text(&key.json()["fingerprint"]);
+    let started = scene
+        .operate(Method::POST, "aliases/orders/renewals", json!(null))
+        .await;
+    let id = text(&started["id"]);
+    assert_eq!(
+        (&started["step"], &started["key"]),
+        (&json!("created"), &json!(next))
+    );
+    assert_eq!(started["waiting_for"]["to"], "publish");
+
+    // published: its certificate is handed over
+    let published = scene.command(&id, "publish", json!(null)).await;
+    let link = path_of(&text(&published["links"][0]["url"]));
+    assert_eq!(
+        published["renewal"]["waiting_for"]["receivers"],
+        json!([scene.origin])
+    );
+    assert_eq!(published["renewal"]["waiting_for"]["to"], "confirm");
+
+    // confirmed: the receiver's administrator adds it to the old one, and says so
+    scene.receiver_trusts(&[&scene.first, &next]).await;
+    let page = scene.whole.visit(Method::GET, &link).await;
+    assert!(page.text().contains("I have added it"), "{}", page.text());
+    let form = request(Method::POST, &link).header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(scene.whole.visit_with(form, "step=confirmed").await.status, 303);
+    let renewal = scene.get(&format!("renewals/{id}")).await;
+    assert_eq!(
+        (&renewal["step"], &renewal["waiting_for"]["to"]),
+        (&json!("confirmed"), &json!("activate"))
+    );
+    assert_eq!(
+        scene.message_signed_by().await,
+        scene.first,
+        "nothing is switched by that"
+    );
+
+    // activated: every new message is signed with it
+    scene.activate(&next).await;
+    assert_eq!(scene.message_signed_by().await, next);
+    let renewal = scene.get(&format!("renewals/{id}")).await;
+    assert_eq!(renewal["waiting_for"]["to"], "complete");
+
+    // completed: the receiver has removed the old certificate
+    scene.receiver_trusts(&[&next]).await;
+    let completed = scene.command(&id, "complete", json!(null)).await;
+    let all = ["created", "published", "confirmed", "activated", "completed"];
+    assert_eq!(steps(&completed), all);
+    assert_eq!(completed["steps"][2]["by"], format!("link {}", scene.origin));
+    assert_eq!(completed["waiting_for"]["who"], "nobody");
+    assert_eq!(scene.message_signed_by().await, next);
+
+    // the old key's retention runs
+    assert_eq!(scene.state_of(&scene.first).await, "retired");
+    let purge = format!("aliases/orders/keys/{}/purge", scene.first);
+    scene.whole.later(89 * DAY);
+    let refused = scene.whole.operate(Method::POST, &purge, json!(null)).await;
+    assert!(refused.problem(409).contains("kept until"), "{refused:?}");
+    let renewal = scene.get(&format!("renewals/{id}")).await;
+    assert_eq!(renewal["old_key"]["safe_to_purge"], false);
+    scene.whole.later(2 * DAY);
+    let renewal = scene.get(&format!("renewals/{id}")).await;
+    assert_eq!(renewal["old_key"]["safe_to_purge"], true, "{renewal}");
+    scene.operate(Method::POST, &purge, json!(null)).await;
+    assert_eq!(scene.state_of(&scene.first).await, "purged");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hold_with_a_receiver_that_switches_when_it_may() {
+    let scene = Scene::set("strategy = \"hold\"", "").await;
+    let next = scene.import().await;
+
+    // created, published
+    let started = scene
+        .operate(Method::POST, "aliases/orders/renewals", json!({"key": next}))
+        .await;
+    let id = text(&started["id"]);
+    let link = scene.link(&id).await;
+    let renewal = scene.get(&format!("renewals/{id}")).await;
+    assert_eq!(renewal["waiting_for"]["to"], "hold");
+    let early = format!("renewals/{id}/confirm");
+    let early = scene
+        .whole
+        .operate(Method::POST, &early, json!(null))
+        .await
+        .problem(409);
+    assert!(early.contains("hold the messages first"), "{early}");
+
+    // the receiver's administrator is ready: messages wait, and once nothing is under way, it may switch
+    let form = |step: &'static str| scene.whole.visit_with(request(Method::POST, &link), step);
+    assert!(scene.page(&link).await.contains("Exchange nothing yet"));
+    assert_eq!(form("step=ready").await.status, 303);
+    scene.gate_becomes("holding").await;
+    let (page, waiting) = (scene.page(&link).await, scene.send_aside());
+    assert!(page.contains("You may switch now"), "{page}");
+    assert_eq!(
+        form("step=ready").await.status,
+        303,
+        "a second click changes nothing"
+    );
+    scene.held_become(1).await;
+    let renewal = scene.get(&format!("renewals/{id}")).await;
+    assert_eq!(
+        (&renewal["step"], &renewal["waiting_for"]["to"]),
+        (&json!("activated"), &json!("exchange"))
+    );
+
+    // it has switched: that confirms, and what waited is signed with the new key
+    scene.receiver_trusts(&[&next]).await;
+    assert_eq!(form("step=switched").await.status, 303);
+    assert_eq!(signed_by(&waiting.await.unwrap()), next);
+    assert_eq!(scene.message_signed_by().await, next);
+    assert!(scene.page(&link).await.contains("has confirmed on"));
+
+    // completed
+    let completed = scene.command(&id, "complete", json!(null)).await;
+    assert_eq!(completed["step"], "completed");
+    assert_eq!(scene.state_of(&scene.first).await, "retired");
+    assert_eq!(scene.receiver.counts().refused, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hold_by_commands_alone_and_called_off() {
+    let scene = Scene::set("strategy = \"hold\"", "").await;
+    let next = scene.import().await;
+    let started = scene
+        .operate(Method::POST, "aliases/orders/renewals", json!(null))
+        .await;
+    let id = text(&started["id"]);
+    scene.command(&id, "hold", json!(null)).await;
+    scene.gate_becomes("holding").await;
+    let waiting = scene.send_aside();
+    scene.held_become(1).await;
+    scene.receiver_trusts(&[&next]).await;
+    let resumed = scene.command(&id, "resume", json!(null)).await;
+    assert_eq!(
+        (&resumed["gate"]["state"], &resumed["step"]),
+        (&json!("open"), &json!("activated"))
+    );
+    assert_eq!(signed_by(&waiting.await.unwrap()), next);
+    scene
+        .command(&id, "confirm", json!({"receiver": scene.origin}))
+        .await;
+    let aborted = scene.command(&id, "abort", json!(null)).await;
+    assert_eq!(aborted["step"], "aborted");
+    assert_eq!(
+        scene.message_signed_by().await,
+        next,
+        "the key that signs goes on to sign"
+    );
+    let over = format!("renewals/{id}/hold");
+    let over = scene
+        .whole
+        .operate(Method::POST, &over, json!(null))
+        .await
+        .problem(409);
+    assert!(over.contains("is aborted: start another one"), "{over}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receiver_led_by_nobody_but_the_receiver() {
+    let scene = Scene::set(
+        "strategy = \"receiver-led\"\nsettle = \"1ms\"",
+        "key_refused = [\"countersign\"]",
+    )
+    .await;
+    let next = scene.import().await;
+
+    // created, published; nobody says when the receiver switches
+    let started = scene
+        .operate(Method::POST, "aliases/orders/renewals", json!(null))
+        .await;
+    let id = text(&started["id"]);
+    scene.command(&id, "publish", json!(null)).await;
+    assert_eq!(scene.message_signed_by().await, scene.first);
+    let renewal = scene.get(&format!("renewals/{id}")).await;
+    assert_eq!(renewal["waiting_for"]["to"], "exchange");
+
+    // it has: the first message that it refuses is signed with the new key, and so are all that follow
+    scene.receiver_trusts(&[&next]).await;
+    assert_eq!(scene.message_signed_by().await, next);
+    assert_eq!(scene.message_signed_by().await, next);
+    let renewal = scene.get(&format!("renewals/{id}")).await;
+    assert_eq!(
+        steps(&renewal),
+        ["created", "published", "confirmed", "activated"]
+    );
+    assert_eq!(renewal["steps"][3]["by"], format!("receiver {}", scene.origin));
+    assert_eq!(scene.receiver.counts().refused, 1);
+
+    // completed
+    scene.command(&id, "complete", json!(null)).await;
+    assert_eq!(scene.state_of(&scene.first).await, "retired");
+}

@@ -1,0 +1,234 @@
+//! A whole renewal by the command line alone, as an operator types it: what each command prints is what is typed next.
+
+use http::Method;
+
+use super::{Scene, path_of, signed_by};
+use crate::support::authority::Authority;
+use crate::support::client::request;
+
+/// What the operator reads.
+async fn types(scene: &Scene, arguments: &str) -> String {
+    let run = scene.whole.run(arguments).await;
+    assert_eq!(run.code, Some(0), "{arguments}: {run:?}");
+    run.text().to_owned()
+}
+
+/// The sentence that it is refused with.
+async fn is_refused(scene: &Scene, arguments: &str) -> String {
+    let run = scene.whole.run(arguments).await;
+    assert_eq!((run.code, run.stdout.len()), (Some(1), 0), "{arguments}: {run:?}");
+    assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    run.stderr
+}
+
+/// The command that it is told to type next, without the program's name.
+fn next(said: &str) -> &str {
+    let command = said.lines().find_map(|line| line.strip_prefix("  countersign "));
+    command.unwrap_or_else(|| panic!("no command: {said}"))
+}
+
+/// The word after these.
+fn word_after<'t>(text: &'t str, words: &str) -> &'t str {
+    let (_, rest) = text
+        .split_once(words)
+        .unwrap_or_else(|| panic!("no {words:?}: {text}"));
+    rest.split_whitespace()
+        .next()
+        .unwrap()
+        .trim_end_matches(['.', ';', ','])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pre_publish_from_the_request_to_the_end() {
+    let scene = Scene::set("", "").await;
+    let authority = Authority::of(&[]);
+
+    // created: the key is generated here, the request goes out, the certificate comes in
+    let said = types(&scene, "keys generate orders --type p-256 --subject CN=Orders").await;
+    scene.whole.write("answer.pem", authority.answer(&said));
+    let said = types(&scene, "keys import orders --certificate answer.pem").await;
+    let new = word_after(&said, "orders has the new key ").to_owned();
+    let said = types(&scene, "renewal start orders").await;
+    let id = word_after(&said, "renewal ").to_owned();
+    assert!(
+        said.contains("is created.\nIt waits for an operator, to hand the new certificate over."),
+        "{said}"
+    );
+
+    // what would break
+    let preflight = scene.whole.run("renewal preflight orders").await;
+    let text = preflight.text();
+    assert!(
+        text.contains("warning: issuer (orders): it was issued by \"CN=Authority\""),
+        "{text}"
+    );
+    assert!(text.contains("warning: subject (orders)"), "{text}");
+    assert_eq!(preflight.code, Some(0), "{text}");
+
+    // published: the certificate is handed over, and a link
+    assert_eq!(next(&said), format!("renewal publish {id}"));
+    let said = types(&scene, next(&said)).await;
+    let link = path_of(word_after(&said, "\n    "));
+    assert!(said.contains(&format!("  {}, until ", scene.origin)), "{said}");
+    let exported = types(&scene, &format!("keys export orders {new}")).await;
+    assert!(exported.contains("BEGIN CERTIFICATE"), "{exported}");
+    let shown = types(&scene, "renewal show orders").await;
+    for part in [
+        &format!(
+            "waits for {}, to confirm having the new certificate",
+            scene.origin
+        ),
+        &format!(
+            "receiver  {} has not confirmed; its link is good until ",
+            scene.origin
+        ),
+        &format!("step      published since "),
+        &format!("countersign renewal confirm {id}"),
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+
+    // confirmed, as the receiver's administrator said on the telephone
+    scene.receiver_trusts(&[&scene.first, &new]).await;
+    let said = types(&scene, next(&shown)).await;
+    assert!(said.contains("is confirmed."), "{said}");
+    let page = scene.page(&link).await;
+    assert!(
+        page.contains("has confirmed on") && page.contains("does not sign yet"),
+        "{page}"
+    );
+
+    // activated
+    assert_eq!(next(&said), format!("keys activate orders {new}"));
+    types(&scene, next(&said)).await;
+    assert_eq!(scene.message_signed_by().await, new);
+    let list = types(&scene, "renewal show").await;
+    assert!(
+        list.starts_with(&format!("{id}  orders: activated, waits for an operator")),
+        "{list}"
+    );
+
+    // completed
+    scene.receiver_trusts(&[&new]).await;
+    let shown = types(&scene, &format!("renewal show {id}")).await;
+    let said = types(&scene, next(&shown)).await;
+    assert!(said.contains("is completed."), "{said}");
+    let shown = types(&scene, "renewal show orders").await;
+    for part in [
+        "completed  ",
+        "by token operator",
+        "is retired; it is kept until ",
+        "nobody; it is over",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let list = types(&scene, "keys list").await;
+    assert!(list.contains(&format!("retired {}", scene.first)), "{list}");
+    assert_eq!(scene.message_signed_by().await, new);
+    let refused = is_refused(&scene, &format!("keys purge orders {}", scene.first)).await;
+    assert!(refused.contains("kept until"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hold_until_the_receiver_may_switch_and_has() {
+    let scene = Scene::set("strategy = \"hold\"", "").await;
+    let new = scene.import().await;
+
+    // one command begins it, and returns when nothing is under way any more
+    let said = types(&scene, "renewal hold orders --wait").await;
+    assert!(said.starts_with("You may switch now"), "{said}");
+    let waiting = scene.send_aside();
+    scene.held_become(1).await;
+    let shown = types(&scene, "renewal show orders").await;
+    assert!(
+        shown.contains("messages  holding since ") && shown.contains(", 1 wait, "),
+        "{shown}"
+    );
+    let later = is_refused(&scene, "renewal start orders").await;
+    assert!(later.contains("resume first"), "{later}");
+
+    // the receiver switches, its administrator calls, the operator confirms
+    scene.receiver_trusts(&[&new]).await;
+    let said = types(&scene, next(&shown)).await;
+    assert!(said.contains("is activated."), "{said}");
+    assert_eq!(signed_by(&waiting.await.unwrap()), new);
+    let said = types(&scene, next(&said)).await;
+    assert!(said.contains("is completed."), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receiver_led_asks_for_nothing_in_between() {
+    let scene = Scene::set(
+        "strategy = \"receiver-led\"\nsettle = \"1ms\"",
+        "key_refused = [\"countersign\"]",
+    )
+    .await;
+    let new = scene.import().await;
+    let said = types(&scene, "renewal start orders").await;
+    assert!(said.contains("Nothing is to be typed"), "{said}");
+    scene.receiver_trusts(&[&new]).await;
+    assert_eq!(scene.message_signed_by().await, new);
+    let shown = types(&scene, "renewal show orders").await;
+    assert!(
+        shown.contains(&format!("by receiver {}", scene.origin)),
+        "{shown}"
+    );
+    let said = types(&scene, next(&shown)).await;
+    assert!(said.contains("is completed."), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_done_says_what_can() {
+    let scene = Scene::set("", "").await;
+    for (arguments, sentence) in [
+        (
+            "renewal start orders",
+            "no key is pending under this alias: import or generate the new one first",
+        ),
+        ("renewal start nobody", "there is no alias \"nobody\""),
+        (
+            "renewal publish orders",
+            "start one with `countersign renewal start orders`",
+        ),
+        (
+            "renewal show r-0123456789abcdef",
+            "there is no renewal r-0123456789abcdef",
+        ),
+        ("renewal preflight orders", "no key is pending under orders"),
+        ("renewal hold orders", "no key is pending under this alias"),
+    ] {
+        let refused = is_refused(&scene, arguments).await;
+        assert!(refused.contains(sentence), "{arguments}: {refused}");
+    }
+    assert_eq!(
+        scene.whole.run("renewal show r-0123456789ABCDEF/").await.code,
+        Some(2)
+    );
+    scene.import().await;
+    types(&scene, "renewal start orders").await;
+    for (arguments, sentence) in [
+        (
+            "renewal hold orders",
+            "the alias's strategy is pre-publish, which holds no messages",
+        ),
+        ("renewal complete orders", "its key "),
+        (
+            "renewal confirm orders --receiver https://elsewhere:443",
+            "it concerns http://127.0.0.1:",
+        ),
+    ] {
+        let refused = is_refused(&scene, arguments).await;
+        assert!(refused.contains(sentence), "{arguments}: {refused}");
+    }
+    let json = types(&scene, "renewal show orders --json").await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["step"], "created");
+    let said = types(&scene, "renewal abort orders").await;
+    assert!(said.contains("is aborted."), "{said}");
+    // The listener for receivers is told to whoever asks it, and not here.
+    let elsewhere = scene
+        .whole
+        .visit_with(request(Method::GET, "/api/v1/renewals"), "")
+        .await;
+    assert_eq!(elsewhere.status, 404);
+}
