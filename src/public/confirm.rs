@@ -84,7 +84,9 @@ async fn form(body: Body) -> Result<Option<Said>, StatusCode> {
     if form.is_empty() {
         return Ok(None);
     }
-    let button = std::str::from_utf8(&form).ok().and_then(|form| form.strip_prefix("step="));
+    let button = std::str::from_utf8(&form)
+        .ok()
+        .and_then(|form| form.strip_prefix("step="));
     let said = button.and_then(|button| button.parse().ok());
     said.map(Some).ok_or(StatusCode::BAD_REQUEST)
 }
