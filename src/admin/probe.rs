@@ -55,6 +55,7 @@ pub(super) struct ProbeQuery {
         (status = 400, description = "No such attempt", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 404, description = "No such route", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 409, description = "The alias has no key that may sign, or it did not", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 415, description = "Not a message of SOAP, by its type", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 422, description = "Not a message of SOAP, or one that cannot be sent so", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 503, description = "It cannot be noted in the audit now, or too much is under way; nothing was sent", body = ProblemView, content_type = PROBLEM_JSON),
     ),
@@ -117,6 +118,7 @@ impl From<ProbeError> for Problem {
             ProbeError::Audit(error) => return error.into(),
             ProbeError::UnknownRoute(_) => StatusCode::NOT_FOUND,
             ProbeError::Sample(_) | ProbeError::NoTimestamp(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ProbeError::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ProbeError::NoKey(_) | ProbeError::NotSigned(_) => StatusCode::CONFLICT,
             ProbeError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         };

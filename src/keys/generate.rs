@@ -192,3 +192,31 @@ fn digest(key_type: KeyType) -> MessageDigest {
         KeyType::Ed25519 => MessageDigest::null(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Signer;
+
+    #[test]
+    fn a_key_of_any_type_is_made_that_may_sign_and_that_every_way_of_naming_finds() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        for key_type in [
+            KeyType::Rsa { bits: 2048 },
+            KeyType::Rsa { bits: 2560 },
+            KeyType::P256,
+            KeyType::P384,
+            KeyType::P521,
+            KeyType::Ed25519,
+        ] {
+            let made = SelfSigned::of_type(key_type, "Test", now, Duration::from_secs(60));
+            let signer = Signer::new(made.unwrap().into_material().unwrap(), now).unwrap();
+            assert_eq!(signer.key_type(), key_type);
+            assert!(
+                signer.certificate().subject_key_identifier().is_some(),
+                "{key_type}"
+            );
+        }
+        assert!(SelfSigned::of_type(KeyType::Rsa { bits: usize::MAX }, "Test", now, Duration::ZERO).is_err());
+    }
+}

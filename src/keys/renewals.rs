@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Keys;
 use super::lifecycle::{LinkHash, Policy, Renewal, RenewalId, Strategy};
-use crate::event::Event;
+use crate::event::{Event, Trigger};
 
 /// A confirmation link that is known, be its renewal over or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +84,9 @@ impl Keys {
 
     /// By the monotonic clock, under the lock of the store, before the key is seen.
     pub(super) fn settle(&self, alias: &str, policy: &Policy, events: &[Event]) {
-        if !events
-            .iter()
-            .any(|event| matches!(event, Event::KeyActivated { .. }))
-        {
+        // The first key of an alias displaces none.
+        let switches = |event: &Event| matches!(event, Event::KeyActivated { trigger, .. } if *trigger != Trigger::Import);
+        if !events.iter().any(switches) {
             return;
         }
         let now = Instant::now();

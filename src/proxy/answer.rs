@@ -116,7 +116,7 @@ impl Judging {
         patience: Instant,
     ) -> Judged {
         let status = response.status();
-        let content = match readable(&response).filter(|_| may_be_fault) {
+        let content = match may_be_fault.then(|| readable(&response)).flatten() {
             Some(media_type) => timeout_at(patience, self.content(&mut response, &media_type))
                 .await
                 .unwrap_or(Content::Unknown),

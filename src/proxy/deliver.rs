@@ -48,22 +48,27 @@ impl Delivery<'_> {
         received: Received,
     ) -> Result<UnverifiedResponse, Refusal> {
         let terms = Terms::new(self.route, &received, self.exchange.deadline());
-        let mut refused = Refused::default();
+        let (mut refused, mut turned) = (Refused::default(), false);
         let mut pass = gate.pass(&terms).await?;
         loop {
             if pass.has_waited() {
                 self.exchange.passed(Phase::Held);
             }
-            let Some(choice) = gate.choice(&pass).map_err(SigningError::from)? else {
+            let Some(mut choice) = gate.choice(&pass).map_err(SigningError::from)? else {
                 if let Some(fault) = refused.fault_under(gate.signing_key().as_ref()) {
                     return Ok(fault);
                 }
                 return Ok(self.attempt(received, &With::Active).await?.response);
             };
-            let round = self.round(gate, choice, pass.is_ahead(), &received, &mut refused);
+            if turned {
+                choice.keys.reverse();
+            }
+            let round = self.round(gate, &choice, pass.is_ahead(), &received, &mut refused);
             if let Some(response) = round.await? {
                 return Ok(response);
             }
+            // Nodes that are asked in turn would go on to be asked for the wrong one.
+            turned = !turned;
             pass = match pass.return_to_line(&terms).await {
                 Ok(pass) => pass,
                 Err(not_passed) => return refused.answer(not_passed),
@@ -75,7 +80,7 @@ impl Delivery<'_> {
     async fn round(
         &mut self,
         gate: &Arc<Gate>,
-        choice: Choice,
+        choice: &Choice,
         is_ahead: bool,
         received: &Received,
         refused: &mut Refused,
@@ -96,12 +101,12 @@ impl Delivery<'_> {
             match judged.finding {
                 Finding::Accepted => {
                     let receiver = origin(self.route.receiver.address());
-                    gate.accepted(key, &choice, receiver).await;
+                    gate.accepted(key, choice, receiver).await;
                     return Ok(Some(judged.response));
                 }
                 Finding::Other => return Ok(Some(judged.response)),
                 Finding::KeyRefused if self.route.strategy == Strategy::ReceiverLed => {
-                    refused.add(judged.response, &choice);
+                    refused.add(judged.response, choice);
                 }
                 Finding::KeyRefused => {}
             }

@@ -6,6 +6,7 @@
 //! message slips past a hold that is in force.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
@@ -48,6 +49,8 @@ pub(super) struct Gate {
     clock: Clock,
     line: Mutex<Line<oneshot::Sender<Call>>>,
     preference: Preference,
+    /// Several keys are pending, none of which is the next one; that was told.
+    ambiguous: AtomicBool,
     /// Somebody has come or gone: heard by the driver.
     moved: Notify,
     wanted: Arc<Notify>,
@@ -145,6 +148,7 @@ impl Gates {
             clock: self.clock.clone(),
             line: Mutex::new(Line::new()),
             preference: Preference::default(),
+            ambiguous: AtomicBool::new(false),
             moved: Notify::new(),
             wanted: self.wanted.clone(),
             end: self.end.subscribe(),
@@ -229,11 +233,11 @@ impl Gate {
         Some(active.fingerprint().clone())
     }
 
-    /// The key that may be next, where the receiver leads.
+    /// The key that may be next, where the receiver leads. An alias that was stopped has none.
     fn candidate(&self, ring: &KeyRing) -> Option<Arc<Signer>> {
         let (strategy, now) = (self.keys.strategy(&self.alias), self.clock.now());
-        let candidate = ring.alias(&self.alias)?.candidate(strategy, now)?;
-        Some(candidate.signer().clone())
+        let keys = ring.alias(&self.alias).filter(|keys| keys.active().is_some())?;
+        Some(keys.candidate(strategy, now)?.signer().clone())
     }
 
     /// There is something to do, or soon will be.
@@ -303,7 +307,12 @@ impl Pass {
         let (waiting, called) = terms.waiting();
         {
             let mut line = gate.line();
+            let before = gate.state(&mut line);
             line.rejoin(place.arrival, waiting, &terms.bounds)?;
+            if before == State::Open && gate.state(&mut line) == State::Refused {
+                let alias = &gate.alias;
+                tracing::warn!(%alias, "the receiver refuses every key that may sign; messages wait until it accepts one");
+            }
             gate.advance(&mut line);
         }
         gate.drive();

@@ -58,6 +58,9 @@ pub enum ProbeError {
     /// Not a message.
     #[error("the sample cannot be sent: {0}")]
     Sample(String),
+    /// By its type not a message of SOAP.
+    #[error("the sample cannot be sent: {0}")]
+    MediaType(String),
     /// `expired` without anything of ours that could expire.
     #[error("the attempt expired needs a Timestamp of ours, and {0}; leave the attempt out")]
     NoTimestamp(&'static str),
@@ -223,7 +226,13 @@ fn throwaway(like: &Signer, now: OffsetDateTime) -> Result<Arc<Signer>, ProbeErr
 
 impl From<ReadError> for ProbeError {
     fn from(error: ReadError) -> Self {
-        Self::Sample(error.to_string())
+        let by_its_type = matches!(error, ReadError::MediaType(_) | ReadError::Multipart);
+        let reason = error.to_string();
+        if by_its_type {
+            Self::MediaType(reason)
+        } else {
+            Self::Sample(reason)
+        }
     }
 }
 

@@ -65,14 +65,14 @@ impl KeyRefused {
     /// Whether the fault says that the key was not accepted and the message was not processed.
     #[must_use]
     pub fn says(&self, fault: &Fault) -> bool {
-        excluded(fault).is_none() && self.0.iter().any(|refusals| refusals.name(fault))
+        excluded(fault).is_none() && self.0.iter().any(|refusals| refusals.names(fault))
     }
 }
 
 impl Refusals {
     /// Whether the fault is one of these, but for what never counts.
     #[must_use]
-    pub fn name(&self, fault: &Fault) -> bool {
+    pub fn names(&self, fault: &Fault) -> bool {
         match self {
             Self::Set(set) => set.entries().iter().any(|entry| entry.names(fault)),
             Self::Own(entry) => entry.names(fault),

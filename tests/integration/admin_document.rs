@@ -26,6 +26,7 @@ fn operations(document: &Value) -> Vec<(String, Method, Value)> {
 /// The path with something in place of its parameters.
 fn filled_in(path: &str) -> String {
     path.replace("{alias}", "orders")
+        .replace("{route}", "eu")
         .replace("{fingerprint}", &"0".repeat(64))
 }
 

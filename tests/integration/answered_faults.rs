@@ -9,7 +9,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 
-use crate::support::client::{Answer, SOAP11, posted, request};
+use crate::support::client::{Answer, Flow, SOAP11, posted, request};
 use crate::support::proxy::{self, TestProxy};
 use crate::support::raw::Raw;
 use crate::support::receiver::{Receiver, scripted};
@@ -21,7 +21,10 @@ const FAULT: &str = include_str!("../vectors/receiver-faults/cxf.xml");
 const SERIES: &str =
     r#"countersign_receiver_faults_total{code="{http://ws.apache.org/wss4j}SecurityError",route="orders"}"#;
 
-/// The limit of what is read, and more.
+/// Where somebody acts on a refusal of the key.
+const HOLD: &str = "strategy = \"hold\"\nhold = { time = \"1s\" }";
+
+/// Bytes.
 const KIB: usize = 1024;
 
 fn counted(proxy: &TestProxy, series: &str) -> u64 {
@@ -64,7 +67,9 @@ async fn through(lines: &str, status: u16, fields: &[(&str, &str)], body: &[u8])
         answering(status, &fields, body.clone())
     })
     .await;
-    let proxy = proxy::to(receiver.url("/")).route(lines).start().await;
+    let alias = if lines.contains("key_refused") { HOLD } else { "" };
+    let setup = proxy::to(receiver.url("/")).route(lines).alias(alias);
+    let proxy = setup.start().await;
     let answer = proxy.flow().await.post("/orders", SOAP11, MESSAGE).await;
     (answer, proxy)
 }
@@ -192,12 +197,10 @@ async fn an_answer_in_chunks_that_grows_too_large_is_passed_on_whole() {
 #[tokio::test]
 async fn a_fault_that_breaks_off_breaks_off_for_the_flow_too_after_what_came() {
     let half = "HTTP/1.1 500 No\r\nContent-Type: text/xml\r\nContent-Length: 999\r\n\r\n<half";
-    for lines in ["", "key_refused = [\"cxf\"]"] {
+    for (alias, lines) in [("", ""), (HOLD, "key_refused = [\"cxf\"]")] {
         let (receiver, _came) = scripted(vec![half]).await;
-        let proxy = proxy::to(format!("http://{receiver}/"))
-            .route(lines)
-            .start()
-            .await;
+        let setup = proxy::to(format!("http://{receiver}/")).route(lines).alias(alias);
+        let proxy = setup.start().await;
         let mut raw = Raw::connect(proxy.address()).await;
         let message = String::from_utf8(MESSAGE.to_vec()).unwrap();
         let length = message.len();
@@ -232,10 +235,8 @@ async fn a_fault_that_does_not_come_in_time_is_cut_off_at_the_routes_deadline() 
     let begin = "HTTP/1.1 500 No\r\nContent-Type: text/xml\r\nContent-Length: 12\r\n\r\n<slow>";
     let (receiver, _never) = halting(begin, "").await;
     let lines = "key_refused = [\"cxf\"]\ntimeouts = { connect = \"5s\", response = \"2s\", total = \"2s\" }";
-    let proxy = proxy::to(format!("http://{receiver}/"))
-        .route(lines)
-        .start()
-        .await;
+    let setup = proxy::to(format!("http://{receiver}/")).route(lines).alias(HOLD);
+    let proxy = setup.start().await;
     let mut flow = proxy.flow().await;
     let answer = within(flow.response(posted(SOAP11, &[], MESSAGE))).await.unwrap();
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -289,6 +290,14 @@ async fn a_question_for_the_wsdl_is_answered_unread() {
     assert_eq!(all_counted(&proxy), 0);
 }
 
+fn sections(receiver: &Receiver) -> String {
+    format!(
+        "[proxy]\nlisten = \"127.0.0.1:0\"\n\
+         [[route]]\nname = \"orders\"\npath = \"/orders\"\nreceiver = \"{}\"\nalias = \"orders\"\n",
+        receiver.url("/")
+    )
+}
+
 #[tokio::test]
 async fn the_log_tells_an_operator_what_to_write_once_and_no_detail() {
     let fault = FAULT
@@ -299,14 +308,8 @@ async fn the_log_tells_an_operator_what_to_write_once_and_no_detail() {
         );
     let receiver =
         Receiver::answering(move |_| answering(500, &[("content-type", "text/xml")], fault.clone())).await;
-    let route = format!(
-        "[[route]]\nname = \"orders\"\npath = \"/orders\"\nreceiver = \"{}\"\nalias = \"orders\"\n",
-        receiver.url("/")
-    );
-    let served = Place::new()
-        .serve(&format!("[proxy]\nlisten = \"127.0.0.1:0\"\n{route}"))
-        .await;
-    let mut flow = crate::support::client::Flow::connect(served.proxy).await;
+    let served = Place::new().serve(&sections(&receiver)).await;
+    let mut flow = Flow::connect(served.proxy).await;
     for _ in 0..20 {
         flow.post("/orders", SOAP11, MESSAGE).await;
     }
@@ -334,14 +337,8 @@ async fn the_clock_of_a_receiver_is_known_and_told_of_when_it_is_wrong() {
     let receiver =
         Receiver::answering(|_| answering(200, &[(DATE.as_str(), "Sun, 06 Nov 1994 08:49:37 GMT")], ""))
             .await;
-    let route = format!(
-        "[[route]]\nname = \"orders\"\npath = \"/orders\"\nreceiver = \"{}\"\nalias = \"orders\"\n",
-        receiver.url("/")
-    );
-    let served = Place::new()
-        .serve(&format!("[proxy]\nlisten = \"127.0.0.1:0\"\n{route}"))
-        .await;
-    let mut flow = crate::support::client::Flow::connect(served.proxy).await;
+    let served = Place::new().serve(&sections(&receiver)).await;
+    let mut flow = Flow::connect(served.proxy).await;
     for _ in 0..3 {
         flow.post("/orders", SOAP11, MESSAGE).await;
     }

@@ -266,6 +266,40 @@ fn check_says_in_words_who_may_use_a_route_and_by_which_addresses() {
 }
 
 #[test]
+fn check_says_how_the_key_of_a_route_is_exchanged() {
+    let dir = with_key();
+    let exchanged = |alias: &str, route: &str| {
+        let text = CONFIGURATION.replace("[alias.orders]", &format!("[alias.orders]\n{alias}"));
+        fs::write(dir.path().join("countersign.toml"), text + route).unwrap();
+        let run = countersign(dir.path(), "check --config countersign.toml");
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.text().to_owned()
+    };
+    let more = "[[route]]\nname = \"more\"\npath = \"/more\"\nreceiver = \"http://127.0.0.1:8081/\"\nalias = \"orders\"\n\
+                key_refused = [\"cxf\"]\n";
+    for (text, words) in [
+        (
+            exchanged("", ""),
+            "a new key signs once the receiver trusts it besides the old one",
+        ),
+        (
+            exchanged("strategy = \"hold\"\nhold = { count = 7, time = \"20s\" }", ""),
+            "while the receiver exchanges its certificate, messages wait: at most 7, 256.0 MiB, 20s each",
+        ),
+        (
+            exchanged("strategy = \"receiver-led\"", "key_refused = [\"cxf\"]\n"),
+            "with several pending keys, with none of them until a renewal names it",
+        ),
+        (
+            exchanged("strategy = \"hold\"", more),
+            "warning: alias orders: a hold does not end by itself while the oldest message is of route orders",
+        ),
+    ] {
+        assert!(text.contains(words), "{words:?} is missing in {text}");
+    }
+}
+
+#[test]
 fn check_names_a_file_of_tls_that_cannot_be_used() {
     let dir = with_key();
     let without_key =

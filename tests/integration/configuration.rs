@@ -1,5 +1,7 @@
 //! The configuration: what is read, what is refused, and in which words.
 
+mod strategy;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -538,12 +540,7 @@ fn a_configuration_without_a_route_is_refused() {
 
 #[test]
 fn what_is_only_coming_is_refused_by_name() {
-    let sections = [
-        "[alias.o]\nstrategy = \"hold\"",
-        "[alias.o]\nstrategy = \"receiver-led\"",
-        "[alias.o]\nhold = { count = 1 }",
-        "[alias.o]\nexpired = \"sign\"",
-    ];
+    let sections = ["[alias.o]\nexpired = \"sign\""];
     for section in sections {
         let text = format!("{section}\n{LEAST}");
         let errors = mistakes(&text);

@@ -30,10 +30,10 @@ fn name(file: &Path) -> String {
     file.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
-/// A configuration whose route has this list, in line 7.
+/// A configuration whose route has this list, in line 8.
 fn route(list: &str) -> String {
     format!(
-        "[alias.o]\n[[route]]\nname = \"o\"\npath = \"/o\"\nreceiver = \"http://localhost/\"\nalias = \"o\"\n\
+        "[alias.o]\nstrategy = \"hold\"\n[[route]]\nname = \"o\"\npath = \"/o\"\nreceiver = \"http://localhost/\"\nalias = \"o\"\n\
          key_refused = [{list}]\n"
     )
 }
@@ -317,20 +317,20 @@ fn each_says(cases: &[(&str, usize, &str)]) {
 #[test]
 fn mistakes_in_the_list_are_told_with_their_line_and_what_to_write() {
     each_says(&[
-        ("\"cfx\"", 7, "did you mean cxf?"),
+        ("\"cfx\"", 8, "did you mean cxf?"),
         (
             "\"metro\"",
-            7,
+            8,
             "use one of: cxf, cxf-detailed, spring-ws, wcf, rampart, countersign",
         ),
-        ("17", 7, "a number stands where the name of a set, or { code"),
+        ("17", 8, "a number stands where the name of a set, or { code"),
         (
             "\"cxf\",\n{ text = \"x\" }",
-            8,
+            9,
             "code is missing; write code = \"{namespace}Local\"",
         ),
-        ("{ code = \"{urn:x}A\", txet = \"x\" }", 7, "did you mean text?"),
-        ("{ code = \"{urn:x}A\", text = \"\" }", 7, "text: it is empty"),
+        ("{ code = \"{urn:x}A\", txet = \"x\" }", 8, "did you mean text?"),
+        ("{ code = \"{urn:x}A\", text = \"\" }", 8, "text: it is empty"),
     ]);
 }
 
@@ -342,7 +342,7 @@ fn codes_that_cannot_be_meant_are_refused_with_what_to_write() {
         } else {
             format!(", text = \"{text}\"")
         };
-        each_says(&[(&format!("{{ code = \"{code}\"{text} }}"), 7, words)]);
+        each_says(&[(&format!("{{ code = \"{code}\"{text} }}"), 8, words)]);
     };
     own(
         "Client",

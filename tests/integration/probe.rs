@@ -5,8 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use bytes::Bytes;
 use countersign::clock::Clock;
 use countersign::keys::Certificate;
+use countersign::keys::generate::KeyAlgorithm;
 use countersign::receiver::{Options, Receiver as DemoReceiver};
-use countersign::wss::verify::Trust;
+use countersign::wss::profile::KeyIdentifier;
+use countersign::wss::verify::{Trust, VerifyError};
+use countersign::wss::{Profile, Protection, SignedMessage};
+use countersign::xml::Limits;
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use memchr::memmem;
@@ -16,6 +20,7 @@ use crate::support::client::Flow;
 use crate::support::countersign::countersign;
 use crate::support::receiver::{Receiver, Recorded, nobody};
 use crate::support::served::{Place, Served};
+use crate::support::signing::{NOW, key, trusting, verify_at};
 
 const SOAP11: &str = include_str!("../messages/body-two-children.xml");
 const SOAP12: &str = include_str!("../messages/no-header-soap12.xml");
@@ -87,6 +92,30 @@ async fn faulty(faults: &[(&str, &str)], status: u16) -> Receiver {
             .unwrap()
     })
     .await
+}
+
+#[test]
+fn what_is_signed_as_if_altered_is_right_but_for_one_digest() {
+    let key = key(KeyAlgorithm::P256);
+    for key_identifier in KeyIdentifier::ALL {
+        let profile = Profile {
+            key_identifier: *key_identifier,
+            ..Profile::default()
+        };
+        let protection = Protection::new(profile, Limits::default());
+        let mut reader = protection.read(None);
+        reader.feed(SOAP11.into()).unwrap();
+        let plain = reader.finish().unwrap();
+        let verified = |signed: &SignedMessage| verify_at(&trusting(&key), &signed.segments().concat(), NOW);
+        let signed = protection.sign_as_if_altered(&plain, &key, NOW).unwrap();
+        let refused = verified(&signed).unwrap_err();
+        assert!(
+            matches!(refused, VerifyError::Digest { .. }),
+            "{key_identifier}: {refused}"
+        );
+        let signed = protection.sign(&plain, &key, NOW).unwrap();
+        assert!(verified(&signed).is_ok(), "{key_identifier}");
+    }
 }
 
 #[tokio::test]
@@ -375,7 +404,7 @@ async fn what_cannot_be_sent_is_refused_with_what_to_do_and_nothing_is_sent() {
         );
     }
     let (status, _) = served.ask(Method::POST, PROBE, "application/json", SOAP11).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(receiver.requests().len(), 0);
 }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::Signers;
-use crate::config::{AccessConfig, Config, Credential, Role, RouteConfig, StateConfig, is_loopback};
+use crate::config::{
+    AccessConfig, AliasConfig, Config, Credential, Role, RouteConfig, StateConfig, is_loopback,
+};
 use crate::keys::source::Source;
-use crate::keys::{SignatureAlgorithm, Signer};
+use crate::keys::{SignatureAlgorithm, Signer, Strategy};
 use crate::wss::Profile;
 use crate::wss::profile::{DigestAlgorithm, KeyIdentifier, Part};
 
@@ -25,6 +27,7 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
             .get(name)
             .map(|signer| of_key(signer, now))
             .unwrap_or_default();
+        let silent = silent_routes(config, name, alias);
         let files = alias.source.as_ref().map(of_files).unwrap_or_default();
         let unused = config
             .routes
@@ -35,6 +38,7 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
             key.into_iter()
                 .chain(files)
                 .chain(unused)
+                .chain(silent)
                 .map(|warning| format!("alias {name}: {warning}")),
         );
     }
@@ -49,6 +53,22 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
 fn of_state(state: &StateConfig) -> Option<String> {
     let beside = state.master_key().is_beside_the_database();
     beside.then(|| MASTER_KEY_BESIDE.to_owned())
+}
+
+/// A hold ends by itself where the oldest message's route knows a refusal.
+fn silent_routes(config: &Config, name: &str, alias: &AliasConfig) -> Option<String> {
+    let routes = || config.routes.iter().filter(|route| route.alias == name);
+    let silent: Vec<_> = routes()
+        .filter(|route| route.key_refused.is_empty())
+        .map(|route| route.name.as_str())
+        .collect();
+    let some = !silent.is_empty() && silent.len() < routes().count();
+    (alias.strategy == Strategy::Hold && some).then(|| {
+        format!(
+            "a hold does not end by itself while the oldest message is of route {}: give each of its routes key_refused",
+            silent.join(" or ")
+        )
+    })
 }
 
 const MASTER_KEY_BESIDE: &str = "the master key lies beside the database that it opens, so whoever reads the state directory \

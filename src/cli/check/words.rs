@@ -1,10 +1,12 @@
 //! A route in plain words, for whoever has to sign it off.
 
+use bytesize::ByteSize;
 use humantime::format_duration;
 
-use crate::config::{Client, Config, FaultStatus, RouteConfig};
-use crate::keys::Signer;
+use crate::config::{Client, Config, FaultStatus, HoldBounds, RouteConfig};
+use crate::keys::{Signer, Strategy};
 use crate::wss::Profile;
+use crate::wss::key_refused::{Entry, KeyRefused, Refusals};
 use crate::wss::profile::{
     ExistingSecurityHeader, InclusivePrefixes, InnerSignature, KeyIdentifier, Layout, Part,
     ProcessingInstructions,
@@ -26,7 +28,10 @@ pub(super) fn route(route: &RouteConfig, config: &Config, signer: Option<&Signer
         existing(profile),
         transport(route),
         timeouts(route),
+        strategy(route, config),
     ];
+    let refusals = refusals(route);
+    let lines: Vec<_> = lines.into_iter().chain(refusals).collect();
     lines.join("\n  ") + "\n"
 }
 
@@ -66,6 +71,29 @@ fn clients(route: &RouteConfig, config: &Config) -> String {
         (None, "") => "for everybody".to_owned(),
         (Some(certified), "") => format!("for clients{certified}"),
         (certified, named) => format!("for clients{} that {named}", certified.unwrap_or_default()),
+    }
+}
+
+/// How the alias's key is exchanged, as far as this route has to do with it.
+fn strategy(route: &RouteConfig, config: &Config) -> String {
+    let Some(alias) = config.aliases.get(&route.alias) else {
+        return String::new(); // a route's alias is one of them
+    };
+    let HoldBounds {
+        count, bytes, time, ..
+    } = alias.hold;
+    let bounds = format!(
+        "at most {count}, {}, {} each",
+        ByteSize(bytes as u64),
+        format_duration(time)
+    );
+    match alias.strategy {
+        Strategy::PrePublish => "a new key signs once the receiver trusts it besides the old one".to_owned(),
+        Strategy::Hold => format!("while the receiver exchanges its certificate, messages wait: {bounds}"),
+        Strategy::ReceiverLed => format!(
+            "where the receiver refuses the active key, the message is signed and sent again with the next one; with \
+             several pending keys, with none of them until a renewal names it; if it refuses both, messages wait: {bounds}"
+        ),
     }
 }
 
@@ -205,4 +233,29 @@ fn timeouts(route: &RouteConfig) -> String {
     format!(
         "waits {connect} to connect, {response} for the answer, {total} in all; faults by the rules of {status}"
     )
+}
+
+/// Which of the receiver's faults count, where some do.
+fn refusals(route: &RouteConfig) -> Option<String> {
+    let words = |refusals: &Refusals| match refusals {
+        Refusals::Set(set) => set.to_string(),
+        Refusals::Own(Entry { code, text: None }) => format!("{code} whatever its text"),
+        Refusals::Own(Entry {
+            code,
+            text: Some(text),
+        }) => format!("{code} with {text:?} in its text"),
+    };
+    let KeyRefused(list) = &route.key_refused;
+    let named: Vec<_> = list.iter().map(words).collect();
+    let with_200 = if route.faults_with_200 {
+        ", also with status 200"
+    } else {
+        ""
+    };
+    (!named.is_empty()).then(|| {
+        format!(
+            "takes for \"key not accepted, message not processed\" the receiver's faults {}{with_200}",
+            named.join(", or ")
+        )
+    })
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,8 +11,8 @@ use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
 use super::{Call, Gate, Gates, State};
-use crate::keys::CommandError;
 use crate::keys::audit::Author;
+use crate::keys::{CommandError, Strategy};
 
 /// How often a message is sent ahead.
 const PROBE: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ impl Gates {
 
     fn start(&self, drivers: &mut JoinSet<()>, driven: &mut HashMap<Id, String>) {
         for (alias, gate) in self.gates().iter() {
+            gate.tell_ambiguity();
             if !driven.values().any(|driven| driven == alias) && gate.needs_driver() {
                 let task = drivers.spawn(gate.clone().drive_until_open(self.changes.clone()));
                 driven.insert(task.id(), alias.clone());
@@ -53,6 +55,24 @@ async fn ended_driver(ended: Result<(Id, ()), JoinError>, driven: &mut HashMap<I
 }
 
 impl Gate {
+    /// Says once that the receiver would be asked for nothing but the active key.
+    fn tell_ambiguity(&self) {
+        let ring = self.keys.ring();
+        let keys = ring
+            .alias(&self.alias)
+            .filter(|_| self.keys.strategy(&self.alias) == Strategy::ReceiverLed);
+        let pending = keys.map_or(0, |keys| keys.ambiguous_candidates().len());
+        if self.ambiguous.swap(pending > 0, Ordering::Relaxed) || pending == 0 {
+            return;
+        }
+        tracing::warn!(
+            alias = self.alias,
+            pending,
+            "none of several pending keys is tried where the receiver refuses the active one: discard all but one, or start \
+             a renewal that names one"
+        );
+    }
+
     fn needs_driver(&self) -> bool {
         let mut line = self.line();
         self.state(&mut line) != State::Open || line.messages() > 0
@@ -119,6 +139,8 @@ impl Gate {
         });
         if let Err(problem) = drained.await {
             tracing::error!(alias = self.alias, %problem, "nothing is under way, and the new key cannot be activated");
+        }
+        if matches!(self.next_deed(), Deed::EndDrain) {
             sleep(PROBE).await;
         }
     }

@@ -93,17 +93,22 @@ impl Gate {
         };
         if state == State::Holding {
             self.resume(&receiver).await;
-        } else if self.signing_key().as_ref() == Some(&key) {
-            self.preference.0.store(None);
         } else {
             let failed = match active.as_ref().filter(|active| self.may_switch(active)) {
-                Some(active) => self.switch(&key, active, receiver).await,
-                None => None,
+                Some(active) if *active != key => self.switch(&key, active, receiver).await,
+                _ => None,
             };
-            let preferred = Preferred { key, active, failed };
-            self.preference.0.store(Some(Arc::new(preferred)));
+            let is_active = self.signing_key().as_ref() == Some(&key);
+            let preferred = (!is_active).then(|| Arc::new(Preferred { key, active, failed }));
+            self.preference.0.store(preferred);
         }
         let mut line = self.line();
+        if self.state(&mut line) == State::Refused {
+            tracing::info!(
+                alias = self.alias,
+                "the receiver accepts a key again; messages go on their way"
+            );
+        }
         line.accept();
         self.advance(&mut line);
         drop(line);

@@ -136,7 +136,7 @@ fn remark(answered: &Answered, accepted: &str, entry: Option<&Refusals>) -> Opti
     match &answered.answer {
         Answer::Accepted(_) => Some(accepted.to_owned()),
         Answer::Fault(_, fault) => entry
-            .filter(|entry| excluded(fault).is_none() && entry.name(fault))
+            .filter(|entry| excluded(fault).is_none() && entry.names(fault))
             .map(|_| {
                 format!(
                     "the receiver says the same of a message that is {attempt}: such a one is sent a second time, with the \

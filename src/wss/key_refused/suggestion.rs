@@ -37,7 +37,7 @@ pub fn suggest(fault: &Fault) -> Result<Refusals, NoneSafe> {
         return Err(NoneSafe::Excluded(reason));
     }
     let sets = NamedSet::ALL.iter().map(|set| Refusals::Set(*set));
-    if let Some(set) = sets.into_iter().find(|set| set.name(fault)) {
+    if let Some(set) = sets.into_iter().find(|set| set.names(fault)) {
         return Ok(set);
     }
     let code = fault.code().ok_or(NoneSafe::NoCode)?.clone();
@@ -66,7 +66,7 @@ pub fn suggest(fault: &Fault) -> Result<Refusals, NoneSafe> {
         text: Some(text),
     });
     // By SOAP 1.2 a Code of another namespace is no code, and is not looked at.
-    Some(own).filter(|own| own.name(fault)).ok_or(NoneSafe::NoCode)
+    Some(own).filter(|own| own.names(fault)).ok_or(NoneSafe::NoCode)
 }
 
 /// The longest part that the next fault is likely to have as well: no number, name or identifier in it.

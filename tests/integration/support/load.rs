@@ -67,7 +67,7 @@ pub(crate) fn percentiles(times: &mut [Duration]) -> String {
 }
 
 /// One that a receiver tells from others by its `wsa:MessageID`.
-fn message(id: &str) -> String {
+pub(crate) fn message(id: &str) -> String {
     format!(
         "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\">\
          <s:Header><a:MessageID xmlns:a=\"http://www.w3.org/2005/08/addressing\">{id}</a:MessageID></s:Header>\

@@ -9,13 +9,14 @@ use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::keys::audit::Author;
 use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
+use countersign::keys::store::StateDirectory;
 use countersign::keys::{AfterImport, KeyMaterial, Keys};
 use countersign::proxy::Drained;
 use tempfile::TempDir;
 
 use super::client::Flow;
 use super::clock::now;
-use super::within;
+use super::{eventually, within};
 
 /// The route's alias.
 pub(crate) const ALIAS: &str = "orders";
@@ -217,6 +218,8 @@ impl TestProxy {
     /// Stops it, and leaves what the next one goes on with.
     pub(crate) async fn leave(self) -> TempDir {
         within(self.app.shutdown()).await;
+        let state = self.state.path().join("state");
+        eventually("nobody holds it", || StateDirectory::lock(&state).is_ok()).await;
         self.state
     }
 

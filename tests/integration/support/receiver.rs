@@ -47,6 +47,8 @@ pub(crate) struct Receiver {
     connections: Arc<AtomicUsize>,
     /// It takes messages, and keeps its answers to itself.
     paused: watch::Sender<bool>,
+    /// Nobody listens.
+    away: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -92,13 +94,23 @@ impl Receiver {
         tls: Option<TlsAcceptor>,
         takes: Duration,
     ) -> Self {
-        let (address, listener) = listen().await;
+        let (address, mut listener) = listen().await;
         let requests: Arc<Mutex<Vec<_>>> = Arc::default();
         let connections = Arc::new(AtomicUsize::new(0));
         let (answer, recorded, counted) = (Arc::new(answer), requests.clone(), connections.clone());
         let (paused, going_on) = watch::channel(false);
+        let (away, mut is_away) = watch::channel(false);
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let stream = tokio::select! {
+                    accepted = listener.accept() => accepted.expect("a connection").0,
+                    () = until(&mut is_away, true) => {
+                        drop(listener);
+                        until(&mut is_away, false).await;
+                        listener = TcpListener::bind(address).await.expect("the address is still free");
+                        continue;
+                    }
+                };
                 counted.fetch_add(1, Ordering::Relaxed);
                 stream.set_nodelay(true).expect("a TCP stream");
                 let (answer, recorded, paused) = (answer.clone(), recorded.clone(), going_on.clone());
@@ -113,8 +125,19 @@ impl Receiver {
             requests,
             connections,
             paused,
+            away,
             task,
         }
+    }
+
+    /// From now on nobody listens there.
+    pub(crate) fn go_away(&self) {
+        self.away.send_replace(true);
+    }
+
+    /// Until now.
+    pub(crate) fn come_back(&self) {
+        self.away.send_replace(false);
     }
 
     /// From now on it keeps its answers to itself.
@@ -175,12 +198,16 @@ async fn served(
     let answer = answer(&request);
     recorded.lock().expect("no test panicked").push(request);
     sleep(takes).await;
-    let going_on = paused.wait_for(|paused| !paused).await;
-    drop(going_on); // without a receiver nobody waits any more
+    until(&mut paused, false).await;
     match answer {
         Some(answer) => Ok(answer),
         None => pending().await,
     }
+}
+
+/// Or until the receiver is gone.
+async fn until(state: &mut watch::Receiver<bool>, is: bool) {
+    drop(state.wait_for(|state| *state == is).await);
 }
 
 async fn connection<S>(stream: TcpStream, tls: Option<TlsAcceptor>, service: S)
