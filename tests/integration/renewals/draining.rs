@@ -100,4 +100,18 @@ async fn the_page_tells_to_wait_and_an_activation_waits_until_nothing_is_under_w
     assert_eq!(activated.json()["keys"][0]["fingerprint"], next);
     let page = whole.visit(Method::GET, &link).await;
     assert!(page.text().contains("You may switch now"), "{}", page.text());
+
+    // Messages were let go before the administrator's button was pressed, which says the same as it did.
+    operate(&whole, Method::POST, &format!("renewals/{id}/resume")).await;
+    let switched = whole
+        .visit_with(request(Method::POST, &link), "step=switched")
+        .await;
+    assert_eq!(switched.status, 303);
+    let page = whole.visit(Method::GET, &link).await;
+    assert!(page.text().contains("has confirmed on"), "{}", page.text());
+    assert!(
+        page.text().contains("Messages are signed with the new key."),
+        "{}",
+        page.text()
+    );
 }
