@@ -84,9 +84,8 @@ impl Keys {
 
     /// By the monotonic clock, under the lock of the store, before the key is seen.
     pub(super) fn settle(&self, alias: &str, policy: &Policy, events: &[Event]) {
-        // The first key of an alias displaces none.
-        let switches = |event: &Event| matches!(event, Event::KeyActivated { trigger, .. } if *trigger != Trigger::Import);
-        if !events.iter().any(switches) {
+        let is_new = |event: &Event| matches!(event, Event::KeyActivated { .. });
+        if !events.iter().any(is_new) || is_first_key(events) {
             return;
         }
         let now = Instant::now();
@@ -120,6 +119,21 @@ impl Keys {
             Err(StillRenewing(problems))
         }
     }
+}
+
+/// An import that displaces none: no receiver has met another key yet.
+fn is_first_key(events: &[Event]) -> bool {
+    let imported = |event: &Event| {
+        matches!(
+            event,
+            Event::KeyActivated {
+                trigger: Trigger::Import,
+                ..
+            }
+        )
+    };
+    let displaced = |event: &Event| matches!(event, Event::KeyRetired { .. });
+    events.iter().any(imported) && !events.iter().any(displaced)
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::audit::Author;
-use super::lifecycle::{Command, Moment};
-use super::{CommandError, Fingerprint, Keys, UseCounts};
+use super::lifecycle::{Command, Lifecycle, Moment, Policy};
+use super::{Fingerprint, Keys, UseCounts};
 use crate::clock::Clock;
 
 /// How late an activation may be.
@@ -26,10 +26,9 @@ const TOLERANCE: Duration = Duration::from_secs(60);
 pub struct Upkeep {
     keys: Keys,
     clock: Clock,
-    /// Failed activations, and when to try again.
-    postponed: BTreeMap<String, Instant>,
-    /// The same of notices, so that neither is in the other's way.
-    untold: BTreeMap<String, Instant>,
+    /// Apart, so that neither is in the other's way.
+    activations: Errand,
+    notices: Errand,
     written: BTreeMap<(String, Fingerprint), UseCounts>,
     clock_was_behind: bool,
 }
@@ -41,8 +40,18 @@ impl Upkeep {
         Self {
             keys,
             clock,
-            postponed: BTreeMap::new(),
-            untold: BTreeMap::new(),
+            activations: Errand {
+                is_due: Lifecycle::is_due,
+                command: || Command::Timer,
+                failed: "a key that is due was not activated; trying again in a minute",
+                postponed: BTreeMap::new(),
+            },
+            notices: Errand {
+                is_due: Lifecycle::is_notice_due,
+                command: || Command::GiveNotice,
+                failed: "a notice was not given; trying again in a minute",
+                postponed: BTreeMap::new(),
+            },
             written: BTreeMap::new(),
             clock_was_behind: false,
         }
@@ -74,53 +83,15 @@ impl Upkeep {
 
     /// Everything whose time has come, on every alias.
     pub fn activate_what_is_due(&mut self) {
-        let now = self.clock.now();
-        let moment = self.keys.store_status().moment(now);
+        let moment = self.keys.store_status().moment(self.clock.now());
         self.watch_clock(moment);
-        let (ring, tick) = (self.keys.ring(), Instant::now());
-        self.postponed.retain(|_, until| *until > tick);
-        let due = ring
-            .aliases()
-            .filter(|(alias, keys)| keys.is_due(&self.keys.policy(alias), moment))
-            .map(|(alias, _)| alias.to_owned());
-        for alias in due.collect::<Vec<_>>() {
-            if self.postponed.contains_key(&alias) {
-                continue;
-            }
-            if let Err(problem) = self.activate(&alias, now) {
-                tracing::error!(%alias, %problem, "a key that is due was not activated; trying again in a minute");
-                self.postponed.insert(alias, tick + RETRY);
-            }
-        }
+        self.activations.run(&self.keys, moment);
     }
 
     /// Everything that an operator has to know in time, on every alias.
     pub fn give_notice(&mut self) {
-        let now = self.clock.now();
-        let moment = self.keys.store_status().moment(now);
-        let (ring, tick) = (self.keys.ring(), Instant::now());
-        self.untold.retain(|_, until| *until > tick);
-        let due = ring
-            .aliases()
-            .filter(|(alias, keys)| keys.is_notice_due(&self.keys.policy(alias), moment))
-            .map(|(alias, _)| alias.to_owned());
-        for alias in due.collect::<Vec<_>>() {
-            if self.untold.contains_key(&alias) {
-                continue;
-            }
-            let given = self
-                .keys
-                .by(Author::timer())
-                .run(&alias, Command::GiveNotice, now);
-            if let Err(problem) = given {
-                tracing::error!(%alias, %problem, "a notice was not given; trying again in a minute");
-                self.untold.insert(alias, tick + RETRY);
-            }
-        }
-    }
-
-    fn activate(&self, alias: &str, now: OffsetDateTime) -> Result<(), CommandError> {
-        self.keys.by(Author::timer()).run(alias, Command::Timer, now)
+        let moment = self.keys.store_status().moment(self.clock.now());
+        self.notices.run(&self.keys, moment);
     }
 
     /// Says once that the clock is behind, and once that it has caught up.
@@ -167,6 +138,35 @@ impl Upkeep {
     }
 }
 
+/// What is done on every alias where it is due.
+struct Errand {
+    is_due: fn(&Lifecycle, &Policy, Moment) -> bool,
+    command: fn() -> Command,
+    /// What is said when it could not be done.
+    failed: &'static str,
+    /// Where it could not, and when to try again.
+    postponed: BTreeMap<String, Instant>,
+}
+
+impl Errand {
+    fn run(&mut self, keys: &Keys, moment: Moment) {
+        let (ring, tick) = (keys.ring(), Instant::now());
+        self.postponed.retain(|_, until| *until > tick);
+        let due = ring
+            .aliases()
+            .filter(|(alias, own)| (self.is_due)(own, &keys.policy(alias), moment))
+            .filter(|(alias, _)| !self.postponed.contains_key(*alias))
+            .map(|(alias, _)| alias.to_owned());
+        for alias in due.collect::<Vec<_>>() {
+            let done = keys.by(Author::timer()).run(&alias, (self.command)(), moment.now);
+            if let Err(problem) = done {
+                tracing::error!(%alias, %problem, "{}", self.failed);
+                self.postponed.insert(alias, tick + RETRY);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -176,8 +176,8 @@ mod tests {
 
     use super::*;
     use crate::keys::generate::{KeyAlgorithm, SelfSigned};
-    use crate::keys::lifecycle::{Policy, Schedule};
-    use crate::keys::{AfterImport, Refusal, store};
+    use crate::keys::lifecycle::Schedule;
+    use crate::keys::{AfterImport, CommandError, Refusal, store};
 
     const BEGIN: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -270,6 +270,30 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_is_given_though_an_activation_fails_and_once() {
+        let (mut bench, [first, _]) = Bench::new();
+        let fault = "CREATE TEMP TRIGGER fault AFTER UPDATE ON key BEGIN SELECT RAISE(ABORT, 'fault'); END";
+        bench
+            .upkeep
+            .keys
+            .writer()
+            .connection()
+            .execute_batch(fault)
+            .unwrap();
+        assert_eq!(bench.at(9), first);
+        let told = |bench: &mut Bench| {
+            bench.upkeep.give_notice();
+            let records = bench.upkeep.keys.audit_trail().read(0, 100).unwrap();
+            let expiring = records.iter().filter(|record| record.what == "key-expiring");
+            expiring
+                .map(|record| record.detail["within"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(&mut bench), ["1d"]);
+        assert_eq!(told(&mut bench), ["1d"]);
+    }
+
+    #[test]
     fn an_activation_that_fails_is_tried_again_later_and_not_at_every_look() {
         let (mut bench, [first, second]) = Bench::new();
         let fault =
@@ -282,7 +306,7 @@ mod tests {
         assert_eq!(bench.at(9), first);
         assert_eq!(bench.upkeep.keys.store_status().failures(), 1);
         store("DROP TRIGGER fault", &bench.upkeep.keys);
-        bench.upkeep.postponed.clear();
+        bench.upkeep.activations.postponed.clear();
         assert_eq!(bench.at(9), second);
     }
 }

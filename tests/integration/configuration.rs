@@ -8,11 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use countersign::config::{
-    Activation, Aliases, Config, Credential, FaultStatus, LogFormat, LogLevel, ProxyConfig, Role,
+    Activation, Aliases, Config, Credential, FaultStatus, HoldBounds, LogFormat, LogLevel, ProxyConfig, Role,
     make_demo_keys,
 };
-use countersign::keys::SignatureAlgorithm;
 use countersign::keys::source::{Source, from_pem};
+use countersign::keys::{SignatureAlgorithm, Strategy};
 use countersign::wss::Profile;
 use countersign::wss::profile::{KeyIdentifier, Layout, Part};
 use tempfile::tempdir;
@@ -540,13 +540,69 @@ fn a_configuration_without_a_route_is_refused() {
 
 #[test]
 fn what_is_only_coming_is_refused_by_name() {
-    let sections = ["[alias.o]\nexpired = \"sign\""];
-    for section in sections {
-        let text = format!("{section}\n{LEAST}");
-        let errors = mistakes(&text);
-        let refused = errors.len() == 1 && errors[0].1.contains("is not supported by this version yet");
-        assert!(refused, "{text}: {errors:#?}");
-    }
+    let errors = mistakes(&format!("[alias.o]\nexpired = \"sign\"\n{LEAST}"));
+    let refused = errors.len() == 1 && errors[0].1.contains("is not supported by this version yet");
+    assert!(refused, "{errors:#?}");
+}
+
+#[test]
+fn an_alias_says_by_which_procedure_its_key_is_exchanged() {
+    let defaults = &parse(LEAST).aliases["orders"];
+    assert_eq!(
+        (defaults.strategy, defaults.settle),
+        (Strategy::PrePublish, Duration::from_secs(30))
+    );
+    let bounds = HoldBounds {
+        count: 1000,
+        bytes: 256 * 1024 * 1024,
+        time: Duration::from_secs(45),
+        release: 8,
+    };
+    assert_eq!(defaults.hold, bounds);
+
+    let settings =
+        "[alias.other]\nstrategy = \"hold\"\nsettle = \"5s\"\nhold = { count = 10, time = \"20s\" }";
+    let other = &parse(&format!("{settings}\n{LEAST}")).aliases["other"];
+    assert_eq!(
+        (other.strategy, other.settle),
+        (Strategy::Hold, Duration::from_secs(5))
+    );
+    let fewer = HoldBounds {
+        count: 10,
+        time: Duration::from_secs(20),
+        ..bounds
+    };
+    assert_eq!(other.hold, fewer);
+    assert_eq!(other.policy().strategy, Strategy::Hold);
+}
+
+#[test]
+fn a_procedure_that_is_none_or_cannot_be_kept_to_is_refused() {
+    each_says(&[
+        (
+            "[alias.o]\nstrategy = \"prepublish\"",
+            2,
+            "did you mean pre-publish?",
+        ),
+        ("[alias.o]\nhold = { cuont = 1 }", 2, "did you mean count?"),
+        (
+            "[alias.o]\nhold = { release = 0 }",
+            2,
+            "not a whole number from 1 on",
+        ),
+        ("[alias.o]\nhold = { bytes = \"lots\" }", 2, "is not a size"),
+        ("[alias.o]\nsettle = \"0s\"", 2, "is not a duration"),
+        (
+            "[alias.o]\nstrategy = \"receiver-led\"\nactivate = \"on-import\"",
+            3,
+            "before a receiver that trusts one key can have exchanged it",
+        ),
+        (
+            "[alias.o]\nactivate = \"on-import\"\nstrategy = \"hold\"",
+            2,
+            "write \"manual\"",
+        ),
+    ]);
 }
 
 #[test]

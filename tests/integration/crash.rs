@@ -3,7 +3,8 @@
 //!
 //! 20 times in `make test`, 200 times in `make soak`.
 
-use std::collections::BTreeMap;
+mod command;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,16 +18,18 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::admin::{new_key, pem};
 use crate::support::eventually;
 use crate::support::receiver::Receiver;
 use crate::support::served::{Place, Served};
 use crate::support::soak::{Seed, soak};
+use crate::support::within;
 
 const ENVELOPE: &str =
     "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><a/></s:Body></s:Envelope>";
+
+use command::{Command, Renewal, Seen};
 
 /// One number after the other.
 struct Random {
@@ -47,108 +50,11 @@ impl Random {
     }
 }
 
-/// Keys and their states, in the order of the API.
-type States = Vec<(String, String)>;
-
-/// What an operator asks for.
-#[derive(Debug, Clone)]
-enum Command {
-    Import { pem: Vec<u8>, fingerprint: String },
-    Activate(String),
-    Rollback,
-    Revoke { key: String, successor: Option<String> },
-    Discard(String),
-    Purge(String),
-}
-
-impl Command {
-    /// One that the states allow.
-    fn any(random: &mut Random, states: &States) -> Self {
-        let mut some = |wanted: &str| {
-            let keys: Vec<_> = states.iter().filter(|(_, state)| state == wanted).collect();
-            (!keys.is_empty()).then(|| random.pick(&keys).0.clone())
-        };
-        let (pending, active, retired, revoked) =
-            (some("pending"), some("active"), some("retired"), some("revoked"));
-        match (random.below(9), pending, active, retired, revoked) {
-            (1 | 2, Some(key), ..) => Self::Activate(key),
-            (3, _, Some(_), Some(_), _) => Self::Rollback,
-            (4, Some(successor), Some(key), ..) => Self::Revoke {
-                key,
-                successor: Some(successor),
-            },
-            (5, _, _, Some(key), _) => Self::Revoke { key, successor: None },
-            (6, Some(key), ..) => Self::Discard(key),
-            (7 | 8, _, _, _, Some(key)) => Self::Purge(key),
-            _ => {
-                let key = new_key("Next");
-                let material = countersign::keys::source::from_pem(&pem(&key), None).expect("a key");
-                Self::Import {
-                    pem: pem(&key),
-                    fingerprint: material.certificate.fingerprint().to_string(),
-                }
-            }
-        }
-    }
-
-    /// What becomes of the states when all of it happens.
-    fn outcome(&self, states: &States) -> BTreeMap<String, String> {
-        let mut after: BTreeMap<_, _> = states.iter().cloned().collect();
-        let active = states.iter().find(|(_, state)| state == "active");
-        let mut put = |key: &str, state: &str| after.insert(key.to_owned(), state.to_owned());
-        match self {
-            Self::Import { fingerprint, .. } => drop(put(fingerprint, "pending")),
-            Self::Activate(key) => {
-                active.map(|(displaced, _)| put(displaced, "retired"));
-                put(key, "active");
-            }
-            Self::Rollback => {
-                let last = states
-                    .iter()
-                    .find(|(_, state)| state == "retired")
-                    .expect("chosen so");
-                active.map(|(displaced, _)| put(displaced, "retired"));
-                put(&last.0, "active");
-            }
-            Self::Revoke { key, successor } => {
-                put(key, "revoked");
-                successor.as_ref().map(|successor| put(successor, "active"));
-            }
-            Self::Discard(key) => drop(after.remove(key)),
-            Self::Purge(key) => drop(put(key, "purged")),
-        }
-        after
-    }
-
-    fn request(&self) -> (String, &'static str, Vec<u8>) {
-        let key = |key: &str, verb: &str| format!("/api/v1/aliases/orders/keys/{key}/{verb}");
-        let json = |value: Value| value.to_string().into_bytes();
-        let (path, body) = match self {
-            Self::Import { pem, .. } => {
-                let path = "/api/v1/aliases/orders/keys".to_owned();
-                return (path, "application/x-pem-file", pem.clone());
-            }
-            Self::Activate(name) => (key(name, "activate"), Vec::new()),
-            Self::Rollback => ("/api/v1/aliases/orders/rollback".to_owned(), Vec::new()),
-            Self::Revoke { key: name, successor } => {
-                let body = match successor {
-                    Some(successor) => json!({"reason": "a test", "successor": successor}),
-                    None => json!({"reason": "a test"}),
-                };
-                (key(name, "revoke"), json(body))
-            }
-            Self::Discard(name) => (key(name, "discard"), Vec::new()),
-            Self::Purge(name) => (key(name, "purge"), json(json!({"compromised": true}))),
-        };
-        (path, "application/json", body)
-    }
-}
-
 /// One who gives commands, and believes what is acknowledged.
 struct Operator {
     address: SocketAddr,
     token: String,
-    states: States,
+    seen: Seen,
     acknowledged: u64,
     /// For whoever waits for the right moment.
     given: Arc<AtomicU64>,
@@ -159,7 +65,7 @@ impl Operator {
         let mut operator = Self {
             address: served.admin,
             token: served.token(),
-            states: Vec::new(),
+            seen: Seen::default(),
             acknowledged: 0,
             given: Arc::default(),
         };
@@ -167,16 +73,42 @@ impl Operator {
         operator
     }
 
+    /// The renewal first: once its hold is through the drain, nothing changes by itself.
     async fn look(&mut self) -> Option<()> {
-        let (_, alias) = self
-            .ask(Method::GET, "/api/v1/aliases/orders", "text/plain", Vec::new())
-            .await?;
+        let renewal = within(async {
+            loop {
+                let renewal = self.renewal().await?;
+                if renewal.as_ref().is_none_or(|renewal| renewal.gate != "draining") {
+                    return Some(renewal);
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+        let renewal = renewal.await?;
+        let alias = self.get("/api/v1/aliases/orders").await?;
         let keys = alias["keys"].as_array().expect("keys").iter();
-        let text = |key: &Value, name: &str| key[name].as_str().expect("text").to_owned();
-        self.states = keys
-            .map(|key| (text(key, "fingerprint"), text(key, "state")))
-            .collect();
+        let keys = keys.map(|key| (text(&key["fingerprint"]), text(&key["state"])));
+        self.seen = Seen {
+            keys: keys.collect(),
+            renewal,
+        };
         Some(())
+    }
+
+    async fn renewal(&self) -> Option<Option<Renewal>> {
+        let open = self.get("/api/v1/renewals?alias=orders&open=true").await?;
+        let renewal = open.as_array().expect("a list").first();
+        Some(renewal.map(|renewal| Renewal {
+            id: text(&renewal["id"]),
+            key: text(&renewal["key"]),
+            step: text(&renewal["step"]),
+            gate: text(&renewal["gate"]["state"]),
+        }))
+    }
+
+    async fn get(&self, path: &str) -> Option<Value> {
+        let (_, answer) = self.ask(Method::GET, path, "text/plain", Vec::new()).await?;
+        Some(answer)
     }
 
     /// `None` when the process is gone, whatever it has done.
@@ -198,7 +130,7 @@ impl Operator {
     /// Until the process is gone; returns the command that nobody acknowledged.
     async fn operate(&mut self, random: &mut Random) -> Option<Command> {
         loop {
-            let command = Command::any(random, &self.states);
+            let command = Command::any(random, &self.seen);
             let (path, media_type, body) = command.request();
             self.given.fetch_add(1, Ordering::Relaxed);
             let Some((status, answer)) = self.ask(Method::POST, &path, media_type, body).await else {
@@ -206,19 +138,19 @@ impl Operator {
             };
             assert!(status == 200 || status == 201, "{command:?}: {answer}");
             self.acknowledged += 1;
-            let expected = command.outcome(&self.states);
+            let expected = command.outcome(&self.seen);
             if self.look().await.is_none() {
                 // Acknowledged, and not seen any more: it must be there.
-                self.states = expected.into_iter().collect();
+                self.seen = expected;
                 return None;
             }
-            assert_eq!(
-                self.states.iter().cloned().collect::<BTreeMap<_, _>>(),
-                expected,
-                "{command:?}"
-            );
+            assert_eq!(self.seen.in_short(), expected.in_short(), "{command:?}");
         }
     }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("text").to_owned()
 }
 
 /// Sends messages as long as it may; counts what was answered well.
@@ -246,12 +178,12 @@ async fn what_was_acknowledged_survives_a_kill_at_any_moment_and_nothing_is_half
     let mut random = Random { seed, drawn: 0 };
     let receiver = Receiver::start().await;
     let route = format!(
-        "[proxy]\nlisten = \"127.0.0.1:0\"\n[[route]]\nname = \"orders\"\npath = \"/orders\"\nreceiver = \"{}\"\nalias = \"orders\"\n",
+        "strategy = \"hold\"\n[proxy]\nlisten = \"127.0.0.1:0\"\n[[route]]\nname = \"orders\"\npath = \"/orders\"\nreceiver = \"{}\"\nalias = \"orders\"\n",
         receiver.url("/")
     );
     let mut served = Place::new().serve(&route).await;
     let answered = Arc::new(AtomicU64::new(0));
-    let (mut acknowledged, mut kept) = (0, None);
+    let (mut acknowledged, mut held, mut kept) = (0, 0, None);
     for round in 0..rounds {
         let mut operator = Operator::of(&served).await;
         let running = Arc::new(AtomicBool::new(true));
@@ -272,23 +204,23 @@ async fn what_was_acknowledged_survives_a_kill_at_any_moment_and_nothing_is_half
         served.ended().await;
         acknowledged += operator.acknowledged;
 
-        let before = operator.states.clone();
+        let before = operator.seen;
         served.start_again().await;
-        let found = Operator::of(&served)
-            .await
-            .states
-            .into_iter()
-            .collect::<BTreeMap<_, _>>();
-        let nothing: BTreeMap<_, _> = before.iter().cloned().collect();
+        let found = Operator::of(&served).await.seen;
         let everything = under_way.as_ref().map(|command| command.outcome(&before));
+        let is_nothing = found.in_short() == before.in_short();
+        let is_everything = everything
+            .as_ref()
+            .is_some_and(|all| found.in_short() == all.in_short());
         assert!(
-            found == nothing || Some(&found) == everything.as_ref(),
-            "round {round}: {found:?} is neither {nothing:?} nor what {under_way:?} makes of it"
+            is_nothing || is_everything,
+            "round {round}: {found:?} is neither {before:?} nor what {under_way:?} makes of it"
         );
+        held += usize::from(found.is_held());
         kept = Some(audit_is_whole(&served.file("state"), kept));
     }
     println!(
-        "{rounds} kills; {acknowledged} commands acknowledged, {} messages answered",
+        "{rounds} kills, {held} of them in a hold; {acknowledged} commands acknowledged, {} messages answered",
         answered.load(Ordering::Relaxed)
     );
     assert!(acknowledged > rounds, "hardly anything was done");

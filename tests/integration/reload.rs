@@ -1,11 +1,14 @@
 //! The configuration read again while it runs: what is taken up, what is refused, and what a message under way sees of it.
 
 use countersign::app::ReloadError;
+use countersign::keys::AfterImport;
+use countersign::keys::audit::Author;
 use http::StatusCode;
 
 use crate::support::authority::Authority;
 use crate::support::client::{Flow, SOAP11};
-use crate::support::proxy::{self, TestProxy};
+use crate::support::clock::now;
+use crate::support::proxy::{self, ALIAS, TestProxy};
 use crate::support::raw::Raw;
 use crate::support::receiver::Receiver;
 use crate::support::served::Place;
@@ -135,6 +138,34 @@ async fn a_new_alias_has_its_sources_key_and_one_that_went_keeps_its_keys() {
     proxy.reload_text(other(setup.text())).await.unwrap();
     assert_eq!(active("other"), before, "a new key of the source waits");
     assert_eq!(proxy.keys().ring().alias("other").unwrap().keys().count(), 2);
+}
+
+#[tokio::test]
+async fn an_alias_whose_renewal_goes_on_does_not_go() {
+    let receiver = Receiver::start().await;
+    let setup = proxy::to(receiver.url("/"));
+    let without = setup.text().replace("orders\"\n", "other\"\n");
+    let without = without.replace("[alias.orders]", "[alias.other]");
+    let proxy = setup.start().await;
+    let operator = proxy.keys().by(Author::cli());
+    let import = operator.import(ALIAS, proxy::new_key(), AfterImport::StayPending, now());
+    import.unwrap();
+    let renewal = operator.start_renewal(ALIAS, None, Vec::new(), now()).unwrap();
+
+    let refused = proxy.reload_text(without.clone()).await.unwrap_err().to_string();
+    let sentence = format!("alias orders cannot go while its renewal {} goes on", renewal.id);
+    assert!(refused.contains(&sentence), "{refused}");
+    let answer = proxy.flow().await.post("/orders", SOAP11, MESSAGE).await;
+    assert_eq!(answer.status, StatusCode::OK, "all of it stays as it was");
+
+    operator.abort(ALIAS, &renewal.id, now()).unwrap();
+    proxy.reload_text(without).await.unwrap();
+    let answer = proxy.flow().await.post("/orders", SOAP11, MESSAGE).await;
+    assert_eq!(
+        answer.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "another alias, without a key"
+    );
 }
 
 #[tokio::test]
