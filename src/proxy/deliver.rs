@@ -85,19 +85,17 @@ impl Delivery<'_> {
         received: &Received,
         refused: &mut Refused,
     ) -> Result<Option<UnverifiedResponse>, Refusal> {
-        let mut shown = 0;
         for key in &choice.keys {
             let judged = match self.attempt(received.clone(), &With::This(key.clone())).await {
                 Ok(judged) => judged,
-                Err(Refusal::Forward(problem)) if is_ahead && problem.is_unsent() => return Ok(None),
-                Err(Refusal::Sign(problem)) if shown > 0 => {
+                Err(Refusal::Forward(problem)) if is_ahead && problem.is_absence() => return Ok(None),
+                Err(Refusal::Sign(problem)) if refused.fault.is_some() => {
                     let (alias, key) = (&self.route.alias, key.certificate().fingerprint());
                     tracing::warn!(%alias, %key, %problem, "the key that the receiver may accept does not sign");
                     continue;
                 }
                 Err(problem) => return Err(problem),
             };
-            shown += 1;
             match judged.finding {
                 Finding::Accepted => {
                     let receiver = origin(self.route.receiver.address());

@@ -177,11 +177,11 @@ fn with_query(receiver: &Uri, query: Option<&str>) -> Result<Uri, http::Error> {
 }
 
 impl ForwardError {
-    /// The receiver has got nothing of the message.
-    pub(super) const fn is_unsent(&self) -> bool {
+    /// The receiver was not there, and has got nothing of the message.
+    pub(super) const fn is_absence(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::ConnectTimedOut | Self::Address(_) => true,
-            Self::BrokenOff(_) | Self::TimedOut | Self::Unexpected(_) => false,
+            Self::Unreachable(_) | Self::ConnectTimedOut => true,
+            Self::BrokenOff(_) | Self::TimedOut | Self::Unexpected(_) | Self::Address(_) => false,
         }
     }
 }

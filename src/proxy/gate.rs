@@ -6,27 +6,27 @@
 //! message slips past a hold that is in force.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::read::Received;
-use super::route::Route;
 use crate::clock::Clock;
-use crate::config::HoldBounds;
 use crate::keys::lifecycle::{self, Lifecycle};
 use crate::keys::{Fingerprint, KeyRing, Keys, Signer};
 use crate::metrics::HeldFact;
 
 mod driver;
 mod line;
+mod place;
 mod switch;
 
+pub(super) use place::{NotPassed, Pass, Terms};
 pub(super) use switch::Choice;
 
-use line::{Arrival, Full, Line, Waiting};
+use line::{Arrival, Line};
 use switch::Preference;
 
 /// All gates; they outlive configurations.
@@ -76,50 +76,6 @@ enum State {
     Holding,
     /// The receiver refuses every key there is.
     Refused,
-}
-
-/// On which terms a message waits.
-pub(super) struct Terms {
-    /// What it takes.
-    bytes: usize,
-    /// Its route knows what a refusal of the key looks like.
-    tells: bool,
-    bounds: HoldBounds,
-    /// No longer than until then.
-    until: Instant,
-}
-
-/// Why a message did not pass: it was not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotPassed {
-    /// No room to wait.
-    #[error(
-        "messages wait while the receiver exchanges its certificate, and there are too many: {0}; send it again later"
-    )]
-    Full(#[from] Full),
-    /// It has waited as long as it may.
-    #[error(
-        "the message waited while the receiver exchanges its certificate, which takes too long; send it again later"
-    )]
-    TooLong,
-    /// We stop.
-    #[error(
-        "the message waited while the receiver exchanges its certificate, and the proxy stops; send it again later"
-    )]
-    Stopped,
-}
-
-/// A message that has passed; it is under way until this is dropped.
-pub(super) struct Pass {
-    place: Place,
-    /// None: it has not waited.
-    call: Option<Call>,
-}
-
-/// Before the gate, or past it; left when dropped.
-struct Place {
-    gate: Arc<Gate>,
-    arrival: Arrival,
 }
 
 impl Gates {
@@ -183,21 +139,11 @@ impl Gates {
 }
 
 impl Gate {
-    /// Passes at once, or when called.
-    pub(super) async fn pass(self: &Arc<Self>, terms: &Terms) -> Result<Pass, NotPassed> {
-        let (waiting, called) = terms.waiting();
-        let place = {
-            let mut line = self.line();
-            let open = self.state(&mut line) == State::Open;
-            if let Some(arrival) = open.then(|| line.pass()).flatten() {
-                return Ok(Pass::freely(self, arrival));
-            }
-            let place = Place::new(self, line.join(waiting, &terms.bounds)?);
-            self.advance(&mut line);
-            place
-        };
-        self.drive();
-        place.called(called, terms.until).await
+    /// Past it at once, if it is open and nobody waits.
+    fn pass_freely(&self) -> Option<Arrival> {
+        let mut line = self.line();
+        let open = self.state(&mut line) == State::Open;
+        open.then(|| line.pass()).flatten()
     }
 
     /// Calls those that may go.
@@ -250,98 +196,13 @@ impl Gate {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nobody waits for longer, for the process stops.
     async fn ended(&self) {
         let mut end = self.end.clone();
         let end = end.wait_for(Option::is_some).await.map(|end| *end);
         match end {
             Ok(Some(end)) => sleep_until(end).await,
-            Ok(None) | Err(_) => std::future::pending().await,
+            Ok(None) | Err(_) => pending().await,
         }
-    }
-}
-
-impl Terms {
-    /// Those of a message that has just been read.
-    pub(super) fn new(route: &Route, received: &Received, deadline: Instant) -> Self {
-        Self {
-            bytes: received.memory.bytes(),
-            tells: !route.key_refused.is_empty(),
-            bounds: route.hold,
-            until: deadline.min(Instant::now() + route.hold.time),
-        }
-    }
-
-    fn waiting(&self) -> (Waiting<oneshot::Sender<Call>>, oneshot::Receiver<Call>) {
-        let (call, called) = oneshot::channel();
-        let waiting = Waiting {
-            call,
-            bytes: self.bytes,
-            tells: self.tells,
-        };
-        (waiting, called)
-    }
-}
-
-impl Pass {
-    fn freely(gate: &Arc<Gate>, arrival: Arrival) -> Self {
-        Self {
-            place: Place::new(gate, arrival),
-            call: None,
-        }
-    }
-
-    /// It had to.
-    pub(super) fn has_waited(&self) -> bool {
-        self.call.is_some()
-    }
-
-    /// It was sent ahead, to find out.
-    pub(super) fn is_ahead(&self) -> bool {
-        self.call == Some(Call::GoAhead)
-    }
-
-    /// Back to where it came from: the receiver refused every key that it was shown, or was not there.
-    pub(super) async fn return_to_line(self, terms: &Terms) -> Result<Self, NotPassed> {
-        let place = self.place;
-        let gate = place.gate.clone();
-        let (waiting, called) = terms.waiting();
-        {
-            let mut line = gate.line();
-            let before = gate.state(&mut line);
-            line.rejoin(place.arrival, waiting, &terms.bounds)?;
-            if before == State::Open && gate.state(&mut line) == State::Refused {
-                let alias = &gate.alias;
-                tracing::warn!(%alias, "the receiver refuses every key that may sign; messages wait until it accepts one");
-            }
-            gate.advance(&mut line);
-        }
-        gate.drive();
-        place.called(called, terms.until).await
-    }
-}
-
-impl Place {
-    fn new(gate: &Arc<Gate>, arrival: Arrival) -> Self {
-        let gate = gate.clone();
-        Self { gate, arrival }
-    }
-
-    async fn called(self, called: oneshot::Receiver<Call>, until: Instant) -> Result<Pass, NotPassed> {
-        tokio::select! {
-            biased;
-            Ok(call) = called => Ok(Pass { place: self, call: Some(call) }),
-            () = sleep_until(until) => Err(NotPassed::TooLong),
-            () = self.gate.ended() => Err(NotPassed::Stopped),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut line = self.gate.line();
-        line.leave(self.arrival);
-        self.gate.advance(&mut line);
-        drop(line);
-        self.gate.moved.notify_one();
     }
 }

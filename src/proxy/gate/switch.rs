@@ -96,7 +96,7 @@ impl Gate {
         } else {
             let failed = match active.as_ref().filter(|active| self.may_switch(active)) {
                 Some(active) if *active != key => self.switch(&key, active, receiver).await,
-                _ => None,
+                _ => self.failed(active.as_ref()),
             };
             let is_active = self.signing_key().as_ref() == Some(&key);
             let preferred = (!is_active).then(|| Arc::new(Preferred { key, active, failed }));
@@ -141,12 +141,17 @@ impl Gate {
     }
 
     fn may_switch(&self, active: &Fingerprint) -> bool {
+        let failed = self.failed(Some(active));
+        !self.keys.settling(&self.alias) && failed.is_none_or(|failed| failed.elapsed() > RETRY)
+    }
+
+    /// When the exchange of this active key failed last.
+    fn failed(&self, active: Option<&Fingerprint>) -> Option<Instant> {
         let preferred = self.preference.0.load();
         let of_now = preferred
             .as_ref()
-            .filter(|preferred| preferred.active.as_ref() == Some(active));
-        let failed = of_now.and_then(|preferred| preferred.failed);
-        !self.keys.settling(&self.alias) && failed.is_none_or(|failed| failed.elapsed() > RETRY)
+            .filter(|preferred| preferred.active.as_ref() == active);
+        of_now?.failed
     }
 
     fn preferred(&self, active: Option<&Fingerprint>) -> Option<Arc<Preferred>> {
