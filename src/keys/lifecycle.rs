@@ -9,6 +9,7 @@
 mod activation;
 mod candidate;
 mod command;
+mod confirming;
 mod consequence;
 mod gate;
 mod holding;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -173,6 +172,7 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use tempfile::TempDir;
+    use time::OffsetDateTime;
 
     use super::*;
     use crate::keys::generate::{KeyAlgorithm, SelfSigned};

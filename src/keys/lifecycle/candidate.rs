@@ -1,9 +1,12 @@
-//! The key that a message is signed with again where the receiver refuses the active one.
+//! The key that a message is signed with again where the receiver refuses the active one, and what comes of its
+//! acceptance.
 
 use time::OffsetDateTime;
 
-use super::renewal::Step;
+use super::command::Circumstances;
+use super::renewal::{RenewalId, Step};
 use super::{Key, Lifecycle, Refusal, Strategy};
+use crate::event::{Event, Trigger};
 use crate::keys::Fingerprint;
 
 impl Lifecycle {
@@ -37,6 +40,43 @@ impl Lifecycle {
         let open = self.open_renewal();
         let open = open.filter(|open| !open.has_taken(Step::Activated))?;
         self.pending_key(open.key()).ok().map(|pending| &pending.key)
+    }
+
+    /// Compare-and-swap: of many requests that meet the same refusal at once, one switches. What has changed since their
+    /// messages were signed makes all of them too late, and nothing happens.
+    pub(super) fn accepted(
+        &mut self,
+        id: RenewalId,
+        key: &Fingerprint,
+        replaces: &Fingerprint,
+        receiver: String,
+        now: Circumstances<'_>,
+    ) -> Vec<Event> {
+        if self.active().map(Key::fingerprint) != Some(replaces) {
+            return Vec::new();
+        }
+        let candidate = self.candidate(now.policy.strategy, now.moment.now);
+        let candidate = candidate.filter(|candidate| candidate.fingerprint() == key);
+        let Some(certificate) = candidate.map(|candidate| candidate.certificate().clone()) else {
+            return Vec::new();
+        };
+        let mut events = Vec::new();
+        if self.is_way_on(key) {
+            events.extend(self.begin(id, certificate, vec![receiver.clone()], now));
+        }
+        // One that goes on knows its receivers by a configuration of before.
+        if let Some(renewal) = self.open_mut().filter(|renewal| renewal.key() == key) {
+            renewal.concern(receiver.clone());
+            events.extend(renewal.confirmed_by(receiver, now).ok().flatten());
+        }
+        events.extend(self.put_forward(key, Trigger::Receiver, now.policy, now.moment));
+        events
+    }
+
+    /// A pending key for which no renewal goes on.
+    fn is_way_on(&self, key: &Fingerprint) -> bool {
+        let pending = self.pending_key(key).is_ok();
+        pending && self.open_renewal().is_none_or(|open| open.key() != key)
     }
 
     fn next_key(&self) -> Option<&Key> {

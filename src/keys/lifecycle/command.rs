@@ -137,6 +137,8 @@ pub enum RenewalCommand {
     Drained,
     /// Let the messages go on their way with the old key: the new one cannot be activated.
     GiveUpHold {
+        /// The renewal that it was for. Only if it goes on still.
+        renewal: RenewalId,
         /// Why.
         reason: String,
     },

@@ -37,9 +37,10 @@ impl Lifecycle {
         Ok(switched.unwrap_or_default())
     }
 
-    pub(super) fn give_up_hold(&mut self, reason: &str) -> Vec<Event> {
-        let draining = matches!(self.gate(), Gate::Draining { .. });
-        let renewal = self.open_mut().filter(|_| draining);
+    pub(super) fn give_up_hold(&mut self, id: &RenewalId, reason: &str) -> Vec<Event> {
+        let drains =
+            |renewal: &&mut Renewal| renewal.id == *id && matches!(renewal.gate, Gate::Draining { .. });
+        let renewal = self.open_mut().filter(drains);
         renewal
             .and_then(|renewal| renewal.open_gate(reason))
             .into_iter()

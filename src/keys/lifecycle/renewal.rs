@@ -1,5 +1,5 @@
 //! A renewal: the exchange of one key, as the steps that people and receivers take. What it is and how far it has come;
-//! the commands that bring it on are in `renewing` and `holding`.
+//! the commands that bring it on are in `renewing`, `confirming` and `holding`.
 
 use std::fmt;
 use std::str::FromStr;

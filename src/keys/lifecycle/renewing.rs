@@ -1,13 +1,11 @@
-//! The steps of a renewal that somebody takes: start, publish, confirm, complete, abort; and a receiver's own, when it
-//! accepts the candidate.
+//! The steps of a renewal that operators take: start, publish, complete, abort.
 
 use std::sync::Arc;
 
 use super::command::Circumstances;
-use super::link::Link;
-use super::renewal::{Confirmation, Confirmed, Renewal, RenewalId, Step, Taken};
-use super::{Gate, Key, Lifecycle, LinkHash, Refusal, RenewalCommand, Strategy};
-use crate::event::{Event, RenewalNews, Trigger};
+use super::renewal::{Renewal, RenewalId, Step, Taken};
+use super::{Gate, Key, Lifecycle, Refusal, RenewalCommand};
+use crate::event::{Event, RenewalNews};
 use crate::keys::{Certificate, Fingerprint};
 
 impl Lifecycle {
@@ -35,7 +33,7 @@ impl Lifecycle {
             RenewalCommand::Abort { renewal } => self.abort(&renewal, now),
             RenewalCommand::Hold { id, receivers } => self.hold(id, receivers, now),
             RenewalCommand::Drained => self.drained(now),
-            RenewalCommand::GiveUpHold { reason } => Ok(self.give_up_hold(&reason)),
+            RenewalCommand::GiveUpHold { renewal, reason } => Ok(self.give_up_hold(&renewal, &reason)),
             RenewalCommand::Resume => self.resume(),
             RenewalCommand::Accepted {
                 id,
@@ -76,7 +74,7 @@ impl Lifecycle {
     }
 
     /// Ends the one before.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         id: RenewalId,
         certificate: Certificate,
@@ -123,42 +121,6 @@ impl Lifecycle {
         Ok(vec![renewal.tell(RenewalNews::Published)])
     }
 
-    fn make_link(
-        &mut self,
-        id: &RenewalId,
-        receiver: String,
-        hash: LinkHash,
-        now: Circumstances<'_>,
-    ) -> Result<Vec<Event>, Refusal> {
-        let renewal = self.going_on(id)?;
-        let link = Link::new(hash, now.moment);
-        let expires = link.expires;
-        renewal.confirmation(&receiver)?.link = Some(link);
-        Ok(vec![renewal.tell(RenewalNews::LinkMade { receiver, expires })])
-    }
-
-    /// While messages are held, the last confirmation lets them go on their way.
-    fn confirm(
-        &mut self,
-        id: &RenewalId,
-        receiver: String,
-        link: Option<&LinkHash>,
-        now: Circumstances<'_>,
-    ) -> Result<Vec<Event>, Refusal> {
-        let renewal = self.going_on(id)?;
-        renewal.check_confirmable(now)?;
-        if let Some(hash) = link {
-            let confirmation = renewal.confirmation(&receiver)?;
-            let link = confirmation.link.as_mut().filter(|link| link.hash == *hash);
-            link.ok_or(Refusal::LinkReplaced)?.spend(now.moment)?;
-        }
-        let mut events: Vec<_> = renewal.confirmed_by(receiver, now)?.into_iter().collect();
-        if renewal.unconfirmed().is_empty() {
-            events.extend(renewal.open_gate("the receiver has confirmed"));
-        }
-        Ok(events)
-    }
-
     fn complete(&mut self, id: &RenewalId, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
         if self.has_ended_with(id, Step::Completed) {
             return Ok(Vec::new());
@@ -180,43 +142,6 @@ impl Lifecycle {
         }
         self.going_on(id)?;
         Ok(self.abort_open("it was given up", now))
-    }
-
-    /// Compare-and-swap: of many requests that meet the same refusal at once, one switches. What has changed since their
-    /// messages were signed makes all of them too late, and nothing happens.
-    fn accepted(
-        &mut self,
-        id: RenewalId,
-        key: &Fingerprint,
-        replaces: &Fingerprint,
-        receiver: String,
-        now: Circumstances<'_>,
-    ) -> Vec<Event> {
-        if self.active().map(Key::fingerprint) != Some(replaces) {
-            return Vec::new();
-        }
-        let candidate = self.candidate(now.policy.strategy, now.moment.now);
-        let candidate = candidate.filter(|candidate| candidate.fingerprint() == key);
-        let Some(certificate) = candidate.map(|candidate| candidate.certificate().clone()) else {
-            return Vec::new();
-        };
-        let mut events = Vec::new();
-        if self.is_way_on(key) {
-            events.extend(self.begin(id, certificate, vec![receiver.clone()], now));
-        }
-        // One that goes on knows its receivers by a configuration of before.
-        if let Some(renewal) = self.open_mut().filter(|renewal| renewal.key() == key) {
-            renewal.concern(receiver.clone());
-            events.extend(renewal.confirmed_by(receiver, now).ok().flatten());
-        }
-        events.extend(self.put_forward(key, Trigger::Receiver, now.policy, now.moment));
-        events
-    }
-
-    /// A pending key for which no renewal goes on.
-    fn is_way_on(&self, key: &Fingerprint) -> bool {
-        let pending = self.pending_key(key).is_ok();
-        pending && self.open_renewal().is_none_or(|open| open.key() != key)
     }
 
     fn complete_open(&mut self, now: Circumstances<'_>) -> Vec<Event> {
@@ -252,7 +177,7 @@ impl Lifecycle {
     }
 
     /// The renewal of this name, which must be the one that goes on.
-    fn going_on(&mut self, id: &RenewalId) -> Result<&mut Renewal, Refusal> {
+    pub(super) fn going_on(&mut self, id: &RenewalId) -> Result<&mut Renewal, Refusal> {
         let known = self.renewals.iter().find(|renewal| renewal.id == *id);
         let step = known.ok_or_else(|| Refusal::UnknownRenewal(id.clone()))?.step();
         let open = self.open_mut().filter(|renewal| renewal.id == *id);
@@ -282,54 +207,5 @@ impl Renewal {
             at: now.moment.now,
             by: now.by.to_owned(),
         });
-    }
-
-    fn concern(&mut self, receiver: String) {
-        if self.confirmation(&receiver).is_err() {
-            self.receivers.push(Confirmation {
-                receiver,
-                confirmed: None,
-                link: None,
-            });
-        }
-    }
-
-    fn confirmation(&mut self, receiver: &str) -> Result<&mut Confirmation, Refusal> {
-        let (renewal, known) = (
-            self.id.clone(),
-            self.receivers.iter().map(|one| one.receiver.clone()).collect(),
-        );
-        let mut receivers = self.receivers.iter_mut();
-        let found = receivers.find(|one| one.receiver == *receiver);
-        found.ok_or_else(|| Refusal::UnknownReceiver {
-            renewal,
-            receiver: receiver.to_owned(),
-            known,
-        })
-    }
-
-    /// A receiver that trusts one key cannot have exchanged it before messages are held.
-    fn check_confirmable(&self, now: Circumstances<'_>) -> Result<(), Refusal> {
-        match (self.gate, now.policy.strategy, self.has_taken(Step::Activated)) {
-            (Gate::Draining { .. }, ..) => Err(Refusal::Draining),
-            (Gate::Open, Strategy::Hold, false) => Err(Refusal::NotHeld),
-            _ => Ok(()),
-        }
-    }
-
-    fn confirmed_by(&mut self, receiver: String, now: Circumstances<'_>) -> Result<Option<Event>, Refusal> {
-        let confirmation = self.confirmation(&receiver)?;
-        if confirmation.confirmed.is_some() {
-            return Ok(None);
-        }
-        confirmation.confirmed = Some(Confirmed {
-            at: now.moment.now,
-            by: now.by.to_owned(),
-        });
-        let all = self.unconfirmed().is_empty();
-        if all {
-            self.take(Step::Confirmed, now);
-        }
-        Ok(Some(self.tell(RenewalNews::Confirmed { receiver, all })))
     }
 }

@@ -222,7 +222,7 @@ fn kind(event: &Event) -> String {
     let why = detail
         .iter()
         .find(|(name, _)| matches!(*name, "trigger" | "within" | "all"));
-    why.map_or(what.to_owned(), |(_, why)| format!("{what} {why}"))
+    why.map_or_else(|| what.to_owned(), |(_, why)| format!("{what} {why}"))
 }
 
 /// Also of an active key that was retired before.

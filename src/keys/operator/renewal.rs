@@ -138,10 +138,17 @@ impl Operator<'_> {
     /// # Errors
     /// When the new key may not sign now, or the switch cannot be stored; in the latter case the messages wait on.
     pub fn drained(&self, alias: &str, now: OffsetDateTime) -> Result<(), CommandError> {
+        let ring = self.keys.ring();
+        let open = ring.alias(alias).and_then(|keys| keys.open_renewal());
         let drained = self.renew(alias, RenewalCommand::Drained, now);
-        if let Err(problem @ (CommandError::Refused(_) | CommandError::Unsuitable(_))) = &drained {
-            let reason = problem.to_string();
-            self.renew(alias, RenewalCommand::GiveUpHold { reason }, now)?;
+        if let (Err(problem), Some(open)) = (&drained, open)
+            && matches!(problem, CommandError::Refused(_) | CommandError::Unsuitable(_))
+        {
+            let give_up = RenewalCommand::GiveUpHold {
+                renewal: open.id.clone(),
+                reason: problem.to_string(),
+            };
+            self.renew(alias, give_up, now)?;
         }
         drained
     }

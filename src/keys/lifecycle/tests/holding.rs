@@ -190,11 +190,15 @@ fn a_drain_at_whose_end_the_key_may_not_sign_is_given_up_and_the_old_key_goes_on
     // Key 1 expires on day 50.
     let mut life = holds([active(0), pending(1), hold(1)]);
     assert!(matches!(life.refusal(drained(), 51), Refusal::NotValid { .. }));
-    let given_up = Command::Renewal(RenewalCommand::GiveUpHold {
-        reason: "it expired".to_owned(),
-    });
+    let given_up = |renewal| {
+        Command::Renewal(RenewalCommand::GiveUpHold {
+            renewal: id(renewal),
+            reason: "it expired".to_owned(),
+        })
+    };
+    life.is_left_alone_by(given_up(7));
     assert_eq!(
-        story(&life.run(given_up, 51)),
+        story(&life.run(given_up(1), 51)),
         told([(1, "hold ended: it expired")])
     );
     assert_eq!(life.names(), [(0, "active"), (1, "pending")]);
