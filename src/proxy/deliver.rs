@@ -12,7 +12,7 @@ use http::request;
 use super::Proxy;
 use super::answer::{Finding, Judged};
 use super::exchange::Exchange;
-use super::gate::{Choice, Gate, NotPassed, Terms};
+use super::gate::{Choice, Gate, NotPassed, Pass, Terms};
 use super::read::Received;
 use super::reply::{Refusal, UnverifiedResponse};
 use super::route::Route;
@@ -49,16 +49,16 @@ impl Delivery<'_> {
     ) -> Result<UnverifiedResponse, Refusal> {
         let terms = Terms::new(self.route, &received, self.exchange.deadline());
         let (mut refused, mut turned) = (Refused::default(), false);
-        let mut pass = gate.pass(&terms).await?;
+        let mut pass = self.passed(gate.pass(&terms).await?);
         loop {
-            if pass.has_waited() {
-                self.exchange.passed(Phase::Held);
-            }
             let Some(mut choice) = gate.choice(&pass).map_err(SigningError::from)? else {
                 if let Some(fault) = refused.fault_under(gate.signing_key().as_ref()) {
                     return Ok(fault);
                 }
-                return Ok(self.attempt(received, &With::Active).await?.response);
+                match self.alone(gate, &received, &mut refused).await? {
+                    Some(response) => return Ok(response),
+                    None => continue,
+                }
             };
             if turned {
                 choice.keys.reverse();
@@ -70,10 +70,33 @@ impl Delivery<'_> {
             // Nodes that are asked in turn would go on to be asked for the wrong one.
             turned = !turned;
             pass = match pass.return_to_line(&terms).await {
-                Ok(pass) => pass,
+                Ok(pass) => self.passed(pass),
                 Err(not_passed) => return refused.answer(not_passed),
             };
         }
+    }
+
+    fn passed(&mut self, pass: Pass) -> Pass {
+        if pass.has_waited() {
+            self.exchange.passed(Phase::Held);
+        }
+        pass
+    }
+
+    /// With the active key, where there is no other one. `None`: it was refused, and by now there may be another one.
+    async fn alone(
+        &mut self,
+        gate: &Gate,
+        received: &Received,
+        refused: &mut Refused,
+    ) -> Result<Option<UnverifiedResponse>, Refusal> {
+        let active = gate.signing_key();
+        let judged = self.attempt(received.clone(), &With::Active).await?;
+        if judged.finding == Finding::KeyRefused && self.route.strategy == Strategy::ReceiverLed {
+            refused.add(judged.response, active.as_ref());
+            return Ok(None);
+        }
+        Ok(Some(judged.response))
     }
 
     /// With one key after the other, until one is not refused. `None`: all were, or nobody was there to ask.
@@ -104,7 +127,7 @@ impl Delivery<'_> {
                 }
                 Finding::Other => return Ok(Some(judged.response)),
                 Finding::KeyRefused if self.route.strategy == Strategy::ReceiverLed => {
-                    refused.add(judged.response, choice);
+                    refused.add(judged.response, choice.active.as_ref());
                 }
                 Finding::KeyRefused => {}
             }
@@ -120,9 +143,9 @@ impl Delivery<'_> {
 }
 
 impl Refused {
-    fn add(&mut self, fault: UnverifiedResponse, choice: &Choice) {
+    fn add(&mut self, fault: UnverifiedResponse, active: Option<&Fingerprint>) {
         self.fault.get_or_insert(fault);
-        self.active.clone_from(&choice.active);
+        self.active = active.cloned();
     }
 
     /// That is the answer, if nothing has changed but that there is no other key any more.

@@ -147,6 +147,25 @@ async fn of_two_pending_keys_none_is_tried_until_a_renewal_names_one() {
 }
 
 #[tokio::test]
+async fn a_key_that_comes_while_a_message_is_under_way_is_tried_for_it_as_well() {
+    let exchange = Exchange::start(led).await;
+    exchange.import(new_key());
+    exchange.partner.receiver.pause();
+    exchange.partner.trust(&[&exchange.new]);
+    let sending = exchange.sending("under way");
+    eventually("the receiver has it", || exchange.came() == 1).await;
+
+    let named = Some(exchange.new.clone());
+    let started = exchange.operator().start_renewal(ALIAS, named, Vec::new(), now());
+    started.unwrap();
+    exchange.partner.receiver.go_on();
+
+    assert_eq!(sending.answer().await.status, StatusCode::OK);
+    assert_eq!(exchange.active(), exchange.new);
+    assert_eq!(exchange.partner.processed(), ["under way"]);
+}
+
+#[tokio::test]
 async fn a_restart_forgets_neither_the_next_key_nor_the_way_back() {
     let exchange = Exchange::start(led).await;
     assert_eq!(exchange.send("before").await.status, StatusCode::OK);

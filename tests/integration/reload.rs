@@ -144,7 +144,7 @@ async fn a_new_alias_has_its_sources_key_and_one_that_went_keeps_its_keys() {
 async fn an_alias_whose_renewal_goes_on_does_not_go() {
     let receiver = Receiver::start().await;
     let setup = proxy::to(receiver.url("/"));
-    let without = setup.text().replace("orders\"\n", "other\"\n");
+    let without = setup.text().replace("alias = \"orders\"", "alias = \"other\"");
     let without = without.replace("[alias.orders]", "[alias.other]");
     let proxy = setup.start().await;
     let operator = proxy.keys().by(Author::cli());

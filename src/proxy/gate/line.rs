@@ -42,7 +42,9 @@ pub(super) struct Waiting<C> {
 
 struct UnderWay {
     way: Way,
-    /// As it passed.
+    /// What it took, where it had waited.
+    bytes: usize,
+    /// What the receiver had accepted as it passed.
     accepted: u64,
 }
 
@@ -89,7 +91,7 @@ impl<C> Line<C> {
             return None;
         }
         let arrival = self.next_arrival();
-        self.set_out(arrival, Way::Freely);
+        self.set_out(arrival, Way::Freely, 0);
         Some(arrival)
     }
 
@@ -104,7 +106,7 @@ impl<C> Line<C> {
     }
 
     /// From under way back to the old place, because the receiver refused everything: to all of them, unless it has accepted
-    /// others meanwhile. Who was sent ahead has a place, however many have come since.
+    /// others meanwhile.
     pub(super) fn rejoin(
         &mut self,
         arrival: Arrival,
@@ -141,7 +143,7 @@ impl<C> Line<C> {
             .remove(&arrival)
             .or_else(|| self.aside.remove(&arrival));
         self.bytes -= left.map_or(0, |left| left.bytes);
-        if self.refused && self.waiting.is_empty() && !self.is_probed() {
+        if self.refused && self.waiting.is_empty() && self.ahead().is_none() {
             // Nobody is left to find out: the next one to come does.
             self.refused = false;
         }
@@ -170,7 +172,7 @@ impl<C> Line<C> {
             .waiting
             .first_key_value()
             .is_some_and(|(_, first)| first.tells);
-        if !tells || self.is_probed() {
+        if !tells || self.ahead().is_some() {
             return None;
         }
         self.first(Way::Probe)
@@ -209,27 +211,31 @@ impl<C> Line<C> {
     fn first(&mut self, way: Way) -> Option<C> {
         let (arrival, first) = self.waiting.pop_first()?;
         self.bytes -= first.bytes;
-        self.set_out(arrival, way);
+        self.set_out(arrival, way, first.bytes);
         Some(first.call)
     }
 
-    fn set_out(&mut self, arrival: Arrival, way: Way) {
+    fn set_out(&mut self, arrival: Arrival, way: Way, bytes: usize) {
         let accepted = self.accepted;
-        self.under_way.insert(arrival, UnderWay { way, accepted });
+        let one = UnderWay { way, bytes, accepted };
+        self.under_way.insert(arrival, one);
     }
 
+    /// Who was sent ahead may come back, and has his room.
     fn room(&self, bytes: usize, bounds: &HoldBounds) -> Result<(), Full> {
-        if self.messages() >= bounds.count {
+        let (kept, kept_bytes) = self.ahead().map_or((0, 0), |ahead| (1, ahead.bytes));
+        if self.messages() + kept >= bounds.count {
             return Err(Full::Count(bounds.count));
         }
-        if self.bytes.saturating_add(bytes) > bounds.bytes {
+        let taken = self.bytes.saturating_add(kept_bytes);
+        if taken.saturating_add(bytes) > bounds.bytes {
             return Err(Full::Bytes(bounds.bytes));
         }
         Ok(())
     }
 
-    fn is_probed(&self) -> bool {
-        self.under_way.values().any(|one| one.way == Way::Probe)
+    fn ahead(&self) -> Option<&UnderWay> {
+        self.under_way.values().find(|one| one.way == Way::Probe)
     }
 
     fn next_arrival(&mut self) -> Arrival {

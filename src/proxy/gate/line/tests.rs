@@ -72,13 +72,18 @@ fn there_is_room_by_number_and_by_size() {
 }
 
 #[test]
-fn one_at_a_time_is_sent_ahead_and_when_sent_back_it_stands_where_it_stood() {
+fn one_at_a_time_is_sent_ahead_keeps_its_room_and_comes_back_to_where_it_stood() {
     let (mut line, arrivals) = line(&["a", "b", "c"]);
     assert_eq!([line.probe(), line.probe()], [Some("a"), None]);
-    line.join(named("d", 10), &BOUNDS).unwrap();
-    // Its place was never free, although three others wait by now.
+    assert_eq!(line.join(named("d", 10), &BOUNDS), Err(Full::Count(3)));
+    let few = HoldBounds {
+        count: 9,
+        bytes: 39,
+        ..BOUNDS
+    };
+    assert_eq!(line.join(named("d", 10), &few), Err(Full::Bytes(39)));
     line.rejoin(arrivals[0], named("a", 10), &BOUNDS).unwrap();
-    assert_eq!((line.messages(), line.bytes()), (4, 40));
+    assert_eq!((line.messages(), line.bytes()), (3, 30));
     let next = [line.probe(), line.release(), line.release(), line.release()];
     assert_eq!(next, [Some("a"), Some("b"), Some("c"), None]);
 }
