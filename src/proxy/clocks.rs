@@ -25,6 +25,14 @@ pub struct ReceiverClock {
     pub seen: OffsetDateTime,
 }
 
+impl ReceiverClock {
+    /// So far from ours that Timestamps may be refused.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        self.ahead.abs() > BOUND
+    }
+}
+
 /// Those of all receivers that have answered; they outlive configurations.
 #[derive(Default)]
 pub(super) struct Clocks(Mutex<BTreeMap<String, Entry>>);
@@ -48,8 +56,7 @@ impl Clocks {
             .entry(receiver.clone())
             .or_insert(Entry { clock, warned: None });
         entry.clock = clock;
-        let wrong = clock.ahead.abs() > BOUND;
-        if !wrong || entry.warned.is_some_and(|at| (now - at).abs() < QUIET) {
+        if !clock.is_wrong() || entry.warned.is_some_and(|at| (now - at).abs() < QUIET) {
             return;
         }
         entry.warned = Some(now);

@@ -48,11 +48,7 @@ pub(super) async fn act(
     let Page::Task(task) = page else {
         return page.already();
     };
-    let Some(asked) = task
-        .ask
-        .says()
-        .filter(|asked| said.is_none_or(|said| said == *asked))
-    else {
+    let Some(asked) = task.ask.takes(said) else {
         return see(&token);
     };
     let from = peer.map(|Extension(peer)| peer);
@@ -114,7 +110,7 @@ impl Public {
         let signs = keys
             .active()
             .is_some_and(|key| key.fingerprint() == renewal.key());
-        let receiver = link.receiver.clone();
+        let (receiver, strategy) = (link.receiver.clone(), self.keys.strategy(&link.alias));
         let mut confirmations = renewal.receivers.iter();
         let confirmed = confirmations
             .find(|one| one.receiver == receiver)
@@ -124,7 +120,12 @@ impl Public {
         }
         if let Some(confirmed) = confirmed {
             let at = moment(confirmed.at);
-            return Page::Confirmed { receiver, at, signs };
+            return Page::Confirmed {
+                receiver,
+                at,
+                signs,
+                strategy,
+            };
         }
         if !renewal.is_open() {
             return Page::CalledOff;
@@ -136,7 +137,7 @@ impl Public {
         Page::Task(Box::new(Task {
             alias: link.alias.clone(),
             receiver,
-            ask: ask(self.keys.strategy(&link.alias), renewal.gate, signs),
+            ask: ask(strategy, renewal.gate, signs),
             patience: hold.map(|time| format_duration(time).to_string()),
             new: Shown::of(&renewal.certificate),
             in_use: keys

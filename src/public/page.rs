@@ -16,7 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::keys::Certificate;
+use crate::keys::{Certificate, Strategy};
 use crate::spelling::vocabulary;
 
 /// A page.
@@ -32,6 +32,8 @@ pub(super) enum Page {
         at: String,
         /// Whether the new key signs by now.
         signs: bool,
+        /// By which procedure.
+        strategy: Strategy,
     },
     /// There is nothing to do any more.
     CalledOff,
@@ -184,6 +186,16 @@ impl Ask {
             Self::Prepare => Some(Said::Ready),
             Self::Wait => None,
             Self::Switch => Some(Said::Switched),
+        }
+    }
+
+    /// What a button means now: one of a page from a moment ago may say the same in other words.
+    pub(super) fn takes(self, said: Option<Said>) -> Option<Said> {
+        let asked = self.says()?;
+        match said {
+            Some(Said::Switched) if self == Self::CatchUp => Some(asked),
+            Some(said) if said != asked => None,
+            Some(_) | None => Some(asked),
         }
     }
 

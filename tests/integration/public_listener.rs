@@ -8,6 +8,8 @@ use http::Method;
 use openssl::pkcs7::Pkcs7;
 use openssl::x509::X509;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, pause, resume};
 
 use crate::support::admin::{new_key, pem};
 use crate::support::client::{Answer, request};
@@ -241,4 +243,20 @@ async fn nothing_of_the_other_listeners_is_there_and_what_is_odd_is_refused() {
         refused.starts_with("HTTP/1.1 414 ") || refused.starts_with("HTTP/1.1 431 "),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_come_is_waited_for_no_longer_than_ten_seconds() {
+    let whole = Whole::start(ALIASES).await;
+    let mut raw = Raw::connect(whole.public()).await;
+    raw.send("POST /confirm/token HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nstep=")
+        .await;
+    let begun = Instant::now();
+    pause();
+    let mut answer = vec![0; 12];
+    raw.0.read_exact(&mut answer).await.unwrap();
+    let waited = begun.elapsed();
+    resume();
+    assert_eq!(answer, b"HTTP/1.1 408");
+    assert!((9..=11).contains(&waited.as_secs()), "{waited:?}");
 }

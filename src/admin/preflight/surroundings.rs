@@ -1,15 +1,12 @@
 //! What is around the new key: the routes, the receivers and their clocks, other keys, confirmations.
 
-use time::Duration;
-
 use super::super::view::{Check, Severity};
 use super::Subject;
 use super::findings::Findings;
+use crate::config::origin;
 use crate::keys::Strategy;
 use crate::keys::lifecycle::{KeyState, Step};
-
-/// Common stacks allow a Timestamp 60 s into their future; half of that is used up.
-const SKEW: Duration = Duration::seconds(30);
+use crate::proxy::ReceiverClock;
 
 impl Subject<'_> {
     pub(super) fn look_around(&self, findings: &mut Findings) {
@@ -33,9 +30,10 @@ impl Subject<'_> {
     fn clocks(&self, findings: &mut Findings) {
         for route in self.those(|route| route.profile.timestamp.is_some()) {
             let clock = self.admin.proxy.receiver_clock(&route.receiver);
-            let Some(ahead) = clock.map(|clock| clock.ahead).filter(|ahead| ahead.abs() > SKEW) else {
+            let Some(clock) = clock.filter(ReceiverClock::is_wrong) else {
                 continue;
             };
+            let ahead = clock.ahead;
             let (seconds, way) = (
                 ahead.whole_seconds().abs(),
                 if ahead.is_positive() { "ahead of" } else { "behind" },
@@ -98,7 +96,7 @@ impl Subject<'_> {
         if missing.is_empty() || self.strategy != Strategy::PrePublish {
             return;
         }
-        let waiting = self.those(|route| missing.contains(&crate::config::origin(&route.receiver)));
+        let waiting = self.those(|route| missing.contains(&origin(&route.receiver)));
         let sentence = format!(
             "{} has not confirmed that it trusts the new certificate",
             missing.join(", ")

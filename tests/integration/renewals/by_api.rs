@@ -14,48 +14,56 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pre_publish_from_the_request_to_the_end_of_retention() {
     let scene = Scene::set("", "").await;
-    let authority = Authority::of(&[]);
+    let (id, next) = created(&scene).await;
+    let link = published(&scene, &id).await;
+    confirmed(&scene, &id, &next, &link).await;
+    activated(&scene, &id, &next).await;
+    completed(&scene, &id, &next).await;
+    kept_for_ninety_days(&scene, &id).await;
+}
 
-    // created: the key is generated here, the request goes out, the certificate comes in
+/// The key is generated here, the request goes out, the certificate comes in.
+async fn created(scene: &Scene) -> (String, String) {
+    let authority = Authority::of(&[]);
     let wanted = json!({"type": "p-256", "subject": "CN=Orders,O=Example"});
     let generated = scene
         .operate(Method::POST, "aliases/orders/requests", wanted)
         .await;
     let answer = authority.answer(&text(&generated["request"]["request"]));
-    let key = scene
-        .whole
-        .operate_with(
-            Method::POST,
-            "aliases/orders/certificates",
-            "application/x-pem-file",
-            answer,
-        )
-        .await;
-    let next = text(&key.json()["fingerprint"]);
+    let certified = scene.whole.operate_with(
+        Method::POST,
+        "aliases/orders/certificates",
+        "application/x-pem-file",
+        answer,
+    );
+    let next = text(&certified.await.json()["fingerprint"]);
     let started = scene
         .operate(Method::POST, "aliases/orders/renewals", json!(null))
         .await;
-    let id = text(&started["id"]);
     assert_eq!(
         (&started["step"], &started["key"]),
         (&json!("created"), &json!(next))
     );
     assert_eq!(started["waiting_for"]["to"], "publish");
+    (text(&started["id"]), next)
+}
 
-    // published: its certificate is handed over
-    let published = scene.command(&id, "publish", json!(null)).await;
-    let link = path_of(&text(&published["links"][0]["url"]));
+/// Its certificate is handed over.
+async fn published(scene: &Scene, id: &str) -> String {
+    let published = scene.command(id, "publish", json!(null)).await;
+    let waiting_for = &published["renewal"]["waiting_for"];
     assert_eq!(
-        published["renewal"]["waiting_for"]["receivers"],
-        json!([scene.origin])
+        (&waiting_for["to"], &waiting_for["receivers"]),
+        (&json!("confirm"), &json!([scene.origin]))
     );
-    assert_eq!(published["renewal"]["waiting_for"]["to"], "confirm");
+    path_of(&text(&published["links"][0]["url"]))
+}
 
-    // confirmed: the receiver's administrator adds it to the old one, and says so
-    scene.receiver_trusts(&[&scene.first, &next]).await;
-    let page = scene.whole.visit(Method::GET, &link).await;
-    assert!(page.text().contains("I have added it"), "{}", page.text());
-    let form = request(Method::POST, &link).header("content-type", "application/x-www-form-urlencoded");
+/// The receiver's administrator adds it to the old one, and says so.
+async fn confirmed(scene: &Scene, id: &str, next: &str, link: &str) {
+    scene.receiver_trusts(&[&scene.first, next]).await;
+    assert!(scene.page(link).await.contains("I have added it"));
+    let form = request(Method::POST, link).header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(scene.whole.visit_with(form, "step=confirmed").await.status, 303);
     let renewal = scene.get(&format!("renewals/{id}")).await;
     assert_eq!(
@@ -67,33 +75,38 @@ async fn pre_publish_from_the_request_to_the_end_of_retention() {
         scene.first,
         "nothing is switched by that"
     );
+}
 
-    // activated: every new message is signed with it
-    scene.activate(&next).await;
+/// Every new message is signed with it.
+async fn activated(scene: &Scene, id: &str, next: &str) {
+    scene.activate(next).await;
     assert_eq!(scene.message_signed_by().await, next);
     let renewal = scene.get(&format!("renewals/{id}")).await;
     assert_eq!(renewal["waiting_for"]["to"], "complete");
+}
 
-    // completed: the receiver has removed the old certificate
-    scene.receiver_trusts(&[&next]).await;
-    let completed = scene.command(&id, "complete", json!(null)).await;
+/// The receiver has removed the old certificate.
+async fn completed(scene: &Scene, id: &str, next: &str) {
+    scene.receiver_trusts(&[next]).await;
+    let completed = scene.command(id, "complete", json!(null)).await;
     let all = ["created", "published", "confirmed", "activated", "completed"];
     assert_eq!(steps(&completed), all);
     assert_eq!(completed["steps"][2]["by"], format!("link {}", scene.origin));
     assert_eq!(completed["waiting_for"]["who"], "nobody");
     assert_eq!(scene.message_signed_by().await, next);
-
-    // the old key's retention runs
     assert_eq!(scene.state_of(&scene.first).await, "retired");
+}
+
+/// The old key's retention runs.
+async fn kept_for_ninety_days(scene: &Scene, id: &str) {
     let purge = format!("aliases/orders/keys/{}/purge", scene.first);
+    let old_key = async || scene.get(&format!("renewals/{id}")).await["old_key"].clone();
     scene.whole.later(89 * DAY);
     let refused = scene.whole.operate(Method::POST, &purge, json!(null)).await;
     assert!(refused.problem(409).contains("kept until"), "{refused:?}");
-    let renewal = scene.get(&format!("renewals/{id}")).await;
-    assert_eq!(renewal["old_key"]["safe_to_purge"], false);
+    assert_eq!(old_key().await["safe_to_purge"], false);
     scene.whole.later(2 * DAY);
-    let renewal = scene.get(&format!("renewals/{id}")).await;
-    assert_eq!(renewal["old_key"]["safe_to_purge"], true, "{renewal}");
+    assert_eq!(old_key().await["safe_to_purge"], true);
     scene.operate(Method::POST, &purge, json!(null)).await;
     assert_eq!(scene.state_of(&scene.first).await, "purged");
 }

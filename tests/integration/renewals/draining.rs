@@ -27,8 +27,8 @@ async fn operate(whole: &Whole, method: Method, path: &str) -> Value {
     answer.json()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_tells_to_wait_and_an_activation_waits_until_nothing_is_under_way() {
+/// A receiver that may keep its answers to itself.
+async fn set() -> (Receiver, Whole) {
     let receiver = Receiver::start().await;
     let whole = Whole::start(&format!(
         "[alias.orders]\nstrategy = \"hold\"\n[[route]]\nname = \"orders\"\npath = \"/orders\"\n\
@@ -36,21 +36,29 @@ async fn the_page_tells_to_wait_and_an_activation_waits_until_nothing_is_under_w
         receiver.address
     ))
     .await;
-    let (first, next) = (import(&whole).await, import(&whole).await);
+    (receiver, whole)
+}
+
+/// A renewal, its key and its link.
+async fn published(whole: &Whole) -> (String, String, String) {
+    let (first, next) = (import(whole).await, import(whole).await);
     operate(
-        &whole,
+        whole,
         Method::POST,
         &format!("aliases/orders/keys/{first}/activate"),
     )
     .await;
-    let id = text(
-        &whole
-            .operate(Method::POST, "aliases/orders/renewals", json!({"key": next}))
-            .await
-            .json()["id"],
-    );
-    let published = operate(&whole, Method::POST, &format!("renewals/{id}/publish")).await;
+    let start = whole.operate(Method::POST, "aliases/orders/renewals", json!({"key": next}));
+    let id = text(&start.await.json()["id"]);
+    let published = operate(whole, Method::POST, &format!("renewals/{id}/publish")).await;
     let link = super::path_of(&text(&published["links"][0]["url"]));
+    (id, next, link)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_tells_to_wait_and_an_activation_waits_until_nothing_is_under_way() {
+    let (receiver, whole) = set().await;
+    let (id, next, link) = published(&whole).await;
 
     receiver.pause();
     let under_way = tokio::spawn(whole.sending("/orders"));
@@ -78,11 +86,8 @@ async fn the_page_tells_to_wait_and_an_activation_waits_until_nothing_is_under_w
             .await;
         assert!(early.problem(409).contains("drain"), "{verb}: {early:?}");
     }
-    let other = format!("aliases/orders/rollback");
-    whole
-        .operate(Method::POST, &other, json!(null))
-        .await
-        .problem(409);
+    let rollback = whole.operate(Method::POST, "aliases/orders/rollback", json!(null));
+    rollback.await.problem(409);
 
     let activate = format!("aliases/orders/keys/{next}/activate");
     let activating = whole.operate(Method::POST, &activate, json!(null));
@@ -95,4 +100,18 @@ async fn the_page_tells_to_wait_and_an_activation_waits_until_nothing_is_under_w
     assert_eq!(activated.json()["keys"][0]["fingerprint"], next);
     let page = whole.visit(Method::GET, &link).await;
     assert!(page.text().contains("You may switch now"), "{}", page.text());
+
+    // Messages were let go before the administrator's button was pressed, which says the same as it did.
+    operate(&whole, Method::POST, &format!("renewals/{id}/resume")).await;
+    let switched = whole
+        .visit_with(request(Method::POST, &link), "step=switched")
+        .await;
+    assert_eq!(switched.status, 303);
+    let page = whole.visit(Method::GET, &link).await;
+    assert!(page.text().contains("has confirmed on"), "{}", page.text());
+    assert!(
+        page.text().contains("Messages are signed with the new key."),
+        "{}",
+        page.text()
+    );
 }

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use countersign::app::{App, StartError};
 use countersign::clock::Clock;
 use countersign::config::Config;
-use countersign::keys::Keys;
 use countersign::keys::store::StoreError;
 use http::{Method, Request};
 use http_body_util::Full;
@@ -64,10 +63,6 @@ impl Whole {
         self.ahead.fetch_add(by.as_secs(), Ordering::Relaxed);
     }
 
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.app.keys
-    }
-
     /// A message of a flow, sent to the path.
     pub(crate) async fn send(&self, path: &'static str) -> Answer {
         self.sending(path).await
@@ -84,9 +79,10 @@ impl Whole {
 
     /// Asks the API as the operator; `path` follows `/api/v1/`.
     pub(crate) async fn operate(&self, method: Method, path: &str, body: Value) -> Answer {
-        let json = match body {
-            Value::Null => Bytes::new(),
-            body => body.to_string().into(),
+        let json = if body.is_null() {
+            Bytes::new()
+        } else {
+            body.to_string().into()
         };
         self.operate_with(method, path, "application/json", json).await
     }
