@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::clock::Clock;
 use crate::config::{Config, SinkConfig, StateConfig};
-use crate::event::delivery::{Delivery, Sinks};
+use crate::event::delivery::Sinks;
 use crate::event::{self, Event, Occurrence};
 use crate::files::Files;
 use crate::keys::Keys;
@@ -144,8 +144,7 @@ impl App {
 
         let sources = tokio::spawn(sources.watch());
         let gates = tokio::spawn(gates.drive());
-        let delivery = Delivery::new(keys.clone(), core.sinks.clone(), metrics.clone());
-        let delivery = tokio::spawn(delivery.run());
+        let delivery = tokio::spawn(core.delivery().run());
 
         let (stop, stopped) = oneshot::channel();
         let served = core.clone();

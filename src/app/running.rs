@@ -13,7 +13,7 @@ use super::sources::Sources;
 use crate::admin::{Access, AccessErrors, Admin, Look};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::event::delivery::{Sink, SinkError, Sinks};
+use crate::event::delivery::{Delivery, Sink, SinkError, Sinks};
 use crate::event::outgoing::Subscription;
 use crate::files::Files;
 use crate::keys::source::LoadError;
@@ -209,6 +209,11 @@ impl Core {
             files: Mutex::new(files),
             reloading: tokio::sync::Mutex::default(),
         }))
+    }
+
+    /// Whoever empties the outbox.
+    pub(super) fn delivery(&self) -> Delivery {
+        Delivery::new(self.keys.clone(), self.sinks.clone(), self.metrics.clone())
     }
 
     /// Puts the next one in force, as one.
