@@ -11,8 +11,9 @@ use utoipa_axum::routes;
 
 use crate::clock::Clock;
 use crate::config::{Config, Role};
-use crate::keys::Keys;
+use crate::keys::audit::Author;
 use crate::keys::source::SourceProblems;
+use crate::keys::{CommandError, Keys};
 use crate::listener::Serving;
 use crate::metrics::Metrics;
 use crate::proxy::Proxy;
@@ -25,6 +26,7 @@ mod certificates;
 mod commands;
 mod document;
 mod draining;
+mod events;
 mod guard;
 mod json;
 mod monitor;
@@ -40,7 +42,11 @@ pub mod view;
 mod withdrawal;
 
 pub use access::{Access, AccessError, AccessErrors, Actor, CredentialError, Shown};
+pub use events::EventType;
 pub use token::{Token, TokenError};
+
+/// Looks at the source of an alias, on behalf of somebody, and takes in what it has.
+pub type Look = Arc<dyn Fn(&str, Author) -> Result<(), CommandError> + Send + Sync>;
 
 /// What the listener shows and operates.
 #[derive(Clone)]
@@ -61,6 +67,8 @@ pub struct Admin {
     pub problems: Arc<SourceProblems>,
     /// `None`: plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
+    /// Has an alias's source looked at now.
+    pub look: Look,
     /// Whether messages are taken now.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -95,7 +103,8 @@ impl Admin {
             .permit(Role::Viewer, routes!(certificates::of_alias))
             .permit(Role::Viewer, routes!(audit::records))
             .permit(Role::Viewer, routes!(audit::verification));
-        let routes = renewals(requests(routes)).permit(Role::Operator, routes!(probe::probe));
+        let routes = events(renewals(requests(routes)));
+        let routes = routes.permit(Role::Operator, routes!(probe::probe));
         let routes = if metrics_open {
             routes.open(metrics)
         } else {
@@ -103,6 +112,13 @@ impl Admin {
         };
         routes.finish()
     }
+}
+
+/// Events from outside, and the question whether they may be sent.
+fn events(routes: Routes) -> Routes {
+    routes
+        .open(routes!(events::handshake::answer))
+        .permit(Role::Event, routes!(events::receive))
 }
 
 /// Keys that are generated here.

@@ -18,13 +18,14 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::clock::Clock;
-use crate::config::{Config, StateConfig};
+use crate::config::{Config, SinkConfig, StateConfig};
+use crate::event::delivery::Sinks;
 use crate::event::{self, Event, Occurrence};
 use crate::files::Files;
 use crate::keys::Keys;
 use crate::keys::store::{StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
-use crate::metrics::{KeyFact, Metrics, StoreFact};
+use crate::metrics::{KeyFact, Metrics, OutboxFact, StoreFact};
 use crate::proxy::{self, Drained, Gates, Proxy};
 
 mod reload;
@@ -57,6 +58,7 @@ pub struct App {
     admin: Side,
     public: Option<Side>,
     upkeep: JoinHandle<()>,
+    delivery: JoinHandle<()>,
     sources: JoinHandle<()>,
     gates: JoinHandle<()>,
 }
@@ -66,6 +68,7 @@ struct Core {
     running: ArcSwap<Running>,
     keys: Keys,
     sources: Sources,
+    sinks: Arc<Sinks>,
     metrics: Arc<Metrics>,
     clock: Clock,
     ready: Arc<AtomicBool>,
@@ -136,10 +139,12 @@ impl App {
         )?;
         watch_sources(&metrics, &core, &sources)?;
         watch_load(&metrics, &core)?;
+        watch_outbox(&metrics, &core)?;
         let upkeep = tokio::spawn(Upkeep::new(keys.clone(), core.clock.clone()).run());
 
         let sources = tokio::spawn(sources.watch());
         let gates = tokio::spawn(gates.drive());
+        let delivery = tokio::spawn(core.delivery().run());
 
         let (stop, stopped) = oneshot::channel();
         let served = core.clone();
@@ -161,6 +166,7 @@ impl App {
             admin,
             public,
             upkeep,
+            delivery,
             sources,
             gates,
         })
@@ -187,9 +193,12 @@ impl App {
             public.end().await;
         }
         self.admin.end().await;
-        self.upkeep.abort();
-        self.sources.abort();
-        self.gates.abort();
+        // Events on their way are sent once more at the next start.
+        for task in [self.upkeep, self.delivery, self.sources, self.gates] {
+            task.abort();
+            // Its share of the state directory is free then.
+            let _aborted = task.await;
+        }
         let last = spawn_blocking(move || Upkeep::new(self.keys, self.core.clock.clone()).write_uses());
         if let Err(error) = last.await {
             tracing::error!(%error, "the last use counts were not stored");
@@ -320,6 +329,24 @@ fn watch_sources(metrics: &Metrics, core: &Arc<Core>, sources: &Sources) -> Resu
         with_source
             .map(|(alias, _)| (alias.clone(), problems.of(alias).is_none()))
             .collect()
+    })
+}
+
+/// What waits for each sink of the configuration.
+fn watch_outbox(metrics: &Metrics, core: &Arc<Core>) -> Result<(), prometheus::Error> {
+    let (core, outbox) = (Arc::downgrade(core), core.keys.outbox());
+    metrics.watch_outbox(move || {
+        let config = core.upgrade().map(|core| core.running.load().config.clone());
+        let sinks = config.iter().flat_map(|config| &config.events.sinks);
+        let fact = |sink: &SinkConfig| {
+            let (events, oldest) = outbox.depth(sink.name());
+            OutboxFact {
+                sink: sink.name().to_owned(),
+                events,
+                oldest,
+            }
+        };
+        sinks.map(fact).collect()
     })
 }
 

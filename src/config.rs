@@ -16,6 +16,7 @@ mod defaults;
 mod document;
 mod embedded;
 mod error;
+mod events;
 mod key_refused;
 mod listeners;
 mod log;
@@ -36,6 +37,7 @@ pub use alias::{Activation, AliasConfig, HoldBounds};
 pub use clients::Client;
 pub use embedded::{FirstStartError, make_demo_keys};
 pub use error::{ConfigError, ConfigErrors};
+pub use events::{EventsConfig, SinkConfig};
 pub use listeners::{AdminConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use origin::origin;
@@ -68,6 +70,8 @@ pub struct Config {
     pub aliases: BTreeMap<String, AliasConfig>,
     /// Profiles by name; `default` is always there.
     pub profiles: BTreeMap<String, Profile>,
+    /// Events in and out.
+    pub events: EventsConfig,
     /// In the order of the file.
     pub routes: Vec<RouteConfig>,
 }
@@ -112,6 +116,7 @@ impl Config {
             .chain(tokens)
             .chain(listeners.flat_map(ListenerTls::files))
             .chain(routes)
+            .chain(self.events.sinks.iter().flat_map(SinkConfig::files))
     }
 
     /// All whom an alias's messages are sent to, by scheme, host and port.
@@ -139,6 +144,7 @@ impl Config {
             .entry(defaults::PROFILE.to_owned())
             .or_insert_with(|| Some(Profile::default()));
         let routes = route::all(root, aliases, &profiles);
+        let events = root.section("events", |events| EventsConfig::from_table(events, aliases));
         let proxy = root.section("proxy", |proxy| ProxyConfig::from_table(proxy, routes.as_deref()));
         Some(Self {
             file: file.to_owned(),
@@ -149,6 +155,7 @@ impl Config {
             log,
             aliases: complete(aliases.clone())?,
             profiles: complete(profiles)?,
+            events: events?,
             routes: routes?,
         })
     }

@@ -1,6 +1,9 @@
 //! What happened to keys, in the past tense. Logs, metrics and the audit derive from these and from
 //! nothing else, so they cannot disagree. Told after the fact: by then every new message sees it.
 
+pub mod cloud_event;
+pub mod delivery;
+pub mod outgoing;
 mod renewal;
 
 use std::time::Duration;
@@ -141,6 +144,12 @@ impl Event {
         } else {
             None
         }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        words(self)
     }
 }
 

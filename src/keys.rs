@@ -12,9 +12,11 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+pub mod answer;
 pub mod audit;
 mod decryption_key;
 mod distinguished_name;
+mod events;
 mod fingerprint;
 pub mod generate;
 mod identity;
@@ -59,6 +61,7 @@ pub use uses::{Count, UseCounts, Uses};
 pub use waiting::{NotCertified, Waiting};
 
 use crate::event::{Event, Occurrence, Subscriber};
+use answer::Remembered;
 use audit::Author;
 use lifecycle::{Command, Lifecycle, Policy};
 use store::{AuditTrail, Store, StoreError, StoreStatus};
@@ -108,6 +111,20 @@ pub enum CommandError {
     /// An authority's answer is for no key that waits.
     #[error(transparent)]
     NotCertified(#[from] NotCertified),
+    /// The alias's source brings no key that may sign.
+    #[error("the source of {alias} brings no key that may sign: {problem}")]
+    NothingBrought {
+        /// The alias.
+        alias: String,
+        /// Why not.
+        problem: String,
+    },
+    /// The event that asks for it was answered before.
+    #[error("this event was answered before: {}", .0.answer.reason)]
+    Repeated(Remembered),
+    /// No further event can be told from a repetition.
+    #[error("too many events came within 90 days to remember them all; no further one is acted on for now")]
+    TooManyEvents,
 }
 
 impl Keys {
@@ -246,6 +263,12 @@ impl Keys {
         // What is stored is read back as it was.
         let now = now.truncate_to_millisecond();
         let mut store = self.writer();
+        // Of repetitions that come at the same time one gets here first.
+        if let Some(cause) = &author.event
+            && let Some(remembered) = store.answer(cause)?
+        {
+            return Err(CommandError::Repeated(remembered));
+        }
         let ring = self.ring();
         let keys = ring
             .alias(alias)

@@ -4,7 +4,9 @@
 //! from the configuration or from a closed vocabulary; from a peer only the codes of its faults, a bounded number of
 //! them. Each application has a registry of its own.
 
+mod events;
 mod held;
+mod outbox;
 mod receiver_faults;
 mod sources;
 mod store;
@@ -12,8 +14,12 @@ mod traffic;
 
 use std::time::Duration;
 
+use events::Events;
+pub use events::{DeliveryOutcome, EventOutcome};
 use held::HeldCollector;
 pub use held::HeldFact;
+use outbox::OutboxCollector;
+pub use outbox::OutboxFact;
 use receiver_faults::ReceiverFaults;
 use sources::SourceCollector;
 pub use store::StoreFact;
@@ -122,6 +128,7 @@ pub struct Metrics {
     key_publish_duration: Histogram,
     reloads: Reloads,
     traffic: Traffic,
+    events: Events,
 }
 
 impl Metrics {
@@ -183,6 +190,7 @@ impl Metrics {
             )?,
             reloads: Reloads::new(&table)?,
             traffic: Traffic::new(),
+            events: Events::new(&table)?,
             registry: table.0,
         })
     }
@@ -322,6 +330,18 @@ impl Metrics {
     ) -> Result<(), prometheus::Error> {
         self.registry
             .register(Box::new(HeldCollector::new(Box::new(facts))?))
+    }
+
+    /// From now on every scrape shows what waits for the sinks that `facts` returns. Call it once.
+    ///
+    /// # Errors
+    /// When it was called before.
+    pub fn watch_outbox(
+        &self,
+        facts: impl Fn() -> Vec<OutboxFact> + Send + Sync + 'static,
+    ) -> Result<(), prometheus::Error> {
+        self.registry
+            .register(Box::new(OutboxCollector::new(Box::new(facts))?))
     }
 
     /// Everything in the Prometheus text format.

@@ -20,6 +20,10 @@ use crate::xml::namespace::Namespaces;
 use crate::xml::scan::declaration::{self, Parsed};
 use crate::xml::scan::{Error, Problem};
 
+mod events;
+
+pub use events::read_events;
+
 /// How the scanner and libxml2 differ over a document.
 #[derive(Debug)]
 pub enum Disagreement {

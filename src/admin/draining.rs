@@ -24,6 +24,13 @@ pub(super) async fn ended(keys: &Keys, alias: &str, key: &Fingerprint) {
     let _ = timeout(PATIENCE, looking).await;
 }
 
+/// Whether messages come to their end so that another key is activated.
+pub(super) fn drains_towards_another(keys: &Keys, alias: &str, key: &Fingerprint) -> bool {
+    let ring = keys.ring();
+    let open = ring.alias(alias).and_then(|keys| keys.open_renewal());
+    open.is_some_and(|open| open.key() != key && matches!(open.gate, Gate::Draining { .. }))
+}
+
 fn drains_towards(keys: &Keys, alias: &str, key: &Fingerprint) -> bool {
     let ring = keys.ring();
     let open = ring.alias(alias).and_then(|keys| keys.open_renewal());

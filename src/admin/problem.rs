@@ -86,9 +86,12 @@ impl From<CommandError> for Problem {
             | CommandError::Refused(Refusal::UnknownKey(_) | Refusal::UnknownRenewal(_)) => {
                 StatusCode::NOT_FOUND
             }
-            CommandError::Refused(_) | CommandError::Unsuitable(_) => StatusCode::CONFLICT,
+            CommandError::Refused(_)
+            | CommandError::Unsuitable(_)
+            | CommandError::NothingBrought { .. }
+            | CommandError::Repeated(_) => StatusCode::CONFLICT,
             CommandError::NotCertified(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            CommandError::Store(_) | CommandError::TooManyEvents => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())
     }

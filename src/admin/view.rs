@@ -1,6 +1,7 @@
 //! The documents of the admin API, as the listener writes them and the command line reads them.
 
 mod audit;
+mod event;
 mod old_key;
 mod preflight;
 mod probe;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub use audit::{AuditView, VerificationView};
+pub use event::{EventAnswer, EventAnswers};
 pub use old_key::OldKeyView;
 pub use preflight::{Check, ConcernedRouteView, FindingView, PreflightView, Severity};
 pub use probe::{AttemptView, KeyRefusedView, ProbeView};

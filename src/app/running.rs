@@ -10,9 +10,11 @@ use rustls::ServerConfig;
 
 use super::Core;
 use super::sources::Sources;
-use crate::admin::{Access, AccessErrors, Admin};
+use crate::admin::{Access, AccessErrors, Admin, Look};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::event::delivery::{Delivery, Sink, SinkError, Sinks};
+use crate::event::outgoing::Subscription;
 use crate::files::Files;
 use crate::keys::source::LoadError;
 use crate::keys::{KeyMaterial, Keys, StillRenewing};
@@ -37,6 +39,7 @@ pub(super) struct Checked {
     access: Access,
     admin_tls: Option<Arc<ServerConfig>>,
     public_tls: Option<Arc<ServerConfig>>,
+    sinks: Vec<Arc<Sink>>,
     /// By alias.
     keys: Vec<(String, Result<KeyMaterial, LoadError>)>,
 }
@@ -55,6 +58,9 @@ pub enum Unusable {
     /// Nobody could be let in at the admin listener.
     #[error(transparent)]
     Access(#[from] AccessErrors),
+    /// A sink of events.
+    #[error("[events] {0}")]
+    Sink(#[from] SinkError),
     /// Certificates of the admin listener.
     #[error("[admin] tls: {0}")]
     AdminTls(TlsError),
@@ -104,6 +110,8 @@ impl Checked {
                 material => keys.push((alias.clone(), material)),
             }
         }
+        let (sinks, no_sinks) = sinks(&config);
+        unusable.extend(no_sinks.into_iter().map(Unusable::from));
         let proxy = earlier.successor(&config);
         let access = Access::load(&config.admin);
         let admin_tls = config.admin.tls.as_ref().map(server_config_asking).transpose();
@@ -116,6 +124,7 @@ impl Checked {
                 access,
                 admin_tls: admin_tls.map(Arc::new),
                 public_tls: public_tls.map(Arc::new),
+                sinks,
                 keys,
             }),
             (proxy, access, admin_tls, public_tls) => {
@@ -133,6 +142,7 @@ impl Checked {
         self,
         keys: &Keys,
         sources: &Sources,
+        sinks: &Sinks,
         metrics: &Arc<Metrics>,
         clock: &Clock,
         ready: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -141,6 +151,8 @@ impl Checked {
         let policies = policies.map(|(alias, settings)| (alias.clone(), settings.policy()));
         keys.configure(&policies.collect(), clock.now())
             .map_err(|renewing| UnusableParts(vec![renewing.into()]))?;
+        keys.subscribe(subscriptions(&self.config));
+        sinks.set(self.sinks);
         sources.configure(&self.config, self.keys);
         let proxy = Arc::new(self.proxy);
         let admin = Admin {
@@ -151,6 +163,7 @@ impl Checked {
             clock: clock.clone(),
             access: self.access,
             problems: sources.problems(),
+            look: look(sources, &self.config),
             tls: self.admin_tls,
             ready,
         };
@@ -180,12 +193,16 @@ impl Core {
         files: Files,
     ) -> Result<Arc<Self>, UnusableParts> {
         let ready = Arc::new(AtomicBool::new(true));
-        let running = checked.run(&keys, &sources, &metrics, &clock, shown(&ready))?;
+        let sinks = Arc::<Sinks>::default();
+        // Before anything happens: nobody was told of what a restart brings.
+        keys.subscribe(subscriptions(&checked.config));
+        let running = checked.run(&keys, &sources, &sinks, &metrics, &clock, shown(&ready))?;
         metrics.config_in_force(clock.now());
         Ok(Arc::new(Self {
             running: ArcSwap::from_pointee(running),
             keys,
             sources,
+            sinks,
             metrics,
             clock,
             ready,
@@ -194,16 +211,50 @@ impl Core {
         }))
     }
 
+    /// Whoever empties the outbox.
+    pub(super) fn delivery(&self) -> Delivery {
+        Delivery::new(self.keys.clone(), self.sinks.clone(), self.metrics.clone())
+    }
+
     /// Puts the next one in force, as one.
     pub(super) fn publish(&self, checked: Checked) -> Result<(), UnusableParts> {
         let ready = shown(&self.ready);
-        let running = checked.run(&self.keys, &self.sources, &self.metrics, &self.clock, ready)?;
+        let running = checked.run(
+            &self.keys,
+            &self.sources,
+            &self.sinks,
+            &self.metrics,
+            &self.clock,
+            ready,
+        )?;
         let level = running.config.log.level;
         self.running.store(Arc::new(running));
         crate::logging::set_level(level);
         self.metrics.config_in_force(self.clock.now());
         Ok(())
     }
+}
+
+/// Those that can be used, and why others cannot.
+fn sinks(config: &Config) -> (Vec<Arc<Sink>>, Vec<SinkError>) {
+    let (mut sinks, mut errors) = (Vec::new(), Vec::new());
+    for sink in &config.events.sinks {
+        match Sink::new(sink) {
+            Ok(sink) => sinks.push(Arc::new(sink)),
+            Err(error) => errors.push(error),
+        }
+    }
+    (sinks, errors)
+}
+
+fn subscriptions(config: &Config) -> Vec<Subscription> {
+    let sinks = config.events.sinks.iter();
+    sinks.map(|sink| sink.subscription.clone()).collect()
+}
+
+fn look(sources: &Sources, config: &Arc<Config>) -> Look {
+    let (sources, config) = (sources.clone(), config.clone());
+    Arc::new(move |alias, author| sources.look_at(alias, author, config.receivers_of(alias)))
 }
 
 fn shown(ready: &Arc<AtomicBool>) -> Arc<dyn Fn() -> bool + Send + Sync> {

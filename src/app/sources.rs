@@ -35,6 +35,8 @@ pub(super) struct Sources {
     watched: Arc<Mutex<BTreeMap<String, Watched>>>,
 }
 
+const NO_SOURCE: &str = "none is configured; import the key by a command";
+
 /// One source.
 struct Watched {
     source: Source,
@@ -144,6 +146,39 @@ impl Sources {
             let brought = material.and_then(|material| self.bring(&alias, material, then));
             self.looked(&alias, &source, brought);
         }
+    }
+
+    /// Looks at one alias's source now, on behalf of somebody. What is wrong with it is told as by any other look.
+    pub(super) fn look_at(
+        &self,
+        alias: &str,
+        author: Author,
+        receivers: Vec<String>,
+    ) -> Result<(), CommandError> {
+        let watched = self
+            .watched()
+            .get(alias)
+            .map(|watched| (watched.source.clone(), watched.then));
+        let nothing = |problem: String| CommandError::NothingBrought {
+            alias: alias.to_owned(),
+            problem,
+        };
+        let (source, then) = watched.ok_or_else(|| nothing(NO_SOURCE.to_owned()))?;
+        let material = source.load().map_err(Nothing::from);
+        let brought = material.and_then(|material| {
+            let (operator, now) = (self.keys.by(author), self.clock.now());
+            operator.bring_announced(alias, material, then, receivers, now)?;
+            Ok(())
+        });
+        let answer = match &brought {
+            Ok(()) => Ok(()),
+            Err(Nothing::Refused(refusal)) => Err(refusal.clone()),
+            Err(Nothing::Load(problem)) => Err(nothing(problem.to_string())),
+        };
+        if !matches!(answer, Err(CommandError::Repeated(_))) {
+            self.looked(alias, &source, brought);
+        }
+        answer
     }
 
     fn looked(&self, alias: &str, source: &Source, brought: Result<(), Nothing>) {

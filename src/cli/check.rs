@@ -14,6 +14,7 @@ use super::{CliError, print};
 use crate::admin::{Access, AccessErrors};
 use crate::clock::Clock;
 use crate::config::{AliasConfig, Config, ConfigError, ConfigErrors};
+use crate::event::delivery::Sink;
 use crate::keys::Signer;
 use crate::tls::{client_config, server_config, server_config_asking};
 use crate::wss::sign_on_trial;
@@ -46,6 +47,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let signers = findings.read_keys(aliases, now);
     if let Ok(config) = &read {
         findings.check_listeners(config);
+        findings.check_sinks(config);
         findings.check_routes(config, &signers, now);
     }
     match read {
@@ -109,6 +111,14 @@ impl Findings {
                     line: error.line,
                     sentence: error.to_string(),
                 });
+            }
+        }
+    }
+
+    fn check_sinks(&mut self, config: &Config) {
+        for sink in &config.events.sinks {
+            if let Err(error) = Sink::new(sink) {
+                self.add(error.line, format!("events: {error}"));
             }
         }
     }

@@ -15,6 +15,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::answer::Cause;
 use super::fingerprint::hex;
 use super::waiting::Waiting;
 use crate::clock::rfc3339;
@@ -32,9 +33,9 @@ pub struct Author {
     /// The peer's address.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<String>,
-    /// Source and id of the event that asked for it.
+    /// The event that asked for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub event: Option<String>,
+    pub event: Option<Cause>,
 }
 
 impl Author {
@@ -111,6 +112,13 @@ impl Author {
             name: Some(receiver.to_owned()),
             ..Self::kind("link")
         }
+    }
+
+    /// Because of this event.
+    #[must_use]
+    pub fn because_of(mut self, event: Cause) -> Self {
+        self.event = Some(event);
+        self
     }
 
     /// From this address.
@@ -281,6 +289,15 @@ pub(super) struct Link {
     pub(super) sequence: u64,
     pub(super) text: String,
     pub(super) hash: Hash,
+}
+
+impl Link {
+    /// Names the record wherever it is told: with the database's id, no other one has this name, for the hash stands
+    /// for everything before it.
+    pub(super) fn name(&self) -> String {
+        let [a, b, c, d, e, f, g, h, ..] = self.hash;
+        format!("{}-{}", self.sequence, hex(&[a, b, c, d, e, f, g, h]))
+    }
 }
 
 impl Chain {

@@ -7,6 +7,7 @@
 //! is the shape of the type. No transition forgets a key.
 
 mod activation;
+mod announced;
 mod candidate;
 mod command;
 mod confirming;
@@ -85,6 +86,12 @@ impl Lifecycle {
         let mut next = self.clone();
         let mut events = match command {
             Command::Import { signer, origin, then } => next.import(signer, origin, then, policy, moment),
+            Command::Announced {
+                signer,
+                then,
+                renewal,
+                receivers,
+            } => next.import_announced(signer, then, &renewal, receivers, circumstances)?,
             Command::Activate {
                 fingerprint,
                 replaces,

@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 
 use super::audit::Author;
 use super::generate::{GenerateError, KeyPair};
-use super::lifecycle::{AfterImport, Command, Origin, Replacement, Schedule};
+use super::lifecycle::{AfterImport, Command, KeyState, Lifecycle, Origin, RenewalId, Replacement, Schedule};
+use super::store::StoreError;
 use super::waiting::{Waiting, certify};
 use super::{Certificate, CommandError, Fingerprint, KeyMaterial, Keys, Reason, Signer};
 use crate::event::Trigger;
@@ -56,7 +57,9 @@ impl<'a> Operator<'a> {
         then: AfterImport,
         now: OffsetDateTime,
     ) -> Result<Imported, CommandError> {
-        self.take_in(alias, material, Origin::Command, then, now)
+        let origin = Origin::Command;
+        let import = |signer| Command::Import { signer, origin, then };
+        self.take_in(alias, material, now, import)
     }
 
     /// Keeps a key that was generated here until its certificate comes.
@@ -174,19 +177,52 @@ impl<'a> Operator<'a> {
         then: AfterImport,
         now: OffsetDateTime,
     ) -> Result<Imported, CommandError> {
-        self.take_in(alias, material, Origin::Source, then, now)
+        let origin = Origin::Source;
+        let import = |signer| Command::Import { signer, origin, then };
+        self.take_in(alias, material, now, import)
+    }
+
+    /// As [`Self::bring`], because an event announced it: where the key waits for its turn, its renewal begins.
+    ///
+    /// # Errors
+    /// When the key may not sign.
+    pub fn bring_announced(
+        &self,
+        alias: &str,
+        material: KeyMaterial,
+        then: AfterImport,
+        receivers: Vec<String>,
+        now: OffsetDateTime,
+    ) -> Result<Imported, CommandError> {
+        let renewal = RenewalId::random().map_err(|_| StoreError::NoRandomness)?;
+        let announced = |signer| Command::Announced {
+            signer,
+            then,
+            renewal,
+            receivers,
+        };
+        let fingerprint = material.certificate.fingerprint().clone();
+        let state = |keys: &Lifecycle| keys.key(&fingerprint).map(|entry| entry.state);
+        let state = self.keys.ring().alias(alias).and_then(state);
+        if !matches!(state, Some(KeyState::Pending { .. })) {
+            return self.take_in(alias, material, now, announced);
+        }
+        // The look at the source was there before the event.
+        let signer = Arc::new(Signer::new(material, now)?);
+        self.run(alias, announced(signer), now)?;
+        let new = false;
+        Ok(Imported { fingerprint, new })
     }
 
     fn take_in(
         &self,
         alias: &str,
         material: KeyMaterial,
-        origin: Origin,
-        then: AfterImport,
         now: OffsetDateTime,
+        import: impl FnOnce(Arc<Signer>) -> Command,
     ) -> Result<Imported, CommandError> {
         let fingerprint = material.certificate.fingerprint().clone();
-        let known = |keys: &super::lifecycle::Lifecycle| keys.key(&fingerprint).is_some();
+        let known = |keys: &Lifecycle| keys.key(&fingerprint).is_some();
         if self.keys.ring().alias(alias).is_some_and(known) {
             // It may have expired meanwhile, which is no reason to complain at every start.
             return Ok(Imported {
@@ -195,8 +231,7 @@ impl<'a> Operator<'a> {
             });
         }
         let signer = Arc::new(Signer::new(material, now)?);
-        let import = Command::Import { signer, origin, then };
-        let events = self.keys.execute(alias, import, &self.author, now)?;
+        let events = self.keys.execute(alias, import(signer), &self.author, now)?;
         Ok(Imported {
             fingerprint,
             new: !events.is_empty(),

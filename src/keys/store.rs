@@ -6,13 +6,17 @@
 //! another program, of a later version or sealed under another master key is refused, never written
 //! to. Calls wait for the disk: never make them on threads that move bytes.
 
+mod answer_table;
 mod audit_table;
 mod backup;
 mod directory;
 mod error;
+mod events;
 mod key_table;
 mod master_key;
 mod notice_table;
+mod outbox;
+mod outbox_table;
 mod rekey;
 mod renewal_table;
 mod schema;
@@ -35,15 +39,17 @@ pub use backup::{back_up, restore};
 pub use directory::StateDirectory;
 pub use error::StoreError;
 pub use master_key::MasterKeyFile;
+pub use outbox::{Lying, Outbox};
 pub use rekey::rekey;
 pub use status::StoreStatus;
 
-use super::audit::{Author, Chain, Record};
+use super::audit::{Author, Chain, Link, Record};
 use super::lifecycle::{Inconsistent, Lifecycle};
 use super::waiting::Waiting;
 use super::{Fingerprint, UseCounts};
 use crate::event::Event;
 use error::Failed;
+use events::{Telling, Told};
 use sealing::Sealer;
 
 /// The file's name in the state directory.
@@ -58,6 +64,7 @@ pub struct Store {
     /// Of all audit records, the latest time: the clock may have been put back since.
     latest: OffsetDateTime,
     status: Arc<StoreStatus>,
+    telling: Telling,
     /// Kept for its lock.
     _directory: StateDirectory,
 }
@@ -75,6 +82,7 @@ impl Store {
         let sealer = master_key.unlock(&key, &id, &connection, &file)?;
         let (chain, latest) = audit_table::end(&connection).failed(&file)?;
         let status = Arc::new(StoreStatus::new(chain.head(), latest));
+        let telling = Telling::new(&id, outbox_table::load(&connection).failed(&file)?);
         Ok(Self {
             connection,
             file,
@@ -82,6 +90,7 @@ impl Store {
             chain,
             latest,
             status,
+            telling,
             _directory: directory,
         })
     }
@@ -127,7 +136,7 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let record = Record::of_waiting("key-generated", alias, waiting, author, now);
-        self.record([record], now, |transaction, sealer| {
+        self.record([record], now, |transaction, sealer, _| {
             waiting_table::insert(transaction, sealer, alias, waiting)
         })
     }
@@ -144,7 +153,7 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let record = Record::of_waiting("request-discarded", alias, waiting, author, now);
-        self.record([record], now, |transaction, _| {
+        self.record([record], now, |transaction, _, _| {
             waiting_table::delete(transaction, alias, waiting.public_key()).map(drop)
         })?;
         self.forget_deleted_pages();
@@ -164,7 +173,7 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let record = Record::of_alias(what, alias, detail, author, now);
-        self.record([record], now, |_, _| Ok(()))
+        self.record([record], now, |_, _, _| Ok(()))
     }
 
     /// Makes one alias's transition durable, with its audit records; all of it or nothing.
@@ -180,11 +189,22 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let records = events.iter().map(|event| Record::of(alias, event, author, now));
-        self.record(records, now, |transaction, sealer| {
+        let (telling, mut lying) = (self.telling.clone(), Vec::new());
+        let told = Told {
+            alias,
+            keys: keys[1],
+            events,
+            author,
+            at: now,
+        };
+        self.record(records, now, |transaction, sealer, links| {
             key_table::save(transaction, sealer, alias, keys)?;
             renewal_table::save(transaction, alias, keys)?;
-            notice_table::save(transaction, alias, keys)
+            notice_table::save(transaction, alias, keys)?;
+            lying = told.store(transaction, &telling, links)?;
+            Ok(())
         })?;
+        telling.outbox.add(lying);
         if events.iter().any(destroys) {
             self.forget_deleted_pages();
         }
@@ -223,13 +243,13 @@ impl Store {
         &mut self,
         records: impl IntoIterator<Item = Record>,
         now: OffsetDateTime,
-        work: impl FnOnce(&rusqlite::Transaction<'_>, &Sealer) -> rusqlite::Result<()>,
+        work: impl FnOnce(&rusqlite::Transaction<'_>, &Sealer, &[Link]) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
         let mut chain = self.chain.clone();
         let links: Vec<_> = records.into_iter().map(|record| chain.link(record)).collect();
         let sealer = &self.sealer;
         let written = write(&mut self.connection, |transaction| {
-            work(transaction, sealer)?;
+            work(transaction, sealer, &links)?;
             audit_table::append(transaction, &links, now)
         });
         self.finish(written)?;

@@ -7,9 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::Signers;
-use crate::config::{
-    AccessConfig, AliasConfig, Config, Credential, Role, RouteConfig, StateConfig, is_loopback,
-};
+use crate::config::{AccessConfig, AliasConfig, Config, Credential, RouteConfig, StateConfig, is_loopback};
 use crate::keys::source::Source;
 use crate::keys::{SignatureAlgorithm, Signer, Strategy};
 use crate::wss::Profile;
@@ -80,7 +78,6 @@ fn of_listeners(config: &Config) -> Vec<String> {
     let plaintext = !admin.listen.ip().is_loopback() && admin.tls.is_none();
     let by_subject = |entry: &AccessConfig| matches!(entry.credential, Credential::ClientSubject(_));
     let asks = admin.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
-    let events = admin.access.iter().any(|entry| entry.role == Role::Event);
     collect([
         (
             open,
@@ -102,10 +99,6 @@ fn of_listeners(config: &Config) -> Vec<String> {
             links_in_plain_text(config),
             "links to confirm with come in unencrypted, unless something in front of [public] speaks TLS"
                 .to_owned(),
-        ),
-        (
-            events,
-            "the role event opens nothing yet: this version takes no events".to_owned(),
         ),
     ])
 }

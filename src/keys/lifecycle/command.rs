@@ -21,6 +21,17 @@ pub enum Command {
         /// And then?
         then: AfterImport,
     },
+    /// Take in what the alias's source has, as an event announced it, and begin its renewal where it waits.
+    Announced {
+        /// The key.
+        signer: Arc<Signer>,
+        /// And then?
+        then: AfterImport,
+        /// The renewal's name, where one begins.
+        renewal: RenewalId,
+        /// All whom it concerns.
+        receivers: Vec<String>,
+    },
     /// Sign with this pending key from now on. Of the active one: nothing to do.
     Activate {
         /// The key.

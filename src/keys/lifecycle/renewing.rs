@@ -112,7 +112,7 @@ impl Lifecycle {
         }
     }
 
-    fn publish(&mut self, id: &RenewalId, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn publish(&mut self, id: &RenewalId, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
         let renewal = self.going_on(id)?;
         if renewal.step() >= Step::Published {
             return Ok(Vec::new());

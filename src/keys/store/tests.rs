@@ -1,5 +1,6 @@
 //! What a database keeps, which ones are refused, and what it never shows.
 
+mod events;
 mod migrated;
 mod refused;
 mod remembered;

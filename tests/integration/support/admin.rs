@@ -95,6 +95,7 @@ impl TestAdmin {
             metrics: metrics.clone(),
             problems: Arc::default(),
             clock: Clock::system(),
+            look: Arc::new(|_, _| Ok(())),
             ready: Arc::new(move || shown.load(Ordering::Relaxed)),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

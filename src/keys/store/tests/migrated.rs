@@ -54,7 +54,7 @@ fn assert_is_read(keys: &Keys) {
         .connection()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
 }
 
 #[test]
@@ -87,4 +87,16 @@ fn keys_of_an_earlier_version_are_renewed_and_that_is_read_again() {
         started.unwrap().id.clone()
     };
     assert!(keys(directory.path()).renewal(&id).is_some());
+}
+
+#[test]
+fn what_the_third_version_wrote_is_read() {
+    let directory = version_2();
+    let connection = Connection::open(database(directory.path())).unwrap();
+    connection.execute_batch(include_str!("../schema_3.sql")).unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
+    drop(connection);
+    let keys = keys(directory.path());
+    assert_is_read(&keys);
+    assert_eq!(keys.outbox().depth("ops"), (0, None));
 }

@@ -1,0 +1,157 @@
+//! What becomes of one event. It is a command like every other, given once: an answer is remembered with what it did, in
+//! one transaction, and given again to whoever repeats the event.
+
+use super::instruction::{EventType, Instruction};
+use super::secrets;
+use crate::admin::draining::drains_towards_another;
+use crate::admin::problem::Problem;
+use crate::admin::{Admin, Caller};
+use crate::event::cloud_event::CloudEvent;
+use crate::keys::answer::{Answer, Cause, Remembered, Verdict};
+use crate::keys::audit::Author;
+use crate::keys::{CommandError, Fingerprint, Refusal};
+
+/// What became of an event.
+pub(super) enum Ruling {
+    /// It came for the first time.
+    New(Answer),
+    /// It was answered before.
+    Repeated(Answer),
+    /// Messages under way of this alias come to their end, so that the key that it activates is: it is decided then.
+    Later(String, Fingerprint),
+}
+
+/// An event that is for an alias, and understood.
+struct Case {
+    cause: Cause,
+    alias: String,
+    instruction: Instruction,
+}
+
+/// # Errors
+/// When it was not decided: it is to be sent again.
+pub(super) fn rule(
+    admin: &Admin,
+    caller: &Caller,
+    author: Author,
+    event: CloudEvent,
+) -> Result<Ruling, Problem> {
+    // What cannot be an instruction does nothing however often it comes, so there is nothing to remember.
+    let case = match understand(admin, caller, event) {
+        Ok(case) => case,
+        Err(answer) => return Ok(Ruling::New(answer)),
+    };
+    if let Some(remembered) = admin.keys.answer(&case.cause, admin.clock.now())? {
+        return Ok(case.repeated(remembered));
+    }
+    case.decide(admin, author)
+}
+
+fn understand(admin: &Admin, caller: &Caller, event: CloudEvent) -> Result<Case, Answer> {
+    if secrets::are_in(&event) {
+        tracing::warn!("an event with something like a private key or a password was refused and not kept");
+        return Err(refused(SECRET));
+    }
+    let kind: EventType = event.kind.parse().map_err(|_| Answer {
+        verdict: Verdict::Ignored,
+        reason: format!(
+            "nothing is done here for events of this type, but for {}",
+            known_types()
+        ),
+    })?;
+    let alias = event.subject.ok_or_else(|| refused(NO_SUBJECT))?;
+    // One that is hidden from the caller is told from one that does not exist by nobody.
+    if !caller.sees(&alias) || admin.keys.ring().alias(&alias).is_none() {
+        return Err(refused(CommandError::UnknownAlias(alias).to_string()));
+    }
+    let instruction = Instruction::of(kind, &event.data).map_err(refused)?;
+    let cause = Cause {
+        source: event.source,
+        id: event.id,
+        kind: event.kind,
+    };
+    Ok(Case {
+        cause,
+        alias,
+        instruction,
+    })
+}
+
+const SECRET: &str = "the event has a field that looks like a private key or a password: events never carry them, so it was not \
+    kept; exchange the secret, for it may have been seen on its way here";
+const NO_SUBJECT: &str = "the event has no subject: it is the alias that is meant";
+const ANOTHER_EVENT: &str = "another event of this source had this id: give each event an id of its own";
+
+fn known_types() -> String {
+    let types: Vec<_> = EventType::ALL.iter().map(|kind| kind.name()).collect();
+    types.join(", ")
+}
+
+impl Case {
+    fn repeated(&self, remembered: Remembered) -> Ruling {
+        let same = remembered.kind == self.cause.kind && remembered.alias == self.alias;
+        if same {
+            Ruling::Repeated(remembered.answer)
+        } else {
+            Ruling::New(refused(ANOTHER_EVENT))
+        }
+    }
+
+    fn decide(&self, admin: &Admin, author: Author) -> Result<Ruling, Problem> {
+        let done = self.carry_out(admin, author.because_of(self.cause.clone()));
+        if let (Err(CommandError::Refused(Refusal::Draining)), Some(key)) =
+            (&done, self.instruction.activated_key())
+            && !drains_towards_another(&admin.keys, &self.alias, key)
+        {
+            return Ok(Ruling::Later(self.alias.clone(), key.clone()));
+        }
+        let now = admin.clock.now();
+        let answer = match done {
+            Err(CommandError::Repeated(remembered)) => return Ok(self.repeated(remembered)),
+            Err(undecided @ (CommandError::Store(_) | CommandError::TooManyEvents)) => {
+                return Err(undecided.into());
+            }
+            Err(refusal) => refused(refusal.to_string()),
+            // What changed something was remembered with it.
+            Ok(()) => match admin.keys.answer(&self.cause, now)? {
+                Some(remembered) => return Ok(Ruling::New(remembered.answer)),
+                None => Answer {
+                    verdict: Verdict::Ignored,
+                    reason: self.instruction.nothing_to_do().to_owned(),
+                },
+            },
+        };
+        admin.keys.remember(&self.cause, &self.alias, &answer, now)?;
+        Ok(Ruling::New(answer))
+    }
+
+    fn carry_out(&self, admin: &Admin, author: Author) -> Result<(), CommandError> {
+        let (alias, now) = (self.alias.as_str(), admin.clock.now());
+        match self.instruction.clone() {
+            Instruction::Import => (admin.look)(alias, author),
+            Instruction::Activate(key, replaces) => admin.keys.by(author).activate(alias, key, replaces, now),
+            Instruction::ActivateAt(key, schedule) => {
+                admin.keys.by(author).activate_at(alias, key, schedule, now)
+            }
+            Instruction::Rollback => admin.keys.by(author).rollback(alias, now),
+            Instruction::Revoke(key, reason, successor) => {
+                admin.keys.by(author).revoke(alias, key, reason, successor, now)
+            }
+            Instruction::Confirm(renewal, receiver) => {
+                admin.keys.by(author).confirm(alias, &renewal, &receiver, now)
+            }
+            Instruction::StartHold => {
+                let receivers = admin.config.receivers_of(alias);
+                admin.keys.by(author).hold(alias, receivers, now).map(drop)
+            }
+            Instruction::EndHold => admin.keys.by(author).resume(alias, now),
+        }
+    }
+}
+
+fn refused(reason: impl Into<String>) -> Answer {
+    Answer {
+        verdict: Verdict::Refused,
+        reason: reason.into(),
+    }
+}

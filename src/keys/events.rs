@@ -1,0 +1,65 @@
+//! The keys' part in events: who caused what, and what lies in the outbox. Waits for the disk, as commands do.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::answer::{Answer, Cause, Remembered};
+use super::store::{Lying, Outbox, StoreError};
+use super::{CommandError, Keys};
+use crate::event::outgoing::Subscription;
+
+impl Keys {
+    /// What an event was answered, if it was.
+    ///
+    /// # Errors
+    /// When nothing can be looked up, or no further event can be remembered now: then none is acted on.
+    pub fn answer(&self, cause: &Cause, now: OffsetDateTime) -> Result<Option<Remembered>, CommandError> {
+        let store = self.writer();
+        match store.answer(cause)? {
+            None if !store.remembers_more(now)? => Err(CommandError::TooManyEvents),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Remembers the answer of an event that changed nothing.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn remember(
+        &self,
+        cause: &Cause,
+        alias: &str,
+        answer: &Answer,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        self.writer().remember(cause, alias, answer, now)
+    }
+
+    /// From now on these sinks are told what happens; what lies in the outbox for others is dropped.
+    pub fn subscribe(&self, subscriptions: Vec<Subscription>) {
+        self.writer().subscribe(subscriptions);
+    }
+
+    /// What lies in the outbox.
+    #[must_use]
+    pub fn outbox(&self) -> Arc<Outbox> {
+        self.writer().outbox()
+    }
+
+    /// An event of the outbox as it is sent; `None` if it is not there any more.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn outgoing(&self, row: &Lying) -> Result<Option<String>, StoreError> {
+        self.writer().outgoing(row.sequence)
+    }
+
+    /// Its sink has acknowledged it.
+    ///
+    /// # Errors
+    /// When that cannot be stored; then it will be sent once more.
+    pub fn delivered(&self, row: &Lying) -> Result<(), StoreError> {
+        self.writer().delivered(row)
+    }
+}
