@@ -34,7 +34,7 @@ import org.apache.wss4j.common.ConfigurationConstants;
 /**
  * CXF as a receiver whose trust store is exchanged while it serves: a process to renew keys against. Its endpoints, each in
  * SOAP 1.1 and 1.2, share trust and counts: secured by interceptors, by a WS-SecurityPolicy with
- * {@code ws-security.return.security.error}, and not at all.
+ * {@code ws-security.return.security.error}, not at all, and by nothing that would understand a Security header.
  *
  * <p>A second port is as {@code countersign receiver} has it: {@code PUT /trust} with certificates as PEM, {@code GET /} for
  * the counts.
@@ -57,6 +57,7 @@ final class RenewalReceiver {
         receiver.publish("interceptors", receiver::byInterceptors);
         receiver.publish("policy", receiver::byPolicy);
         receiver.publish("unsecured", (endpoint, soap) -> endpoint.getInInterceptors().add(new Blind()));
+        receiver.publish("ignorant", (endpoint, soap) -> { });
         System.out.println("controlled at " + receiver.control());
         System.out.println("listening on " + receiver.base);
     }
