@@ -11,12 +11,12 @@ help:
 	@echo 'make release  the program, at target/release/countersign'
 	@echo 'make test     all tests'
 	@echo 'make check    format, lints, documentation, dependencies, advisories, files of deployment, a short fuzz'
-	@echo 'make interop  the admin API against its document; WSS4J and CXF judge what we sign (Maven); zeep and soap call'
-	@echo '              through us (Python, npm)'
+	@echo 'make interop  the admin API against its document; WSS4J and CXF judge what we sign, and CXF exchanges its trust store'
+	@echo '              under load (Maven); zeep and soap call through us (Python, npm)'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
-	@echo 'make load     switches under load, with 1 alias and with 10,000: latency around them, as tables and a plot (5 minutes)'
-	@echo 'make soak     faults, reloads and overload at length, on an optimised build'
+	@echo 'make load     switches under load, by each strategy: latency around them, as tables and plots (10 minutes)'
+	@echo 'make soak     faults, reloads, overload and renewals at length, on an optimised build'
 
 release:
 	@scripts/setup build
@@ -52,7 +52,8 @@ fuzz:
 soak:
 	@scripts/setup test
 	COUNTERSIGN_SOAK=1 cargo test --release --locked --test integration -- \
-	  --nocapture --test-threads=1 crash:: faults:: reload_under_load:: overload::
+	  --nocapture --test-threads=1 crash:: faults:: reload_under_load:: overload:: \
+	  strategies::
 	COUNTERSIGN_SOAK=1 cargo test --release --locked --lib -- --nocapture keys::model
 
 bench:

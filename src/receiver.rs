@@ -3,8 +3,8 @@
 //! It is the other side of a proxy and no part of one. `POST` anywhere is a message: accepted with a
 //! SOAP response that names the key, or refused with a SOAP fault that says why. `GET /` is the counts,
 //! `GET /last` the message accepted last, as it came.
-//! With [`Options::strict_one_key`] it trusts a single certificate at a time, as some partners do, and
-//! `PUT /trust` exchanges that; nobody is asked who he is, so it belongs on a loopback address.
+//! `PUT /trust` exchanges whom it trusts; with [`Options::strict_one_key`] that is a single certificate at a time, as with
+//! some partners. Nobody is asked who he is, so it belongs on a loopback address.
 
 use std::io;
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ use judge::Judge;
 pub struct Options {
     /// What it accepts.
     pub policy: Policy,
-    /// Trust only the last certificate given, and let `PUT /trust` exchange it.
+    /// Trust only the last certificate given.
     pub strict_one_key: bool,
     /// What tells two messages apart, so that one processed twice is noticed: an attribute of the
     /// Body's first child, or else an element within it, of this local name. Without it, or where a
@@ -157,10 +157,6 @@ async fn last_message(State(judge): State<Arc<Judge>>) -> Response {
 }
 
 async fn exchange_trust(State(judge): State<Arc<Judge>>, pem: Bytes) -> Response {
-    if !judge.strict_one_key() {
-        let sentence = "whom this receiver trusts is settled: start it with --strict-one-key\n";
-        return (StatusCode::METHOD_NOT_ALLOWED, sentence).into_response();
-    }
     match Trust::from_pem(&pem) {
         Ok(trust) => {
             judge.exchange_trust(trust);

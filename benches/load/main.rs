@@ -1,5 +1,5 @@
-//! Switches under load: `countersign demo` with one alias and with 10,000, with RSA and P-256 keys, one after the other in
-//! one run. `make load` writes the tables to `benches/load.md` and the plot to `benches/load.svg`.
+//! Switches under load: `countersign demo` by each strategy, with one alias and with 10,000, with RSA and P-256 keys, one after
+//! the other in one run. `make load` writes the tables to `benches/load.md` and the plots beside it.
 //!
 //! Another kind of switch is another [`Case`].
 #![expect(
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use countersign::cli::demo::{Around, Latencies, Outcome, Plan, WINDOW};
 use countersign::keys::generate::KeyAlgorithm;
+use countersign::keys::lifecycle::Strategy;
 
 mod plot;
 
@@ -22,6 +23,23 @@ const CONNECTIONS: u16 = 4;
 const SWAPS: usize = 60;
 /// Switches stand far enough apart that what comes before one is not what comes after another.
 const TIME: Duration = Duration::from_secs(40);
+
+/// What is shown together, of all cases.
+struct Plot {
+    file: &'static str,
+    shows: fn(&Plan) -> bool,
+}
+
+const PLOTS: [Plot; 2] = [
+    Plot {
+        file: "load.svg",
+        shows: |plan| plan.strategy == Strategy::PrePublish,
+    },
+    Plot {
+        file: "load-strategies.svg",
+        shows: |plan| plan.aliases == 1,
+    },
+];
 
 /// One run.
 pub(crate) struct Case {
@@ -32,7 +50,14 @@ pub(crate) struct Case {
 fn main() {
     let cases = [KeyAlgorithm::Rsa2048, KeyAlgorithm::P256]
         .into_iter()
-        .flat_map(|algorithm| [1, 10_000].map(|aliases| Case::new(algorithm, aliases)));
+        .flat_map(|algorithm| {
+            [
+                Case::new(algorithm, Strategy::PrePublish, 1),
+                Case::new(algorithm, Strategy::PrePublish, 10_000),
+                Case::new(algorithm, Strategy::Hold, 1),
+                Case::new(algorithm, Strategy::ReceiverLed, 1),
+            ]
+        });
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let (mut done, busy) = (Vec::new(), machine());
     for case in cases {
@@ -50,7 +75,10 @@ fn main() {
     println!("{report}");
     let benches = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
     std::fs::write(benches.join("load.md"), report).expect("a place for the report");
-    std::fs::write(benches.join("load.svg"), plot::svg(&done)).expect("a place for the plot");
+    for Plot { file, shows } in PLOTS {
+        let shown: Vec<_> = done.iter().filter(|(case, _)| shows(&case.plan)).collect();
+        std::fs::write(benches.join(file), plot::svg(&shown)).expect("a place for the plot");
+    }
 }
 
 /// Cores, and how many others wanted them: figures of a busy machine tell little.
@@ -63,9 +91,12 @@ fn machine() -> String {
 
 fn report(done: &[(Case, Outcome)], machine: &str) -> String {
     format!(
-        "# Switches under load\n\nWritten by `make load`: {CONNECTIONS} connections, {SWAPS} swaps and a rollback of each \
-         alias in {} s a line. {machine}.\n\n## Latency\n\n*Before* and *after*: within {} ms of a switch; *during*: \
-         under way at the same time as its command.\n\n{}\n![latency around switches](load.svg)\n\n## Switches\n\n{}",
+        "# Switches under load\n\nWritten by `make load`: {CONNECTIONS} connections, {SWAPS} swaps in {} s a line, and with \
+         pre-publish a rollback of each alias. {machine}.\n\n## Latency\n\n*Before* and *after*: within {} ms of a switch; \
+         *during*: under way at the same time as it. A switch is, with pre-publish, the command; with hold, from the command \
+         that holds to the one that resumes, with the receiver's exchange between them; with receiver-led, from the receiver's \
+         exchange until the new key is seen to be the active one.\n\n{}\n![latency around switches](load.svg)\n\n\
+         ![by each strategy](load-strategies.svg)\n\n## Switches\n\n{}",
         TIME.as_secs(),
         WINDOW.as_millis(),
         latencies(done),
@@ -74,10 +105,10 @@ fn report(done: &[(Case, Outcome)], machine: &str) -> String {
 }
 
 impl Case {
-    fn new(algorithm: KeyAlgorithm, aliases: usize) -> Self {
+    fn new(algorithm: KeyAlgorithm, strategy: Strategy, aliases: usize) -> Self {
         let name = match aliases {
-            1 => format!("{algorithm}, 1 alias"),
-            many => format!("{algorithm}, {many} aliases"),
+            1 => format!("{algorithm}, {strategy}"),
+            many => format!("{algorithm}, {strategy}, {many} aliases"),
         };
         let plan = Plan {
             program: PathBuf::from(env!("CARGO_BIN_EXE_countersign")),
@@ -87,6 +118,7 @@ impl Case {
             aliases,
             busy: 1,
             algorithm: Some(algorithm),
+            strategy,
             seed: 0,
         };
         Self { name, plan }
@@ -118,23 +150,26 @@ fn latencies(done: &[(Case, Outcome)]) -> String {
     table
 }
 
-/// The commands as their sender saw them, and of them the exchange of the keys in memory, as the proxy counted it.
+/// Switches as those saw them who asked for them, of these the exchange of the keys in memory, as the proxy counted it, and how
+/// many messages were refused and signed again.
 fn switches(done: &[(Case, Outcome)]) -> String {
     let mut table = String::from(
-        "| | switches | whole command p50 ms | slowest | in memory, mean µs | none over |\n|---|---|---|---|---|---|\n",
+        "| | switches | whole switch p50 ms | slowest | in memory, mean µs | none over | signed twice |\n\
+         |---|---|---|---|---|---|---|\n",
     );
     for (case, outcome) in done {
         let commands = outcome.switches.iter().map(|switch| switch.done - switch.begun);
         let commands: Latencies = commands.collect();
         let publishing = Publishing::read(&outcome.metrics);
         table += &format!(
-            "| {} | {} | {:.2} | {:.2} | {:.1} | {} |\n",
+            "| {} | {} | {:.2} | {:.2} | {:.1} | {} | {} |\n",
             case.name,
             commands.count(),
             milliseconds(commands.permille(500)),
             milliseconds(commands.permille(1000)),
             publishing.mean * 1e6,
-            publishing.bound
+            publishing.bound,
+            outcome.tally.refused
         );
     }
     table

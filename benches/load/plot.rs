@@ -11,7 +11,9 @@ const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 220.0;
 const MARGIN: f64 = 56.0;
 const SLICE: Duration = Duration::from_millis(10);
-const COLOURS: [&str; 4] = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728"];
+const COLOURS: [&str; 6] = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b"];
+/// Names in a row below.
+const NAMES: usize = 4;
 
 /// Messages that were sent in one slice of time around switches.
 struct Slice {
@@ -21,9 +23,9 @@ struct Slice {
 }
 
 /// Two panels, the median and the 99th percentile, with a line a case; logarithmic.
-pub(crate) fn svg(done: &[(Case, Outcome)]) -> String {
+pub(crate) fn svg(done: &[&(Case, Outcome)]) -> String {
     let lines: Vec<_> = done.iter().map(|(_, outcome)| slices(outcome)).collect();
-    let (width, height) = (2.0 * (WIDTH + MARGIN) + MARGIN, HEIGHT + 2.0 * MARGIN + 20.0);
+    let (width, height) = (2.0 * (WIDTH + MARGIN) + MARGIN, HEIGHT + 2.0 * MARGIN + 34.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
          font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
@@ -37,8 +39,8 @@ pub(crate) fn svg(done: &[(Case, Outcome)]) -> String {
         }
     }
     for (number, ((case, _), colour)) in done.iter().zip(COLOURS).enumerate() {
-        let x = MARGIN + number as f64 * 230.0;
-        let y = height - 14.0;
+        let x = MARGIN + (number % NAMES) as f64 * 245.0;
+        let y = height - 28.0 + (number / NAMES) as f64 * 14.0;
         let _ = writeln!(
             svg,
             "<text x=\"{x}\" y=\"{y}\" fill=\"{colour}\">— {}</text>",

@@ -20,6 +20,7 @@ use super::{CliError, block_on, print};
 use crate::app::{App, Termination};
 use crate::clock::Clock;
 use crate::keys::generate::KeyAlgorithm;
+use crate::keys::lifecycle::Strategy;
 use load::Load;
 use operator::Operator;
 use receiver::Receiver;
@@ -42,10 +43,10 @@ const BUSY: usize = 4;
 
 /// Show key swaps under load, on generated keys
 ///
-/// Starts a receiver and a proxy on free ports, sends messages on many connections, and meanwhile imports
-/// and activates one key after the other, and rolls each alias back once. Ends with a table: how many messages were
-/// sent, lost, doubled, unsigned, and signed by which key, and how long they took around a swap. Exit 1 unless every
-/// message arrived exactly once, signed with a key that was active between its sending and its answer.
+/// Starts a receiver and a proxy on free ports, sends messages on many connections, and meanwhile imports one key after
+/// the other and exchanges them by the strategy; with pre-publish it rolls each alias back once. Ends with a table: how many
+/// messages were sent, lost, doubled, unsigned, and signed by which key, and how long they took around a swap. Exit 1 unless
+/// every message arrived exactly once, signed with a key that was active between its sending and its answer.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Flows that send at the same time, each on its own connection
@@ -59,6 +60,11 @@ pub struct Args {
     /// Keys to swap to, one after the other
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=100))]
     swaps: u32,
+
+    /// How keys are exchanged: pre-publish, with a receiver that trusts all of them; hold or receiver-led, with one that trusts
+    /// one at a time
+    #[arg(long, value_name = "STRATEGY", default_value_t = Strategy::PrePublish)]
+    strategy: Strategy,
 
     /// Aliases in the proxy, each with a key; flows send for four of them, and the keys of those and of four others
     /// are swapped
@@ -87,6 +93,8 @@ pub struct Plan {
     pub busy: usize,
     /// Of the keys that are swapped; `None`: RSA and P-256 in turn.
     pub algorithm: Option<KeyAlgorithm>,
+    /// By which they are swapped.
+    pub strategy: Strategy,
     /// Varies the messages.
     pub seed: u64,
 }
@@ -113,6 +121,12 @@ pub struct Outcome {
 /// # Errors
 /// When a part does not start, or a swap fails.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    if args.strategy != Strategy::PrePublish && args.aliases > 1 {
+        return Err(CliError::Usage(format!(
+            "the receiver of --strategy {} trusts one key, so there is one alias: leave out --aliases",
+            args.strategy
+        )));
+    }
     let aliases = usize::try_from(args.aliases).map_err(CliError::failed)?;
     let plan = Plan {
         program: std::env::current_exe().map_err(CliError::failed)?,
@@ -122,6 +136,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         aliases,
         busy: aliases.min(BUSY),
         algorithm: None,
+        strategy: args.strategy,
         seed: args.seed,
     };
     let outcome = block_on(async {
@@ -148,11 +163,16 @@ fn announce(plan: &Plan, proxy: SocketAddr) -> Result<(), CliError> {
         1 => String::new(),
         many => format!(", which has {many} aliases"),
     };
+    let rollback = match plan.strategy {
+        Strategy::PrePublish => " and one rollback",
+        Strategy::Hold | Strategy::ReceiverLed => "",
+    };
     print(format!(
-        "{} flows send for {} s to http://{proxy}{aliases}; meanwhile {} swaps and one rollback\n",
+        "{} flows send for {} s to http://{proxy}{aliases}; meanwhile {} swaps, {}{rollback}\n",
         plan.connections,
         plan.time.as_secs(),
-        plan.swaps
+        plan.swaps,
+        plan.strategy
     ))
 }
 
@@ -170,7 +190,7 @@ impl Plan {
             all: self.aliases,
             busy: self.busy,
         };
-        let scene = Scene::set(cast, self.swaps, self.algorithm, clock.now())?;
+        let scene = Scene::set(self, cast, clock.now())?;
         let receiver = Receiver::start(&self.program, &scene.trust()).await?;
         let app = App::start(scene.configuration(receiver.address)?, clock.clone())
             .await
@@ -179,10 +199,10 @@ impl Plan {
         spawn_blocking(move || crowd::give_keys(&keys, others, clock.now()))
             .await
             .map_err(CliError::failed)??;
-        let mut operator = operator(&app, &scene)?;
+        let mut operator = Operator::new(client(&app, &scene)?, &receiver, self.strategy);
         let (first, others) = scene.keys.split_at(cast.switched());
         for key in first {
-            operator.swap(key).await?;
+            operator.begin(key).await?;
         }
         begins(app.proxy_address)?;
 
@@ -199,7 +219,7 @@ impl Plan {
         let metrics = app.metrics.render().map_err(CliError::failed)?;
         app.shutdown().await;
         let arrived = receiver.finish().await?;
-        let tally = Tally::of(&sent, &arrived, &switches);
+        let tally = Tally::of(&sent, &arrived, &switches, self.strategy);
         let signing = scene.keys.iter().filter(|key| key.alias < cast.busy);
         Ok(Outcome {
             tally,
@@ -214,10 +234,9 @@ impl Plan {
     }
 }
 
-fn operator(app: &App, scene: &Scene) -> Result<Operator, CliError> {
+fn client(app: &App, scene: &Scene) -> Result<AdminClient, CliError> {
     let admin: Uri = format!("http://{}", app.admin_address)
         .parse()
         .map_err(CliError::failed)?;
-    let client = AdminClient::new(&Connection::plain(admin, scene.token()))?;
-    Ok(Operator::new(client))
+    AdminClient::new(&Connection::plain(admin, scene.token()))
 }

@@ -13,7 +13,8 @@ use crate::receiver::{Options, Receiver};
 /// Run a demo receiver: it verifies what it gets, answers and counts
 ///
 /// POST a message to any path: a SOAP response names the key that signed it, a SOAP fault says why it is refused.
-/// GET / returns the counts as JSON, duplicates among them. It is meant for loopback addresses.
+/// GET / returns the counts as JSON, duplicates among them. PUT /trust with certificates as PEM exchanges whom it trusts.
+/// Nobody is asked who he is, so it is meant for loopback addresses.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where to listen; with port 0 it prints the port it got
@@ -24,7 +25,7 @@ pub struct Args {
     #[arg(long, value_name = "PEM", required = true)]
     trust: Vec<PathBuf>,
 
-    /// Trust one certificate at a time: the last one given, until PUT /trust brings another
+    /// Trust one certificate at a time: the last one given, here or by PUT /trust
     #[arg(long)]
     strict_one_key: bool,
 

@@ -18,17 +18,18 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// `<Accepted key="…" duplicate="…">` names the key by the SHA-256 of its certificate, and as text the
-    /// parts that it signed.
+    /// `<Accepted key="…" duplicate="…" number="…">` names the key by the SHA-256 of its certificate, counts what has been
+    /// accepted, and has as text the parts that were signed.
     pub(super) fn accepted(version: SoapVersion, accepted: &Accepted) -> Self {
         let Accepted {
             key,
             duplicate,
+            number,
             parts,
         } = accepted;
         let parts = Text(parts);
         let content = format!(
-            "<Accepted xmlns=\"{NAMESPACE}\" key=\"{key}\" duplicate=\"{duplicate}\">{parts}</Accepted>"
+            "<Accepted xmlns=\"{NAMESPACE}\" key=\"{key}\" duplicate=\"{duplicate}\" number=\"{number}\">{parts}</Accepted>"
         );
         Self::new(version, 200, &content)
     }

@@ -35,6 +35,8 @@ pub(super) struct Accepted {
     pub(super) key: String,
     /// Whether the message had been accepted before.
     pub(super) duplicate: bool,
+    /// How many messages had been accepted with it: the order of acceptance.
+    pub(super) number: u64,
     /// The parts signed.
     pub(super) parts: String,
 }
@@ -48,10 +50,6 @@ impl Judge {
         };
         judge.exchange_trust(trust);
         judge
-    }
-
-    pub(super) fn strict_one_key(&self) -> bool {
-        self.options.strict_one_key
     }
 
     pub(super) fn exchange_trust(&self, trust: Trust) {
@@ -112,6 +110,7 @@ impl Judge {
         Accepted {
             key,
             duplicate,
+            number: book.counts.accepted,
             parts: parts.join(", "),
         }
     }

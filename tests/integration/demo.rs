@@ -12,7 +12,7 @@ const NEVER: [&str; 4] = [
     "lost",
     "doubled",
     "unsigned",
-    "signed with the old key after `activate` had returned",
+    "signed with the old key after a swap was done",
 ];
 
 #[test]
@@ -62,6 +62,30 @@ fn the_same_holds_with_ten_thousand_aliases_while_keys_of_busy_and_of_idle_ones_
         run.text()
     );
     assert!(dir.path().read_dir().unwrap().next().is_none());
+}
+
+#[test]
+fn nothing_is_lost_while_messages_are_held_for_a_receiver_that_trusts_one_key() {
+    with_a_receiver_that_trusts_one_key("hold");
+}
+
+#[test]
+fn nothing_is_lost_while_a_receiver_that_trusts_one_key_leads() {
+    let refused = with_a_receiver_that_trusts_one_key("receiver-led");
+    assert!(refused > 0, "it led by refusals");
+}
+
+/// Tells how many messages it refused.
+fn with_a_receiver_that_trusts_one_key(strategy: &str) -> u64 {
+    let dir = tempdir().unwrap();
+    let demo = format!("demo --strategy {strategy} --connections 8 --seconds 3 --swaps 3");
+
+    let run = countersign(dir.path(), &demo);
+
+    let by_key = clean(&run);
+    assert_eq!(by_key.len(), 4, "{}", run.text());
+    assert!(by_key.iter().all(|messages| *messages > 0), "{}", run.text());
+    row(run.text(), "refused, and signed again with the next key")
 }
 
 /// Nothing went wrong; tells how many messages each key signed.

@@ -67,6 +67,7 @@ mod self_check;
 mod signed_corpus;
 mod smuggling;
 mod state_directory;
+mod strategies;
 mod support;
 mod tokens;
 mod trust_paths;

@@ -18,6 +18,7 @@ pub(crate) mod partner;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod receiver;
+pub(crate) mod receiver_process;
 pub(crate) mod served;
 pub(crate) mod signing;
 pub(crate) mod sink;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use crate::keys::Fingerprint;
+use crate::keys::lifecycle::Strategy;
 use crate::receiver::Counts;
 
 /// A message as its flow saw it.
@@ -53,6 +54,8 @@ pub struct Tally {
     pub doubled: u64,
     /// Arrived without a valid signature.
     pub unsigned: u64,
+    /// Refused because the receiver had exchanged the key, which is how `receiver-led` finds that out.
+    pub refused: u64,
     /// Signed with another alias's key, or with one that had been displaced before the message was sent.
     pub stale: u64,
     /// Messages by the fingerprint of the key that signed them, as the receiver counted.
@@ -62,10 +65,15 @@ pub struct Tally {
 impl Tally {
     /// `switches` in the order of time; the first one of each alias stands before all messages.
     #[must_use]
-    pub fn of(sent: &[Sent], arrived: &Counts, switches: &[Switch]) -> Self {
+    pub fn of(sent: &[Sent], arrived: &Counts, switches: &[Switch], strategy: Strategy) -> Self {
+        let refused = match strategy {
+            Strategy::ReceiverLed => arrived.refused,
+            Strategy::PrePublish | Strategy::Hold => 0,
+        };
         let mut tally = Self {
             doubled: arrived.duplicates,
-            unsigned: arrived.unsigned + arrived.refused,
+            unsigned: arrived.unsigned + arrived.refused - refused,
+            refused,
             signed_by: arrived.keys.clone(),
             ..Self::default()
         };
@@ -153,13 +161,17 @@ mod tests {
         }
     }
 
+    fn judge(sent: &[Sent], arrived: &Counts, switches: &[Switch]) -> Tally {
+        Tally::of(sent, arrived, switches, Strategy::PrePublish)
+    }
+
     #[test]
     fn a_clean_run_is_clean() {
         let clock = Clock(Instant::now());
         let switches = [clock.switch("old", 0, 0), clock.switch("new", 5, 6)];
         let sent = [clock.sent(1, 2, "old"), clock.sent(7, 8, "new")];
 
-        let tally = Tally::of(&sent, &accepted(2), &switches);
+        let tally = judge(&sent, &accepted(2), &switches);
 
         assert!(tally.is_clean(), "{tally:?}");
         assert_eq!((tally.sent, tally.answered), (2, 2));
@@ -167,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_run_without_messages_shows_nothing() {
-        assert!(!Tally::of(&[], &accepted(0), &[]).is_clean());
+        assert!(!judge(&[], &accepted(0), &[]).is_clean());
     }
 
     #[test]
@@ -176,7 +188,7 @@ mod tests {
         let switches = [clock.switch("old", 0, 0), clock.switch("new", 5, 7)];
         for signer in ["old", "new"] {
             let sent = [clock.sent(4, 8, signer), clock.sent(6, 8, signer)];
-            let tally = Tally::of(&sent, &accepted(2), &switches);
+            let tally = judge(&sent, &accepted(2), &switches);
             assert!(tally.is_clean(), "{tally:?}");
         }
     }
@@ -197,7 +209,7 @@ mod tests {
             ("newer", 9, 0),
         ];
         for (signer, second, stale) in cases {
-            let tally = Tally::of(&[clock.sent(second, second, signer)], &accepted(1), &switches);
+            let tally = judge(&[clock.sent(second, second, signer)], &accepted(1), &switches);
             assert_eq!(tally.stale, stale, "{signer} at {second}");
             assert_eq!(tally.is_clean(), stale == 0);
         }
@@ -224,7 +236,7 @@ mod tests {
                 alias,
                 ..clock.sent(5, 6, signer)
             };
-            let tally = Tally::of(&[sent], &accepted(1), &switches);
+            let tally = judge(&[sent], &accepted(1), &switches);
             assert_eq!(tally.stale, stale, "{signer} for {alias}");
         }
     }
@@ -238,7 +250,7 @@ mod tests {
             clock.switch("old", 4, 4),
         ];
         for (signer, stale) in [("old", 0), ("new", 1)] {
-            let tally = Tally::of(&[clock.sent(5, 5, signer)], &accepted(1), &switches);
+            let tally = judge(&[clock.sent(5, 5, signer)], &accepted(1), &switches);
             assert_eq!(tally.stale, stale, "{signer}");
         }
     }
@@ -253,7 +265,7 @@ mod tests {
             accepted: None,
         };
 
-        let tally = Tally::of(&[clock.sent(1, 1, "old"), unanswered()], &accepted(2), &switches);
+        let tally = judge(&[clock.sent(1, 1, "old"), unanswered()], &accepted(2), &switches);
         assert_eq!(
             (tally.lost, tally.is_clean()),
             (1, false),
@@ -265,7 +277,7 @@ mod tests {
             duplicates: 1,
             ..accepted(2)
         };
-        let tally = Tally::of(&sent, &doubled, &switches);
+        let tally = judge(&sent, &doubled, &switches);
         assert_eq!(
             (tally.lost, tally.doubled),
             (1, 1),
@@ -281,7 +293,24 @@ mod tests {
             refused: 2,
             ..accepted(1)
         };
-        let tally = Tally::of(&[clock.sent(1, 1, "old")], &arrived, &[clock.switch("old", 0, 0)]);
+        let tally = judge(&[clock.sent(1, 1, "old")], &arrived, &[clock.switch("old", 0, 0)]);
         assert_eq!((tally.unsigned, tally.is_clean()), (3, false));
+    }
+
+    #[test]
+    fn what_the_receiver_refused_leads_to_the_next_key_where_receivers_lead() {
+        let clock = Clock(Instant::now());
+        let arrived = Counts {
+            refused: 2,
+            ..accepted(1)
+        };
+        let switches = [clock.switch("old", 0, 0)];
+        let tally = Tally::of(
+            &[clock.sent(1, 1, "old")],
+            &arrived,
+            &switches,
+            Strategy::ReceiverLed,
+        );
+        assert_eq!((tally.unsigned, tally.refused, tally.is_clean()), (0, 2, true));
     }
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use http::Request;
+use bytes::Bytes;
 use http::header::HOST;
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -61,21 +61,35 @@ impl Receiver {
         Ok(counts)
     }
 
+    /// Makes it trust this certificate alone.
+    pub(super) async fn trust(&self, pem: &[u8]) -> Result<(), CliError> {
+        self.ask(Method::PUT, "/trust", Bytes::copy_from_slice(pem))
+            .await
+            .map(drop)
+    }
+
     async fn counts(&self) -> Result<Counts, CliError> {
+        let counts = self.ask(Method::GET, "/", Bytes::new()).await?;
+        serde_json::from_slice(&counts).map_err(CliError::failed)
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, CliError> {
         let stream = TcpStream::connect(self.address).await.map_err(CliError::failed)?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(CliError::failed)?;
         tokio::spawn(connection);
-        let request = Request::get("/").header(HOST, self.address.to_string());
-        let request = request.body(Empty::<Bytes>::new()).map_err(CliError::failed)?;
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(HOST, self.address.to_string());
+        let request = request.body(Full::new(body)).map_err(CliError::failed)?;
         let answer = sender.send_request(request).await.map_err(CliError::failed)?;
-        let body = answer
-            .into_body()
-            .collect()
-            .await
-            .map_err(CliError::failed)?
-            .to_bytes();
-        serde_json::from_slice(&body).map_err(CliError::failed)
+        let status = answer.status();
+        let body = answer.into_body().collect().await.map_err(CliError::failed)?;
+        match status {
+            StatusCode::OK | StatusCode::NO_CONTENT => Ok(body.to_bytes()),
+            refused => Err(CliError::Failed(format!(
+                "the receiver answered {refused} to {path}"
+            ))),
+        }
     }
 }

@@ -9,18 +9,24 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use super::Plan;
 use crate::cli::CliError;
 use crate::config::Config;
 use crate::keys::Fingerprint;
 use crate::keys::generate::{GenerateError, KeyAlgorithm, SelfSigned};
+use crate::keys::lifecycle::Strategy;
 
 /// Of every key.
 pub(super) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Far below the time between two swaps.
+const SETTLE: &str = "50ms";
 
 /// The directory, the aliases and the keys.
 pub(super) struct Scene {
     directory: TempDir,
     cast: Cast,
+    strategy: Strategy,
     /// In the order of their use: the first one of each alias whose keys are exchanged, then the others.
     pub(super) keys: Vec<DemoKey>,
 }
@@ -59,38 +65,40 @@ pub(super) struct DemoKey {
     pub(super) fingerprint: Fingerprint,
     /// Private key and certificate.
     pub(super) pem: Zeroizing<Vec<u8>>,
-    certificate: Vec<u8>,
+    pub(super) certificate: Vec<u8>,
 }
 
 impl Scene {
-    /// Makes a key for each switched alias and as many more as there are swaps, each alias's of this algorithm or else
-    /// RSA and P-256 in turn; and the file of their certificates that the receiver trusts.
-    pub(super) fn set(
-        cast: Cast,
-        swaps: usize,
-        algorithm: Option<KeyAlgorithm>,
-        now: OffsetDateTime,
-    ) -> Result<Self, CliError> {
-        let keys = (0..cast.switched() + swaps).map(|number| {
+    /// Makes a key for each switched alias and as many more as there are swaps, each alias's of the plan's algorithm or else
+    /// RSA and P-256 in turn; and the file of those certificates that the receiver trusts first.
+    pub(super) fn set(plan: &Plan, cast: Cast, now: OffsetDateTime) -> Result<Self, CliError> {
+        let keys = (0..cast.switched() + plan.swaps).map(|number| {
             let (round, alias) = (number / cast.switched(), number % cast.switched());
             let in_turn = match (round + alias) % 2 {
                 0 => KeyAlgorithm::Rsa2048,
                 _ => KeyAlgorithm::P256,
             };
-            DemoKey::generate(number + 1, alias, algorithm.unwrap_or(in_turn), now)
+            DemoKey::generate(number + 1, alias, plan.algorithm.unwrap_or(in_turn), now)
         });
         let keys: Result<Vec<_>, _> = keys.collect();
         let scene = Self {
             cast,
+            strategy: plan.strategy,
             directory: tempfile::tempdir().map_err(CliError::failed)?,
             keys: keys.map_err(CliError::failed)?,
         };
-        let certificates: Vec<_> = scene.keys.iter().map(|key| key.certificate.as_slice()).collect();
+        let trusted = match plan.strategy {
+            // Each new one before it signs.
+            Strategy::PrePublish => scene.keys.len(),
+            Strategy::Hold | Strategy::ReceiverLed => cast.switched(),
+        };
+        let trusted = scene.keys.iter().take(trusted);
+        let certificates: Vec<_> = trusted.map(|key| key.certificate.as_slice()).collect();
         fs::write(scene.trust(), certificates.concat()).map_err(CliError::failed)?;
         Ok(scene)
     }
 
-    /// Every certificate: the receiver trusts each new one before it signs.
+    /// Whom the receiver trusts first.
     pub(super) fn trust(&self) -> PathBuf {
         self.file("trust.pem")
     }
@@ -103,12 +111,20 @@ impl Scene {
     /// A route to the receiver for each busy alias; no alias has a key yet.
     pub(super) fn configuration(&self, receiver: SocketAddr) -> Result<Config, CliError> {
         let listeners = "proxy.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n".to_owned();
-        let aliases = (0..self.cast.all).map(|number| format!("[alias.{}]\n", alias(number)));
+        let strategy = self.strategy;
+        let aliases = (0..self.cast.all).map(|number| {
+            let alias = alias(number);
+            format!("[alias.{alias}]\nstrategy = \"{strategy}\"\nsettle = \"{SETTLE}\"\n")
+        });
+        let route = match strategy {
+            Strategy::ReceiverLed => "key_refused = [\"countersign\"]\n",
+            Strategy::PrePublish | Strategy::Hold => "",
+        };
         let routes = (0..self.cast.busy).map(|number| {
             let (alias, path) = (alias(number), path(number));
             format!(
                 "[[route]]\nname = \"{alias}\"\npath = \"{path}\"\nreceiver = \"http://{receiver}/\"\n\
-                 alias = \"{alias}\"\n"
+                 alias = \"{alias}\"\n{route}"
             )
         });
         let text: String = [listeners].into_iter().chain(aliases).chain(routes).collect();

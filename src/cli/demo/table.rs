@@ -21,10 +21,8 @@ fn counts(outcome: &Outcome) -> String {
         ("lost", tally.lost),
         ("doubled", tally.doubled),
         ("unsigned", tally.unsigned),
-        (
-            "signed with the old key after `activate` had returned",
-            tally.stale,
-        ),
+        ("signed with the old key after a swap was done", tally.stale),
+        ("refused, and signed again with the next key", tally.refused),
     ];
     let mut table = String::from("\n");
     for (what, count) in rows {

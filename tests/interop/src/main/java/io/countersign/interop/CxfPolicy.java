@@ -12,6 +12,7 @@ import java.util.Set;
 
 import javax.xml.namespace.QName;
 
+import org.apache.cxf.jaxws.EndpointImpl;
 import org.apache.cxf.ws.policy.WSPolicyFeature;
 import org.apache.cxf.ws.security.SecurityConstants;
 import org.w3c.dom.Element;
@@ -58,24 +59,23 @@ final class CxfPolicy implements Receiver {
     @Override
     public Set<QName> receive(byte[] message, Case signed) throws Exception {
         boolean soap12 = signed.message().soap12();
-        String policy = policy(signed);
-        String algorithm = Names.SIGNATURE_ALGORITHMS.get(signed.signatureAlgorithm());
-        String digest = Names.DIGEST_ALGORITHMS.get(signed.digestAlgorithm());
-        URI endpoint = endpoints.computeIfAbsent(
-                soap12 + algorithm + digest + policy, key -> publish(soap12, algorithm, digest, policy));
+        String demands = signed.signatureAlgorithm() + signed.digestAlgorithm() + policy(signed);
+        URI endpoint = endpoints.computeIfAbsent(soap12 + demands, key -> server.publish(
+                soap12, keys, published -> secure(published, signed)));
         server.post(endpoint, message, soap12);
         return signed.covered();
     }
 
-    private URI publish(boolean soap12, String algorithm, String digest, String policy) {
-        return server.publish(soap12, keys, endpoint -> {
-            endpoint.getProperties().put(SecurityConstants.ASYMMETRIC_SIGNATURE_ALGORITHM, algorithm);
-            endpoint.getProperties().put(SecurityConstants.CUSTOM_ALG_SUITE_DIGEST_ALGORITHM, digest);
-            endpoint.getProperties().put(SecurityConstants.CUSTOM_ALG_SUITE_ASYMMETRIC_SIGNATURE, algorithm);
-            var feature = new WSPolicyFeature();
-            feature.setPolicyElements(List.of(element(policy)));
-            endpoint.getFeatures().add(feature);
-        });
+    /** Demands what the case claims. */
+    static void secure(EndpointImpl endpoint, Case signed) {
+        String algorithm = Names.SIGNATURE_ALGORITHMS.get(signed.signatureAlgorithm());
+        String digest = Names.DIGEST_ALGORITHMS.get(signed.digestAlgorithm());
+        endpoint.getProperties().put(SecurityConstants.ASYMMETRIC_SIGNATURE_ALGORITHM, algorithm);
+        endpoint.getProperties().put(SecurityConstants.CUSTOM_ALG_SUITE_DIGEST_ALGORITHM, digest);
+        endpoint.getProperties().put(SecurityConstants.CUSTOM_ALG_SUITE_ASYMMETRIC_SIGNATURE, algorithm);
+        var feature = new WSPolicyFeature();
+        feature.setPolicyElements(List.of(element(policy(signed))));
+        endpoint.getFeatures().add(feature);
     }
 
     private static Element element(String policy) {

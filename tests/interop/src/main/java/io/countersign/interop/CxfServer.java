@@ -44,8 +44,13 @@ final class CxfServer {
     private int endpoints;
 
     CxfServer() throws IOException {
+        base = "http://127.0.0.1:" + freePort() + "/";
+    }
+
+    /** CXF has to be told one. */
+    static int freePort() throws IOException {
         try (var probe = new ServerSocket(0, 0, InetAddress.getLoopbackAddress())) {
-            base = "http://127.0.0.1:" + probe.getLocalPort() + "/";
+            return probe.getLocalPort();
         }
     }
 
