@@ -1,5 +1,5 @@
 //! A message's way: `Proxy::carry` is the whole of it, a line a step. Where messages may have to wait, or to be signed again,
-//! [`deliver`] takes the last steps as often as it must.
+//! `deliver` takes the last steps as often as it must.
 //!
 //! HTTP is known here and in the steps' files, XML is not: what a message says is the business of
 //! [`crate::wss`]. The types leave no other order: only signing makes what forwarding takes.
