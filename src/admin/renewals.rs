@@ -165,10 +165,8 @@ pub(super) async fn hold(
     let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
     admin
         .command(renewal, move |admin, renewal| {
-            admin.check_goes_on(&alias, renewal)?;
-            let receivers = admin.config.receivers_of(&alias);
-            let held = admin.keys.by(author).hold(&alias, receivers, admin.clock.now());
-            held.map(drop)
+            let operator = admin.keys.by(author);
+            operator.hold_for(&alias, &renewal.id, admin.clock.now())
         })
         .await
 }
@@ -192,8 +190,8 @@ pub(super) async fn resume(
     let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
     admin
         .command(renewal, move |admin, renewal| {
-            admin.check_goes_on(&alias, renewal)?;
-            admin.keys.by(author).resume(&alias, admin.clock.now())
+            let operator = admin.keys.by(author);
+            operator.resume_for(&alias, &renewal.id, admin.clock.now())
         })
         .await
 }
@@ -282,18 +280,6 @@ impl Admin {
 
     fn open_renewal(&self, alias: &str) -> Option<Arc<Renewal>> {
         self.keys.ring().alias(alias)?.open_renewal().cloned()
-    }
-
-    /// For the commands that are an alias's, and not a renewal's.
-    fn check_goes_on(&self, alias: &str, renewal: &Renewal) -> Result<(), CommandError> {
-        let open = self.open_renewal(alias);
-        if open.is_some_and(|open| open.id == renewal.id) {
-            return Ok(());
-        }
-        Err(CommandError::Refused(Refusal::RenewalOver {
-            renewal: renewal.id.clone(),
-            step: renewal.step(),
-        }))
     }
 
     pub(super) fn renewal_view(&self, alias: &str, keys: &Lifecycle, renewal: &Renewal) -> RenewalView {

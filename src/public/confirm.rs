@@ -158,10 +158,7 @@ impl Public {
         };
         let operator = self.keys.by(author);
         let done = match said {
-            Said::Ready => {
-                let receivers = self.config.receivers_of(&link.alias);
-                operator.hold(&link.alias, receivers, now).map(drop)
-            }
+            Said::Ready => operator.hold_for(&link.alias, &link.renewal.id, now),
             Said::Switched | Said::Confirmed => operator.confirm_by_link(token, now),
         };
         done.map_err(|problem| self.refused(token, &link, &problem))

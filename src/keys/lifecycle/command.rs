@@ -144,6 +144,11 @@ pub enum RenewalCommand {
         /// All whom it concerns, where one begins.
         receivers: Vec<String>,
     },
+    /// The same for this renewal. Only if it goes on still.
+    HoldFor {
+        /// Which.
+        renewal: RenewalId,
+    },
     /// Nothing is under way any more.
     Drained,
     /// Let the messages go on their way with the old key: the new one cannot be activated.
@@ -155,6 +160,11 @@ pub enum RenewalCommand {
     },
     /// Let the messages go on their way with the new key.
     Resume,
+    /// The same for this renewal. Only if it goes on still.
+    ResumeFor {
+        /// Which.
+        renewal: RenewalId,
+    },
     /// A receiver that refused the active key has accepted the candidate.
     Accepted {
         /// The renewal's name, where one begins.

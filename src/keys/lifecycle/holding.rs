@@ -14,16 +14,29 @@ impl Lifecycle {
         receivers: Vec<String>,
         now: Circumstances<'_>,
     ) -> Result<Vec<Event>, Refusal> {
-        if now.policy.strategy != Strategy::Hold {
-            return Err(Refusal::NotHoldStrategy(now.policy.strategy));
-        }
+        check_strategy(now)?;
         if self.gate().is_shut() {
             return Ok(Vec::new());
         }
         let mut events = self.start_renewal(id, None, receivers, now)?;
-        self.check_renewed_key(now)?;
-        events.extend(self.open_mut().map(|renewal| renewal.shut_gate(now)));
+        events.extend(self.shut_gate(now)?);
         Ok(events)
+    }
+
+    /// Whoever means this renewal begins no other one, also if it has ended a moment ago.
+    pub(super) fn hold_for(&mut self, id: &RenewalId, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
+        self.going_on(id)?;
+        check_strategy(now)?;
+        if self.gate().is_shut() {
+            return Ok(Vec::new());
+        }
+        self.shut_gate(now)
+    }
+
+    fn shut_gate(&mut self, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
+        self.check_renewed_key(now)?;
+        let shut = self.open_mut().map(|renewal| renewal.shut_gate(now));
+        Ok(shut.into_iter().collect())
     }
 
     /// The switch of a hold; too late, where the drain has been ended meanwhile.
@@ -80,6 +93,13 @@ impl Lifecycle {
             return Ok(());
         };
         self.pending_key(open.key())?.key.check_validity(now.moment)
+    }
+}
+
+fn check_strategy(now: Circumstances<'_>) -> Result<(), Refusal> {
+    match now.policy.strategy {
+        Strategy::Hold => Ok(()),
+        other @ (Strategy::PrePublish | Strategy::ReceiverLed) => Err(Refusal::NotHoldStrategy(other)),
     }
 }
 

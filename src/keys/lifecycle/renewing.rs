@@ -32,9 +32,14 @@ impl Lifecycle {
             RenewalCommand::Complete { renewal } => self.complete(&renewal, now),
             RenewalCommand::Abort { renewal } => self.abort(&renewal, now),
             RenewalCommand::Hold { id, receivers } => self.hold(id, receivers, now),
+            RenewalCommand::HoldFor { renewal } => self.hold_for(&renewal, now),
             RenewalCommand::Drained => self.drained(now),
             RenewalCommand::GiveUpHold { renewal, reason } => Ok(self.give_up_hold(&renewal, &reason)),
             RenewalCommand::Resume => self.resume(),
+            RenewalCommand::ResumeFor { renewal } => {
+                self.going_on(&renewal)?;
+                self.resume()
+            }
             RenewalCommand::Accepted {
                 id,
                 key,

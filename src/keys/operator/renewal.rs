@@ -132,6 +132,20 @@ impl Operator<'_> {
         self.open_renewal(alias)
     }
 
+    /// As [`Self::hold`], for this renewal and no other one.
+    ///
+    /// # Errors
+    /// As there; and when it does not go on.
+    pub fn hold_for(
+        &self,
+        alias: &str,
+        renewal: &RenewalId,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let renewal = renewal.clone();
+        self.renew(alias, RenewalCommand::HoldFor { renewal }, now)
+    }
+
     /// Nothing is under way any more: the new key is activated. Where it cannot be, the messages go on their way with the
     /// old one, which the receiver trusts still.
     ///
@@ -159,6 +173,20 @@ impl Operator<'_> {
     /// When those under way have not come to their end yet.
     pub fn resume(&self, alias: &str, now: OffsetDateTime) -> Result<(), CommandError> {
         self.renew(alias, RenewalCommand::Resume, now)
+    }
+
+    /// As [`Self::resume`], for this renewal and no other one.
+    ///
+    /// # Errors
+    /// As there; and when it does not go on.
+    pub fn resume_for(
+        &self,
+        alias: &str,
+        renewal: &RenewalId,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let renewal = renewal.clone();
+        self.renew(alias, RenewalCommand::ResumeFor { renewal }, now)
     }
 
     /// A receiver that refused `replaces` has accepted `key`, which is activated; unless things have changed meanwhile, or

@@ -224,6 +224,37 @@ fn a_hold_goes_from_command_to_command_and_the_audit_tells_of_each() {
 }
 
 #[test]
+fn whoever_means_a_renewal_that_is_over_holds_and_resumes_no_other_one() {
+    let bench = bench(Strategy::Hold);
+    let operator = bench.keys.by(Author::link(ERP));
+    let renewal = operator
+        .start_renewal("orders", None, vec![ERP.to_owned()], NOW)
+        .unwrap();
+    operator.abort("orders", &renewal.id, NOW).unwrap();
+    let over = |done: Result<(), CommandError>| {
+        matches!(done, Err(CommandError::Refused(Refusal::RenewalOver { .. })))
+    };
+    assert!(over(operator.hold_for("orders", &renewal.id, NOW)));
+    let ring = bench.keys.ring();
+    assert_eq!(
+        ring.alias("orders").unwrap().renewals().len(),
+        1,
+        "none was begun"
+    );
+
+    let next = operator.hold("orders", vec![ERP.to_owned()], NOW).unwrap();
+    operator.drained("orders", NOW).unwrap();
+    assert!(over(operator.hold_for("orders", &renewal.id, NOW)));
+    assert!(over(operator.resume_for("orders", &renewal.id, NOW)));
+    assert!(matches!(bench.gate(), Gate::Holding { .. }), "the next one's");
+    operator.hold_for("orders", &next.id, NOW).unwrap();
+    operator.resume_for("orders", &next.id, NOW).unwrap();
+    assert_eq!(bench.gate(), Gate::Open);
+    let again = operator.hold_for("orders", &next.id, NOW);
+    assert!(again.is_err(), "its key signs already");
+}
+
+#[test]
 fn an_alias_does_not_go_while_its_renewal_goes_on_nor_a_hold_with_its_strategy() {
     let bench = bench(Strategy::Hold);
     let operator = bench.keys.by(Author::cli());
