@@ -156,7 +156,9 @@ impl Store {
                 outbox_table::delete_sink(transaction, &sink)
             });
             if let Err(problem) = self.finish(written) {
-                tracing::warn!(%sink, %problem, "events for a sink that is not configured any more were not dropped; at the next start they will be");
+                tracing::warn!(%sink, %problem, "events for a sink that is not configured any more were not dropped now; at the next reload or start they are");
+                // What stays on the disk stays in its order, should the sink come back.
+                continue;
             }
             let dropped = self.telling.outbox.remove_sink(&sink);
             tracing::warn!(%sink, dropped, "a sink is not configured any more: the events that waited for it were dropped");

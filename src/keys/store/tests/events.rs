@@ -117,6 +117,35 @@ fn no_event_is_acted_on_that_could_not_be_remembered() {
 }
 
 #[test]
+fn what_cannot_be_dropped_now_keeps_its_place_and_goes_the_next_time() {
+    let directory = directory();
+    let keys = keys(directory.path());
+    let ops = || vec![subscription("ops", None)];
+    keys.subscribe(ops());
+    import(&keys, 0, AfterImport::Activate);
+    let fault = "CREATE TEMP TRIGGER fault BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END";
+    keys.writer().connection().execute_batch(fault).unwrap();
+    keys.subscribe(Vec::new());
+    keys.subscribe(ops());
+    import(&keys, 1, AfterImport::Activate);
+    let first = keys.outbox().next("ops").remove(0);
+    let event = keys.outgoing(&first).unwrap().unwrap();
+    assert!(
+        event.contains(&*fingerprint(0)),
+        "nothing new overtakes it: {event}"
+    );
+
+    keys.writer()
+        .connection()
+        .execute_batch("DROP TRIGGER fault")
+        .unwrap();
+    keys.subscribe(Vec::new());
+    assert_eq!(keys.outbox().depth("ops").0, 0);
+    drop(keys);
+    assert_eq!(self::keys(directory.path()).outbox().depth("ops").0, 0);
+}
+
+#[test]
 fn what_lies_for_a_sink_that_is_removed_is_dropped_for_good() {
     let directory = directory();
     let keys = keys(directory.path());
