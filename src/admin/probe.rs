@@ -26,7 +26,8 @@ pub(super) struct RoutePath {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProbeQuery {
-    /// What the receiver is to refuse, in this order: unknown-key (alone where this is left out), altered, expired.
+    /// What the receiver is to refuse, each once, in this order: unknown-key (alone where this is left out), altered,
+    /// expired.
     #[param(
         required = false,
         pattern = "^(unknown-key|altered|expired)(,(unknown-key|altered|expired))*$"
@@ -103,11 +104,10 @@ fn parse(attempts: Option<&str>) -> Result<Vec<Attempt>, Problem> {
             .trim()
             .parse()
             .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("attempts: {error}")))?;
-        if parsed.contains(&attempt) {
-            let sentence = format!("attempts: {attempt} stands there twice; each is sent once");
-            return Err(Problem::new(StatusCode::BAD_REQUEST, sentence));
+        // The receiver is not asked the same thing again.
+        if !parsed.contains(&attempt) {
+            parsed.push(attempt);
         }
-        parsed.push(attempt);
     }
     Ok(parsed)
 }
