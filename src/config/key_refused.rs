@@ -36,7 +36,7 @@ fn refusals(value: &Value<'_>) -> Option<Refusals> {
 
 fn own(table: &mut Table<'_>) -> Option<Entry> {
     let code = table.required("code", "\"{namespace}Local\"", code);
-    let text = table.optional("text", |text| value::text(text).map(str::to_owned));
+    let text = table.optional("text", text);
     if table.has("text") && text.is_none() {
         return None; // reported; without it the entry would name more than was meant
     }
@@ -56,6 +56,15 @@ fn own(table: &mut Table<'_>) -> Option<Entry> {
         return None;
     }
     Some(entry)
+}
+
+/// White space counts as one space, so by itself it would stand in every text.
+fn text(value: &Value<'_>) -> Result<String, String> {
+    let text = value::text(value)?;
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn code(value: &Value<'_>) -> Result<Code, String> {

@@ -331,6 +331,7 @@ fn mistakes_in_the_list_are_told_with_their_line_and_what_to_write() {
         ),
         ("{ code = \"{urn:x}A\", txet = \"x\" }", 8, "did you mean text?"),
         ("{ code = \"{urn:x}A\", text = \"\" }", 8, "text: it is empty"),
+        ("{ code = \"Server\", text = \" \\t\" }", 8, "text: it is empty"),
     ]);
 }
 
