@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::evented::{ALIASES, BATCHED, Evented, STRUCTURED, event, routes};
 use crate::support::receiver::Receiver;
+use crate::support::served::Place;
 
 async fn started() -> Evented {
     Evented::start(&format!("{ALIASES}{}", routes("http://127.0.0.1:1/"))).await
@@ -319,6 +320,53 @@ async fn a_secret_in_an_event_is_refused_and_kept_nowhere() {
         let contents = std::fs::read(file.unwrap().path()).unwrap();
         assert!(memchr::memmem::find(&contents, SECRET.as_bytes()).is_none());
     }
+}
+
+/// At the finest level, as an operator sets it who looks for something.
+#[tokio::test]
+async fn a_secret_in_an_event_is_in_no_line_of_the_log_however_the_event_is_sent() {
+    const SECRET: &str = "correct-horse-battery-staple";
+    let served = Place::new()
+        .serve(&format!(
+            "[log]\nlevel = \"trace\"\n[proxy]\nlisten = \"127.0.0.1:0\"\n[alias.invoices]\n{}",
+            routes("http://127.0.0.1:1/")
+        ))
+        .await;
+    let secret = json!({"password": SECRET});
+    let own = event("1", "key.import", secret.clone());
+    let unknown = event("2", "key.exchange", json!({"private_key": SECRET}));
+    let mut extended = event("3", "key.import", json!({}));
+    extended["mypassword"] = json!(SECRET);
+    let mut source = event("4", "key.import", json!({}));
+    source["source"] = json!(format!("https://me:{SECRET}@hr.example.com/"));
+    let field = event("5", "key.import", json!({SECRET: 1}));
+    let fingerprint = event("6", "key.activate", json!({"fingerprint": SECRET}));
+    let no_event = json!({"specversion": "1.0", "password": SECRET});
+    let batch = json!([own, unknown]);
+    for (media_type, body, status) in [
+        (STRUCTURED, &own, 200),
+        (STRUCTURED, &unknown, 200),
+        (STRUCTURED, &extended, 200),
+        (STRUCTURED, &source, 200),
+        (STRUCTURED, &field, 200),
+        (STRUCTURED, &fingerprint, 200),
+        (STRUCTURED, &no_event, 400),
+        (BATCHED, &batch, 200),
+        ("application/json", &secret, 415),
+    ] {
+        let answer = served
+            .ask(Method::POST, "/events", media_type, body.to_string())
+            .await;
+        let (told, text) = (answer.0, String::from_utf8_lossy(&answer.1).into_owned());
+        assert!(told == status && !text.contains(SECRET), "{body}: {told} {text}");
+    }
+    let cut = format!("{{\"password\": \"{SECRET}\"");
+    let (status, _) = served.ask(Method::POST, "/events", STRUCTURED, cut).await;
+    assert_eq!(status, 400);
+    let log = served.log();
+    assert!(!log.contains(SECRET), "{log}");
+    let refused = "something like a private key or a password was refused";
+    assert_eq!(log.matches(refused).count(), 6, "{log}");
 }
 
 #[tokio::test]

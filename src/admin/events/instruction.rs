@@ -125,10 +125,11 @@ fn confirm(fields: &Fields) -> Result<Instruction, String> {
     let receiver = fields
         .text("receiver")?
         .ok_or_else(|| fields.missing("receiver"))?;
-    // However its address is spelled.
+    // However its address is spelled; what is none is not told in an answer, which is kept.
     let address = receiver.parse::<Uri>().ok().filter(|uri| uri.scheme().is_some());
-    let receiver = address.map_or_else(|| receiver.to_owned(), |uri| origin(&uri));
-    Ok(Instruction::Confirm(renewal, receiver))
+    let address = address
+        .ok_or_else(|| "receiver is not the address of one, as https://erp.example.com:443".to_owned())?;
+    Ok(Instruction::Confirm(renewal, origin(&address)))
 }
 
 /// The data of an event, all of whose fields are known.
@@ -284,6 +285,11 @@ mod tests {
                 EventType::RenewalConfirm,
                 json!({"renewal": "r-0123456789abcdef"}),
                 "no receiver",
+            ),
+            (
+                EventType::RenewalConfirm,
+                json!({"renewal": "r-0123456789abcdef", "receiver": "hush"}),
+                "not the address of one",
             ),
         ] {
             let refused = read(kind, data.clone()).unwrap_err();

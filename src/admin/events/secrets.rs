@@ -71,9 +71,9 @@ fn is_private_jwk(members: &Map<String, Value>) -> bool {
     members.contains_key("kty") && JWK_PARTS.iter().any(|part| members.contains_key(*part))
 }
 
-/// `https://user:password@host/`: a source is stored and logged.
+/// `https://user:password@host/`, or the same without a scheme: a source is stored and logged.
 fn names_a_user(source: &str) -> bool {
-    source.split_once("://").is_some_and(|(_, rest)| {
+    source.split_once("//").is_some_and(|(_, rest)| {
         rest.split(['/', '?', '#'])
             .next()
             .is_some_and(|host| host.contains('@'))
@@ -120,9 +120,11 @@ mod tests {
         let mut named = event(json!({}));
         named.extensions.insert("mypassword".to_owned(), "x".to_owned());
         assert!(are_in(&named));
-        let mut source = event(json!({}));
-        source.source = "https://me:x@hr.example.com/".to_owned();
-        assert!(are_in(&source));
+        for authority in ["https://me:x@hr.example.com/", "//me:x@hr.example.com"] {
+            let mut source = event(json!({}));
+            source.source = authority.to_owned();
+            assert!(are_in(&source), "{authority}");
+        }
     }
 
     #[test]
