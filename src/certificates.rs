@@ -6,7 +6,9 @@
 pub(crate) mod formats;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -73,7 +75,12 @@ pub(crate) fn answer(
     }
     let body = format.write(&certificates);
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, &body)));
-    let shared = [(ETAG, tag.clone()), (VARY, "accept".to_owned())];
+    // Kept, and asked about each time: trust goes by it.
+    let shared = [
+        (ETAG, tag.clone()),
+        (VARY, "accept".to_owned()),
+        (CACHE_CONTROL, "no-cache".to_owned()),
+    ];
     if is_known(headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, shared).into_response());
     }

@@ -58,7 +58,8 @@ const NO_CLIENT_CA: &str = "nobody is asked for a certificate here: certificates
 /// Who reads a link on its way may confirm; so it is encrypted, or stays on this host.
 fn url(value: &Value<'_>) -> Result<String, String> {
     let text = value::text(value)?;
-    let uri: Option<Uri> = text.parse().ok();
+    // A fragment would swallow what a link adds, and is no part of a `Uri`.
+    let uri: Option<Uri> = text.parse().ok().filter(|_| !text.contains('#'));
     let plain_path =
         |uri: &Uri| uri.query().is_none() && uri.authority().is_some_and(|host| !host.as_str().contains('@'));
     let uri = uri.filter(plain_path).ok_or_else(|| {

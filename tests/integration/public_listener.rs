@@ -2,9 +2,13 @@
 //! is asked for.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use countersign::app::{App, Origin};
+use countersign::clock::Clock;
 use countersign::config::Config;
 use http::Method;
+use http_body_util::Full;
 use openssl::pkcs7::Pkcs7;
 use openssl::x509::X509;
 use serde_json::json;
@@ -12,9 +16,11 @@ use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, pause, resume};
 
 use crate::support::admin::{new_key, pem};
-use crate::support::client::{Answer, request};
+use crate::support::authority::Authority;
+use crate::support::client::{Answer, Flow, request};
 use crate::support::raw::Raw;
 use crate::support::whole::Whole;
+use crate::support::within;
 
 /// Orders are for receivers, invoices are not.
 const ALIASES: &str = "aliases = [\"orders\"]\n[alias.orders]\n[alias.invoices]\n\
@@ -76,6 +82,10 @@ fn each_mistake_of_its_section_says_what_to_do() {
             "is not where receivers find this listener",
         ),
         (
+            right.replace("com/", "com/#a"),
+            "is not where receivers find this listener",
+        ),
+        (
             right.replace("https://", "https://me@"),
             "is not where receivers find this listener",
         ),
@@ -131,12 +141,74 @@ async fn receivers_get_what_they_are_to_trust_with_its_state_and_never_what_was_
 }
 
 #[tokio::test]
+async fn over_tls_its_certificate_is_the_sections_own() {
+    let authority = Authority::of(&["keys"]);
+    let [certificate, key] = ["keys.pem", "keys.key"].map(|name| authority.file(name).display().to_string());
+    let tls = format!("tls = {{ certificate = \"{certificate}\", private_key = \"{key}\" }}\n");
+    let whole = Whole::start(&(tls + ALIASES)).await;
+    let imported = import(&whole, "orders").await;
+    for protocols in [&["h2", "http/1.1"][..], &["http/1.1"]] {
+        let trusting = authority.client(protocols, None);
+        let mut visitor = Flow::connect_tls(whole.public(), trusting).await.unwrap();
+        let path = format!("/certificates/orders?fingerprint={imported}");
+        let asked = request(Method::GET, &path).body(Full::default()).unwrap();
+        let answer = visitor.send(asked).await;
+        assert!(
+            answer.status == 200 && answer.text().contains("BEGIN CERTIFICATE"),
+            "{answer:?}"
+        );
+    }
+    let stranger = Authority::of(&[]).client(&[], None);
+    let refused = Flow::connect_tls(whole.public(), stranger).await;
+    assert!(refused.is_err(), "who does not trust it does not get in");
+    let mut plain = Raw::connect(whole.public()).await;
+    plain
+        .send("GET /certificates/orders HTTP/1.1\r\nhost: keys.example.com\r\n\r\n")
+        .await;
+    let told = plain.rest().await.unwrap_or_default();
+    assert!(!told.contains("BEGIN CERTIFICATE"), "{told}");
+}
+
+#[tokio::test]
+async fn where_it_listens_is_settled_at_the_start_and_whom_it_shows_is_not() {
+    const OTHERS: &str = "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n";
+    let text = |port: u16, aliases: &str| {
+        let url = "https://keys.example.com";
+        format!("{OTHERS}[public]\nlisten = \"127.0.0.1:{port}\"\nurl = \"{url}\"\n{aliases}")
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("test.toml");
+    let config = Config::parse(&text(0, ALIASES), &file).unwrap();
+    let app = App::start(config, Clock::system()).await.unwrap();
+    let reload = async |text: String| {
+        let file = file.clone();
+        let origin: Origin = Arc::new(move || Config::parse(&text, &file));
+        app.reload(&origin).await
+    };
+    let (_, without) = ALIASES.split_once('\n').unwrap();
+    for other in [text(1, ALIASES), format!("{OTHERS}{without}")] {
+        let refused = reload(other).await.unwrap_err().to_string();
+        assert!(refused.contains("[public] listen cannot change"), "{refused}");
+    }
+    let invoices = ALIASES.replacen("[\"orders\"]", "[\"invoices\"]", 1);
+    reload(text(0, &invoices)).await.unwrap();
+    let mut visitor = Flow::connect(app.public_address.unwrap()).await;
+    for (alias, status) in [("orders", 404), ("invoices", 200)] {
+        let asked = request(Method::GET, &format!("/certificates/{alias}"));
+        let answer = visitor.send(asked.body(Full::default()).unwrap()).await;
+        assert_eq!(answer.status, status, "{alias}");
+    }
+    within(app.shutdown()).await;
+}
+
+#[tokio::test]
 async fn each_form_is_read_by_openssl_and_is_not_sent_again_unless_it_has_changed() {
     let whole = Whole::start(ALIASES).await;
     let keys = [import(&whole, "orders").await, import(&whole, "orders").await];
     let accepting = |types: &str| request(Method::GET, "/certificates/orders").header("accept", types);
 
     let pem = whole.visit_with(accepting("text/html, */*;q=0.8"), "").await;
+    assert_eq!(pem.headers["cache-control"], "no-cache", "kept, and asked about");
     assert_eq!(pem.headers["content-type"], "application/x-pem-file");
     assert_eq!(
         pem.headers["content-disposition"],

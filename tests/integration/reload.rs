@@ -51,6 +51,10 @@ async fn what_is_wrong_changes_nothing_and_says_why() {
             "[proxy] listen cannot change",
         ),
         (
+            right.text() + "\n[public]\nlisten = \"127.0.0.1:0\"\nurl = \"https://keys.example.com\"",
+            "[public] listen cannot change",
+        ),
+        (
             right.text() + "\n[state]\ndirectory = \"other\"",
             "[state] directory cannot change",
         ),
@@ -77,7 +81,7 @@ async fn what_is_wrong_changes_nothing_and_says_why() {
     proxy.flow().await.post("/orders", SOAP11, MESSAGE).await;
     assert_eq!(receiver.take_request().target, "/elsewhere");
     for series in [
-        r#"countersign_config_reloads_total{outcome="refused"} 6"#,
+        r#"countersign_config_reloads_total{outcome="refused"} 7"#,
         r#"countersign_config_reloads_total{outcome="applied"} 1"#,
         "countersign_config_last_reload_successful 1",
     ] {
