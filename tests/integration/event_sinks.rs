@@ -1,11 +1,16 @@
 //! Events on their way out: real sinks over TLS, that are there, down, slow to recover, or gone.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::event::cloud_event::{Data, Received};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
+use crate::support::authority::Authority;
 use crate::support::evented::{ALIASES, Evented, event, routes};
 use crate::support::eventually;
 use crate::support::sink::Sink;
@@ -192,6 +197,43 @@ async fn a_sink_is_told_what_it_asks_for_and_one_that_is_removed_nothing() {
     })
     .await;
     assert_eq!(other.taken().len(), 1);
+}
+
+/// Acknowledges, and never ends what it says.
+#[tokio::test]
+async fn an_acknowledgement_counts_however_long_the_rest_of_the_answer_takes() {
+    const DAWDLES: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nthanks";
+    let authority = Authority::of(&["sink"]);
+    let tls = TlsAcceptor::from(Arc::new(authority.server(&[], "sink")));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, ca) = (listener.local_addr().unwrap().port(), authority.file("ca.pem"));
+    let sink = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        loop {
+            let mut stream = tls.accept(listener.accept().await.unwrap().0).await.unwrap();
+            let mut event = [0; 64 * 1024];
+            assert!(stream.read(&mut event).await.unwrap() > 0);
+            stream.write_all(DAWDLES).await.unwrap();
+            stream.flush().await.unwrap();
+            kept.push(stream);
+        }
+    });
+    let proxy = Evented::start(&with(&format!(
+        "[[events.sink]]\nname = \"hr\"\nurl = \"https://127.0.0.1:{port}/\"\nca = \"{}\"\n",
+        ca.display()
+    )))
+    .await;
+    let waiting = || proxy.metric("countersign_outbox_events{sink=\"hr\"}");
+    assert!(waiting() > 0.0);
+    for _ in 0..100 {
+        if waiting() > 0.0 {
+            pass(Duration::from_secs(10)).await;
+        }
+    }
+    assert_eq!(waiting(), 0.0);
+    let late = "countersign_event_deliveries_total{outcome=\"timed-out\",sink=\"hr\"}";
+    assert_eq!(proxy.metric(late), 0.0);
+    sink.abort();
 }
 
 #[tokio::test]

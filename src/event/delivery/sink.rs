@@ -25,8 +25,10 @@ use crate::event::cloud_event::STRUCTURED;
 use crate::metrics::DeliveryOutcome;
 use crate::tls::{TlsError, client_config};
 
-/// From the connection to the end of the answer.
+/// From the connection to the head of the answer.
 const LIMIT: Duration = Duration::from_secs(30);
+/// For the rest of an answer, which says nothing that counts.
+const REST: Duration = Duration::from_secs(5);
 /// How long a connection is kept for the next event.
 const IDLE: Duration = Duration::from_secs(30);
 /// Bytes of an answer's body.
@@ -125,10 +127,15 @@ impl Sink {
             wait: None,
             outcome: DeliveryOutcome::TimedOut,
         };
-        timeout(LIMIT, self.exchange(event)).await.map_err(late)?
+        let response = timeout(LIMIT, self.exchange(event)).await.map_err(late)??;
+        let judged = judge(&response);
+        // Whatever it says there, or does not say; what is not read closes the connection.
+        let rest = Limited::new(response.into_body(), MOST_OF_AN_ANSWER).collect();
+        drop(timeout(REST, rest).await);
+        judged
     }
 
-    async fn exchange(&self, event: String) -> Result<(), NotTaken> {
+    async fn exchange(&self, event: String) -> Result<Response<Incoming>, NotTaken> {
         let mut request = Request::new(Full::from(event));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.url.clone();
@@ -138,19 +145,8 @@ impl Sink {
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| unreachable(&error))?;
-        let judged = judge(&response);
-        // Whatever it says there; what is not read closes the connection.
-        drop(
-            Limited::new(response.into_body(), MOST_OF_AN_ANSWER)
-                .collect()
-                .await,
-        );
-        judged
+        let response = self.client.request(request).await;
+        response.map_err(|error| unreachable(&error))
     }
 }
 
