@@ -91,6 +91,7 @@ async fn what_it_says_of_methods_and_roles_is_what_the_listener_does() {
     let admin = TestAdmin::start_for(&[
         ("viewer", "role = \"viewer\""),
         ("operator2", "role = \"operator\""),
+        ("sender", "role = \"event\""),
     ])
     .await;
     let document = admin.get("/api/openapi.json").await.json();
@@ -108,6 +109,11 @@ async fn what_it_says_of_methods_and_roles_is_what_the_listener_does() {
             "{what}"
         );
         assert_ne!(status("operator2").await, 403, "{what}");
+        assert_eq!(
+            status("sender").await == 403,
+            matches!(needed, Some("operator" | "viewer")),
+            "{what}"
+        );
     }
     for (path, _, _) in &operations {
         let mut allowed: Vec<_> = operations

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use countersign::keys::generate::{KeyAlgorithm, SelfSigned};
-use http::Method;
+use http::{Method, Response};
 use serde_json::{Value, json};
 
 use super::{Scene, text};
 use crate::support::admin::pem;
 use crate::support::clock::now;
+use crate::support::receiver::{ACKNOWLEDGED, Receiver};
+use crate::support::whole::Whole;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -131,6 +133,51 @@ async fn a_profile_that_cannot_be_kept_and_a_missing_identifier_are_found_by_try
         ["error key-identifier", "info pending"],
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_whose_clock_is_wrong_is_named() {
+    for (ahead, expected) in [(DAY, " s ahead of ours"), (Duration::ZERO, "")] {
+        let receiver = Receiver::answering(move |_| {
+            let date = httpdate::fmt_http_date((now() + ahead).into());
+            let answer = Response::builder()
+                .header("date", date)
+                .header("content-type", "text/xml");
+            answer.body(ACKNOWLEDGED.into()).unwrap()
+        })
+        .await;
+        let whole = Whole::start(&format!(
+            "[alias.orders]\n[[route]]\nname = \"orders\"\npath = \"/orders\"\nreceiver = \"{}\"\nalias = \"orders\"\n",
+            receiver.url("/in")
+        ))
+        .await;
+        let keys = "aliases/orders/keys";
+        let key = SelfSigned::generate(KeyAlgorithm::P256, "First", now(), 365 * DAY).unwrap();
+        let imported = whole
+            .operate_with(Method::POST, keys, "application/x-pem-file", pem(&key))
+            .await;
+        let key = text(&imported.json()["fingerprint"]);
+        let preflight = format!("{keys}/{key}/preflight");
+        let activate = format!("{keys}/{key}/activate");
+        whole.operate(Method::POST, &activate, json!(null)).await;
+        assert_eq!(whole.send("/orders").await.status, 200);
+        let said = whole.operate(Method::GET, &preflight, json!(null)).await.json();
+        let findings = said["findings"].as_array().unwrap();
+        let clock = findings.iter().find(|finding| finding["check"] == "clock");
+        let sentence = clock
+            .map(|finding| text(&finding["sentence"]))
+            .unwrap_or_default();
+        assert!(
+            clock.is_some() != expected.is_empty() && sentence.contains(expected),
+            "{said}"
+        );
+        if let Some(clock) = clock {
+            assert_eq!(
+                (&clock["severity"], &clock["routes"]),
+                (&json!("warning"), &json!(["orders"]))
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
