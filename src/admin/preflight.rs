@@ -60,6 +60,7 @@ pub(super) async fn look(
         (status = 200, description = "What is to be expected, and what the receivers said", body = PreflightView),
         (status = 400, description = "No fingerprint", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 404, description = "No such alias or key", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 415, description = "Not a message of SOAP, by its type", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 422, description = "Not a message of SOAP", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 503, description = "It cannot be noted in the audit now, or too much is under way", body = ProblemView, content_type = PROBLEM_JSON),
     ),

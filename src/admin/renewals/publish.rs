@@ -13,7 +13,7 @@ use super::super::{Admin, Caller};
 use crate::clock::rfc3339;
 use crate::config::PublicConfig;
 use crate::keys::lifecycle::{Renewal, Step};
-use crate::keys::{CommandError, Operator};
+use crate::keys::{CommandError, Operator, Refusal};
 
 /// Publishes the new certificate
 ///
@@ -78,9 +78,10 @@ impl Admin {
         let links = renewal.unconfirmed().into_iter().map(|receiver| {
             let token = operator.link(alias, &renewal.id, &receiver, now)?;
             let made = self.keys.find_link(token.secret(), now);
+            let made = made.ok_or(CommandError::Refused(Refusal::LinkReplaced))?;
             Ok(LinkView {
                 url: public.link(token.secret()),
-                expires: made.map(|link| rfc3339(link.expires)).unwrap_or_default(),
+                expires: rfc3339(made.expires),
                 receiver,
             })
         });
