@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use super::access::By;
 use super::commands::on_a_thread;
 use super::problem::{PROBLEM_JSON, Problem};
-use super::view::{EventAnswer, EventAnswers, ProblemView};
+use super::view::{EventAnswer, EventAnswers, EventRequest, ProblemView};
 use super::{Admin, Caller, draining};
 use crate::event::cloud_event::{CloudEvent, NotACloudEvent, Received};
 use crate::keys::answer::{Answer, Verdict};
@@ -39,7 +39,7 @@ pub use instruction::EventType;
 /// Events with anything that looks like a private key or a password are refused and not kept.
 #[utoipa::path(post, path = "/events", tag = "events", operation_id = "receive_events",
     request_body(
-        content((Object = "application/cloudevents+json"), (Vec<Object> = "application/cloudevents-batch+json"), (Object = "application/json")),
+        content((EventRequest = "application/cloudevents+json"), (Vec<EventRequest> = "application/cloudevents-batch+json"), (Object = "application/json")),
         description = "One event; a list of at most 100; or, in binary mode, the data of one",
     ),
     responses(

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub use audit::{AuditView, VerificationView};
-pub use event::{EventAnswer, EventAnswers};
+pub use event::{EventAnswer, EventAnswers, EventRequest};
 pub use old_key::OldKeyView;
 pub use preflight::{Check, ConcernedRouteView, FindingView, PreflightView, Severity};
 pub use probe::{AttemptView, KeyRefusedView, ProbeView};
