@@ -83,7 +83,7 @@ impl Subject<'_> {
             Strategy::ReceiverLed if !named => Severity::Error,
             Strategy::PrePublish | Strategy::Hold | Strategy::ReceiverLed => Severity::Info,
         };
-        let sentence = format!("{others} other keys are pending under this alias");
+        let sentence = format!("other keys are pending under this alias: {others}");
         let remedy = "start the renewal with this one by name, or discard the others";
         findings.add(Check::Pending, severity, &self.routes, sentence, remedy);
     }

@@ -25,13 +25,7 @@ pub struct EventRequest {
     )]
     pub kind: String,
     /// The alias.
-    #[schema(
-        required = false,
-        nullable = false,
-        min_length = 1,
-        max_length = 1024,
-        example = "orders"
-    )]
+    #[schema(required = false, min_length = 1, max_length = 1024, example = "orders")]
     pub subject: Option<String>,
     /// When, by the sender's clock; nothing goes by it.
     #[schema(required = false, format = DateTime)]
