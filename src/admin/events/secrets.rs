@@ -73,7 +73,9 @@ fn is_private_jwk(members: &Map<String, Value>) -> bool {
 
 /// `https://user:password@host/`, or the same without a scheme: a source is stored and logged.
 fn names_a_user(source: &str) -> bool {
-    source.split_once("//").is_some_and(|(_, rest)| {
+    let authority = source.split_once("//");
+    let authority = authority.filter(|(before, _)| before.is_empty() || before.ends_with(':'));
+    authority.is_some_and(|(_, rest)| {
         rest.split(['/', '?', '#'])
             .next()
             .is_some_and(|host| host.contains('@'))
@@ -129,6 +131,9 @@ mod tests {
 
     #[test]
     fn what_events_do_carry_is_no_secret() {
+        let mut source = event(json!({}));
+        source.source = "/hr//me@example.com".to_owned();
+        assert!(!are_in(&source), "a path is no authority");
         for data in [
             json!(null),
             json!({}),
