@@ -306,6 +306,14 @@ impl Keys {
     }
 }
 
+#[cfg(test)]
+impl Keys {
+    /// Has the database do this, for one, fail from now on.
+    pub(crate) fn have_store_do(&self, statement: &str) {
+        self.writer().connection().execute_batch(statement).unwrap();
+    }
+}
+
 fn shared((alias, waiting): (String, Waiting)) -> (String, Arc<Waiting>) {
     (alias, Arc::new(waiting))
 }

@@ -39,7 +39,7 @@ pub use command::{
     AfterImport, Command, LEAST_RETENTION, Moment, Origin, Policy, RenewalCommand, Replacement, SETTLE,
     Strategy,
 };
-pub use gate::Gate;
+pub use gate::{Drain, Gate};
 pub(super) use link::Link;
 pub use link::{LinkHash, LinkToken};
 pub use notice::Notice;

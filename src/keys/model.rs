@@ -159,7 +159,7 @@ fn any_renewing(random: &mut Random, renewals: usize, one: usize, other: usize) 
     // Mostly the last one, sometimes one that is over, sometimes one that never was.
     let number = (renewals + 1).saturating_sub(1 + random.below(3).min(renewals + 1));
     let receiver = random.below(2);
-    match random.below(13) {
+    match random.below(14) {
         0 | 1 => Renewing::Start(random.one_in(3).then_some(one), random.below(3)),
         2 => Renewing::Publish(number),
         3 => Renewing::Link(number, receiver),
@@ -170,6 +170,7 @@ fn any_renewing(random: &mut Random, renewals: usize, one: usize, other: usize) 
         9 => Renewing::Hold,
         10 => Renewing::Drained,
         11 => Renewing::Resume,
+        12 => Renewing::ProbeAccepted(one),
         _ => Renewing::Accepted(one, other),
     }
 }

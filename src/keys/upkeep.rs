@@ -273,13 +273,7 @@ mod tests {
     fn a_notice_is_given_though_an_activation_fails_and_once() {
         let (mut bench, [first, _]) = Bench::new();
         let fault = "CREATE TEMP TRIGGER fault AFTER UPDATE ON key BEGIN SELECT RAISE(ABORT, 'fault'); END";
-        bench
-            .upkeep
-            .keys
-            .writer()
-            .connection()
-            .execute_batch(fault)
-            .unwrap();
+        bench.upkeep.keys.have_store_do(fault);
         assert_eq!(bench.at(9), first);
         let told = |bench: &mut Bench| {
             bench.upkeep.give_notice();
@@ -298,14 +292,11 @@ mod tests {
         let (mut bench, [first, second]) = Bench::new();
         let fault =
             "CREATE TEMP TRIGGER fault BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'fault'); END";
-        let store = |statement: &str, keys: &Keys| {
-            keys.writer().connection().execute_batch(statement).unwrap();
-        };
-        store(fault, &bench.upkeep.keys);
+        bench.upkeep.keys.have_store_do(fault);
         assert_eq!(bench.at(9), first);
         assert_eq!(bench.at(9), first);
         assert_eq!(bench.upkeep.keys.store_status().failures(), 1);
-        store("DROP TRIGGER fault", &bench.upkeep.keys);
+        bench.upkeep.keys.have_store_do("DROP TRIGGER fault");
         bench.upkeep.activations.postponed.clear();
         assert_eq!(bench.at(9), second);
     }

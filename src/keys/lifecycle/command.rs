@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{LinkHash, Reason, RenewalId, Schedule};
+use super::{Drain, LinkHash, Reason, RenewalId, Schedule};
 use crate::event::Trigger;
 use crate::keys::{Fingerprint, Signer};
 use crate::spelling::vocabulary;
@@ -149,12 +149,12 @@ pub enum RenewalCommand {
         /// Which.
         renewal: RenewalId,
     },
-    /// Nothing is under way any more.
-    Drained,
+    /// Nothing is under way any more. Only if it is this drain still.
+    Drained(Drain),
     /// Let the messages go on their way with the old key: the new one cannot be activated.
     GiveUpHold {
-        /// The renewal that it was for. Only if it goes on still.
-        renewal: RenewalId,
+        /// At whose end that showed. Only if it goes on still.
+        drain: Drain,
         /// Why.
         reason: String,
     },
@@ -164,6 +164,13 @@ pub enum RenewalCommand {
     ResumeFor {
         /// Which.
         renewal: RenewalId,
+    },
+    /// The receiver has accepted a message that was sent ahead to find out.
+    ProbeAccepted {
+        /// What signed it. Only if messages are held for this key still.
+        key: Fingerprint,
+        /// Which receiver.
+        receiver: String,
     },
     /// A receiver that refused the active key has accepted the candidate.
     Accepted {

@@ -5,6 +5,7 @@ use super::link::Link;
 use super::renewal::{Confirmation, Confirmed, Renewal, RenewalId, Step};
 use super::{Gate, Lifecycle, LinkHash, Refusal, Strategy};
 use crate::event::{Event, RenewalNews};
+use crate::keys::Fingerprint;
 
 impl Lifecycle {
     pub(super) fn make_link(
@@ -41,6 +42,27 @@ impl Lifecycle {
             events.extend(renewal.open_gate("the receiver has confirmed"));
         }
         Ok(events)
+    }
+}
+
+impl Lifecycle {
+    /// A receiver that accepts a message of the new key has its certificate, whoever says so; what it says of the key of an
+    /// earlier hold ends no later one.
+    pub(super) fn probe_accepted(
+        &mut self,
+        key: &Fingerprint,
+        receiver: String,
+        now: Circumstances<'_>,
+    ) -> Vec<Event> {
+        let held_for =
+            |renewal: &&mut Renewal| renewal.key() == key && matches!(renewal.gate, Gate::Holding { .. });
+        let Some(renewal) = self.open_mut().filter(held_for) else {
+            return Vec::new();
+        };
+        renewal.concern(receiver.clone());
+        let confirmed = renewal.confirmed_by(receiver, now).ok().flatten();
+        let opened = renewal.open_gate("the receiver accepts the new key");
+        confirmed.into_iter().chain(opened).collect()
     }
 }
 

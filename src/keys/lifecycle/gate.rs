@@ -3,6 +3,8 @@
 
 use time::OffsetDateTime;
 
+use super::RenewalId;
+
 /// Belongs to the open renewal: without one, it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Gate {
@@ -19,6 +21,15 @@ pub enum Gate {
         /// From then on.
         since: OffsetDateTime,
     },
+}
+
+/// One drain of an alias: who tells that it has come to its end tells of which, for another one may have begun meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drain {
+    /// Of the new key; it may be held for more than once.
+    pub renewal: RenewalId,
+    /// New messages wait since then.
+    pub since: OffsetDateTime,
 }
 
 impl Gate {

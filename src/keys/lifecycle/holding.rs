@@ -3,7 +3,7 @@
 
 use super::command::Circumstances;
 use super::renewal::{Renewal, RenewalId, Step};
-use super::{Gate, Lifecycle, Policy, Refusal, Strategy};
+use super::{Drain, Gate, Lifecycle, Policy, Refusal, Strategy};
 use crate::event::{Event, RenewalNews, Trigger};
 use crate::keys::Fingerprint;
 
@@ -39,9 +39,20 @@ impl Lifecycle {
         Ok(shut.into_iter().collect())
     }
 
-    /// The switch of a hold; too late, where the drain has been ended meanwhile.
-    pub(super) fn drained(&mut self, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
-        if !matches!(self.gate(), Gate::Draining { .. }) {
+    /// The drain that goes on.
+    #[must_use]
+    pub fn drain(&self) -> Option<Drain> {
+        let open = self.open_renewal()?;
+        let Gate::Draining { since } = open.gate else {
+            return None;
+        };
+        let renewal = open.id.clone();
+        Some(Drain { renewal, since })
+    }
+
+    /// The switch of a hold; too late, where the drain has been ended meanwhile, be it that another one has begun.
+    pub(super) fn drained(&mut self, drain: &Drain, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
+        if self.drain().as_ref() != Some(drain) {
             return Ok(Vec::new());
         }
         self.check_renewed_key(now)?;
@@ -50,14 +61,12 @@ impl Lifecycle {
         Ok(switched.unwrap_or_default())
     }
 
-    pub(super) fn give_up_hold(&mut self, id: &RenewalId, reason: &str) -> Vec<Event> {
-        let drains =
-            |renewal: &&mut Renewal| renewal.id == *id && matches!(renewal.gate, Gate::Draining { .. });
-        let renewal = self.open_mut().filter(drains);
-        renewal
-            .and_then(|renewal| renewal.open_gate(reason))
-            .into_iter()
-            .collect()
+    pub(super) fn give_up_hold(&mut self, drain: &Drain, reason: &str) -> Vec<Event> {
+        if self.drain().as_ref() != Some(drain) {
+            return Vec::new();
+        }
+        let opened = self.open_mut().and_then(|renewal| renewal.open_gate(reason));
+        opened.into_iter().collect()
     }
 
     pub(super) fn resume(&mut self) -> Result<Vec<Event>, Refusal> {
@@ -81,11 +90,7 @@ impl Lifecycle {
 
     /// Who signs is not changed while messages under way count on it.
     pub(super) fn check_not_draining(&self) -> Result<(), Refusal> {
-        if matches!(self.gate(), Gate::Draining { .. }) {
-            Err(Refusal::Draining)
-        } else {
-            Ok(())
-        }
+        self.drain().map_or(Ok(()), |_| Err(Refusal::Draining))
     }
 
     fn check_renewed_key(&self, now: Circumstances<'_>) -> Result<(), Refusal> {

@@ -33,13 +33,14 @@ impl Lifecycle {
             RenewalCommand::Abort { renewal } => self.abort(&renewal, now),
             RenewalCommand::Hold { id, receivers } => self.hold(id, receivers, now),
             RenewalCommand::HoldFor { renewal } => self.hold_for(&renewal, now),
-            RenewalCommand::Drained => self.drained(now),
-            RenewalCommand::GiveUpHold { renewal, reason } => Ok(self.give_up_hold(&renewal, &reason)),
-            RenewalCommand::Resume => self.resume(),
             RenewalCommand::ResumeFor { renewal } => {
                 self.going_on(&renewal)?;
                 self.resume()
             }
+            RenewalCommand::Drained(drain) => self.drained(&drain, now),
+            RenewalCommand::GiveUpHold { drain, reason } => Ok(self.give_up_hold(&drain, &reason)),
+            RenewalCommand::Resume => self.resume(),
+            RenewalCommand::ProbeAccepted { key, receiver } => Ok(self.probe_accepted(&key, receiver, now)),
             RenewalCommand::Accepted {
                 id,
                 key,

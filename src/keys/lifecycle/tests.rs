@@ -261,8 +261,24 @@ fn hold(renewal: usize) -> Command {
     })
 }
 
+/// Of a hold that began today.
+fn drain(renewal: usize) -> Drain {
+    Drain {
+        renewal: id(renewal),
+        since: day(TODAY),
+    }
+}
+
 fn drained() -> Command {
-    Command::Renewal(RenewalCommand::Drained)
+    Command::Renewal(RenewalCommand::Drained(drain(1)))
+}
+
+/// The receiver accepted a message that was sent ahead.
+fn probe_accepted(key: usize) -> Command {
+    Command::Renewal(RenewalCommand::ProbeAccepted {
+        key: fingerprint(key),
+        receiver: ERP.to_owned(),
+    })
 }
 
 fn resume() -> Command {

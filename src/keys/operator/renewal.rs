@@ -6,7 +6,9 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::Operator;
-use crate::keys::lifecycle::{Command, LinkHash, LinkToken, Refusal, Renewal, RenewalCommand, RenewalId};
+use crate::keys::lifecycle::{
+    Command, Drain, LinkHash, LinkToken, Refusal, Renewal, RenewalCommand, RenewalId,
+};
 use crate::keys::store::StoreError;
 use crate::keys::{CommandError, Fingerprint};
 
@@ -146,23 +148,16 @@ impl Operator<'_> {
         self.renew(alias, RenewalCommand::HoldFor { renewal }, now)
     }
 
-    /// Nothing is under way any more: the new key is activated. Where it cannot be, the messages go on their way with the
-    /// old one, which the receiver trusts still.
+    /// Nothing is under way any more that this drain waits for: the new key is activated. Where it cannot be, the messages
+    /// go on their way with the old one, which the receiver trusts still. A drain that is over changes nothing.
     ///
     /// # Errors
     /// When the new key may not sign now, or the switch cannot be stored; in the latter case the messages wait on.
-    pub fn drained(&self, alias: &str, now: OffsetDateTime) -> Result<(), CommandError> {
-        let ring = self.keys.ring();
-        let open = ring.alias(alias).and_then(|keys| keys.open_renewal());
-        let drained = self.renew(alias, RenewalCommand::Drained, now);
-        if let (Err(problem), Some(open)) = (&drained, open)
-            && matches!(problem, CommandError::Refused(_) | CommandError::Unsuitable(_))
-        {
-            let give_up = RenewalCommand::GiveUpHold {
-                renewal: open.id.clone(),
-                reason: problem.to_string(),
-            };
-            self.renew(alias, give_up, now)?;
+    pub fn drained(&self, alias: &str, drain: Drain, now: OffsetDateTime) -> Result<(), CommandError> {
+        let drained = self.renew(alias, RenewalCommand::Drained(drain.clone()), now);
+        if let Err(problem @ (CommandError::Refused(_) | CommandError::Unsuitable(_))) = &drained {
+            let reason = problem.to_string();
+            self.renew(alias, RenewalCommand::GiveUpHold { drain, reason }, now)?;
         }
         drained
     }
@@ -187,6 +182,22 @@ impl Operator<'_> {
     ) -> Result<(), CommandError> {
         let renewal = renewal.clone();
         self.renew(alias, RenewalCommand::ResumeFor { renewal }, now)
+    }
+
+    /// The receiver has accepted a held message that was sent ahead, signed with this key: the others go on their way. Late,
+    /// when they are held for another key or not at all, it changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn probe_accepted(
+        &self,
+        alias: &str,
+        key: Fingerprint,
+        receiver: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let receiver = receiver.to_owned();
+        self.renew(alias, RenewalCommand::ProbeAccepted { key, receiver }, now)
     }
 
     /// A receiver that refused `replaces` has accepted `key`, which is activated; unless things have changed meanwhile, or

@@ -9,7 +9,7 @@ use tokio::time::advance;
 use super::*;
 use crate::keys::audit::Author;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
-use crate::keys::lifecycle::{AfterImport, Command, Gate, Origin};
+use crate::keys::lifecycle::{AfterImport, Command, Drain, Gate, Origin};
 use crate::keys::{CommandError, Fingerprint, KeyMaterial, KeyRefused, Refusal, Signer, store};
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
@@ -75,6 +75,10 @@ impl Bench {
 
     fn gate(&self) -> Gate {
         self.keys.ring().alias("orders").unwrap().gate()
+    }
+
+    fn drain(&self) -> Drain {
+        self.keys.ring().alias("orders").unwrap().drain().unwrap()
     }
 
     fn is_settled(&self) -> bool {
@@ -185,7 +189,7 @@ fn a_drain_whose_key_has_become_unable_to_sign_ends_with_the_old_one() {
     let bench = bench(Strategy::Hold);
     let operator = bench.keys.by(Author::cli());
     operator.hold("orders", vec![ERP.to_owned()], NOW).unwrap();
-    let late = operator.drained("orders", NOW + DAY * 31);
+    let late = operator.drained("orders", bench.drain(), NOW + DAY * 31);
     assert!(matches!(
         late,
         Err(CommandError::Refused(Refusal::NotValid { .. }))
@@ -203,7 +207,7 @@ fn a_hold_goes_from_command_to_command_and_the_audit_tells_of_each() {
     let operator = bench.keys.by(Author::token("operator"));
     let renewal = operator.hold("orders", vec![ERP.to_owned()], NOW).unwrap();
     assert_eq!(bench.keys.renewal(&renewal.id).unwrap().0, "orders");
-    operator.drained("orders", NOW).unwrap();
+    operator.drained("orders", bench.drain(), NOW).unwrap();
     operator.confirm("orders", &renewal.id, ERP, NOW).unwrap();
     operator.complete("orders", &renewal.id, NOW).unwrap();
     let records = bench.keys.audit_trail().read(0, 100).unwrap();
@@ -243,7 +247,7 @@ fn whoever_means_a_renewal_that_is_over_holds_and_resumes_no_other_one() {
     );
 
     let next = operator.hold("orders", vec![ERP.to_owned()], NOW).unwrap();
-    operator.drained("orders", NOW).unwrap();
+    operator.drained("orders", bench.drain(), NOW).unwrap();
     assert!(over(operator.hold_for("orders", &renewal.id, NOW)));
     assert!(over(operator.resume_for("orders", &renewal.id, NOW)));
     assert!(matches!(bench.gate(), Gate::Holding { .. }), "the next one's");

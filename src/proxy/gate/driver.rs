@@ -12,6 +12,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
 use super::{Call, Gate, Gates, State};
 use crate::keys::audit::Author;
+use crate::keys::lifecycle::{Drain, Lifecycle};
 use crate::keys::{CommandError, Strategy};
 
 /// How often a message is sent ahead.
@@ -85,7 +86,7 @@ impl Gate {
             match self.next_deed() {
                 Deed::Nothing => return,
                 Deed::Wait => self.change(&mut changes).await,
-                Deed::EndDrain => self.end_drain().await,
+                Deed::EndDrain(drain) => self.end_drain(drain).await,
                 Deed::Probe => self.probe_in_time(&mut probes, &mut changes).await,
             }
         }
@@ -94,8 +95,11 @@ impl Gate {
     fn next_deed(&self) -> Deed {
         let mut line = self.line();
         match self.state(&mut line) {
-            State::Draining if line.is_drained() => Deed::EndDrain,
-            State::Draining => Deed::Wait,
+            // Read under the lock that nobody passes without: all that this drain waits for is over.
+            State::Draining => match self.drain().filter(|_| line.is_drained()) {
+                Some(drain) => Deed::EndDrain(drain),
+                None => Deed::Wait,
+            },
             State::Holding | State::Refused => Deed::Probe,
             State::Open => {
                 self.advance(&mut line);
@@ -131,16 +135,20 @@ impl Gate {
         }
     }
 
+    fn drain(&self) -> Option<Drain> {
+        self.keys.ring().alias(&self.alias).and_then(Lifecycle::drain)
+    }
+
     /// The switch: nothing is under way any more. A key that may not sign ends the hold; what cannot be stored is tried again.
-    async fn end_drain(self: &Arc<Self>) {
+    async fn end_drain(self: &Arc<Self>, drain: Drain) {
         let drained = self.command(|gate| {
             let operator = gate.keys.by(Author::drain());
-            operator.drained(&gate.alias, gate.clock.now())
+            operator.drained(&gate.alias, drain, gate.clock.now())
         });
         if let Err(problem) = drained.await {
             tracing::error!(alias = self.alias, %problem, "nothing is under way, and the new key cannot be activated");
         }
-        if matches!(self.next_deed(), Deed::EndDrain) {
+        if matches!(self.next_deed(), Deed::EndDrain(_)) {
             sleep(PROBE).await;
         }
     }
@@ -178,7 +186,7 @@ enum Deed {
     Nothing,
     /// It waits for a change.
     Wait,
-    EndDrain,
+    EndDrain(Drain),
     /// It sends a message ahead when it is time, or recalls those that stand aside.
     Probe,
 }

@@ -92,7 +92,7 @@ impl Gate {
             self.state(&mut line)
         };
         if state == State::Holding {
-            self.resume(&receiver).await;
+            self.resume(key, receiver).await;
         } else {
             let failed = match active.as_ref().filter(|active| self.may_switch(active)) {
                 Some(active) if *active != key => self.switch(&key, active, receiver).await,
@@ -115,9 +115,12 @@ impl Gate {
         self.drive();
     }
 
-    async fn resume(self: &Arc<Self>, receiver: &str) {
-        let author = Author::receiver(receiver);
-        let resumed = self.command(|gate| gate.keys.by(author).resume(&gate.alias, gate.clock.now()));
+    /// Unless messages are held for another key by now.
+    async fn resume(self: &Arc<Self>, key: Fingerprint, receiver: String) {
+        let resumed = self.command(move |gate| {
+            let operator = gate.keys.by(Author::receiver(&receiver));
+            operator.probe_accepted(&gate.alias, key, &receiver, gate.clock.now())
+        });
         if let Err(problem) = resumed.await {
             tracing::error!(alias = self.alias, %problem, "the receiver accepts the new key, and the hold cannot be ended");
         }

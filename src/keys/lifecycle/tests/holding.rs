@@ -90,6 +90,62 @@ fn what_is_said_again_or_too_late_changes_nothing() {
 }
 
 #[test]
+fn the_end_of_a_drain_that_is_over_ends_no_later_one() {
+    let mut life = holds([active(0), pending(1), hold(1), abort(1), hold(2)]);
+    assert_eq!(life.renewal().id, id(2));
+    life.is_left_alone_by(drained());
+    assert_eq!(life.state.gate(), Gate::Draining { since: day(TODAY) });
+
+    // The same renewal drains once more, after the successor of a revoked key let the first drain's messages go.
+    let mut life = holds([active(0), pending(1), pending(2), start(1, 1, &[ERP]), hold(2)]);
+    life.run(revoke(0, successor(2)), TODAY);
+    life.run(hold(3), TODAY + 1);
+    assert_eq!(life.renewal().id, id(1));
+    life.is_left_alone_by(drained());
+    life.is_left_alone_by(Command::Renewal(RenewalCommand::GiveUpHold {
+        drain: drain(1),
+        reason: "it expired".to_owned(),
+    }));
+    let second = life.state.drain().unwrap();
+    life.run(Command::Renewal(RenewalCommand::Drained(second)), TODAY + 1);
+    assert!(matches!(life.state.gate(), Gate::Holding { .. }));
+}
+
+#[test]
+fn a_receiver_that_accepts_a_held_message_has_confirmed_and_resumes() {
+    let mut life = holds([active(0), pending(1), hold(1), drained()]);
+    assert_eq!(
+        story(&life.run(probe_accepted(1), TODAY)),
+        told([
+            (
+                1,
+                "renewal: confirmed by https://erp.example.com:443, and so by all"
+            ),
+            (1, "hold ended: the receiver accepts the new key"),
+        ])
+    );
+    assert_eq!(life.renewal().waits_for(), WaitsFor::Operator);
+    life.is_left_alone_by(probe_accepted(1));
+}
+
+#[test]
+fn a_receiver_that_accepts_the_key_of_an_earlier_hold_ends_no_later_one() {
+    let mut life = holds([
+        active(0),
+        pending(1),
+        hold(1),
+        drained(),
+        abort(1),
+        pending(2),
+        hold(2),
+    ]);
+    life.is_left_alone_by(probe_accepted(1));
+    life.run(Command::Renewal(RenewalCommand::Drained(drain(2))), TODAY);
+    life.is_left_alone_by(probe_accepted(1));
+    assert!(matches!(life.state.gate(), Gate::Holding { .. }));
+}
+
+#[test]
 fn only_the_strategy_hold_holds_and_only_for_a_key_that_may_sign() {
     for strategy in [Strategy::PrePublish, Strategy::ReceiverLed] {
         let life = Life::of([active(0), pending(1)]).by(strategy);
@@ -192,7 +248,7 @@ fn a_drain_at_whose_end_the_key_may_not_sign_is_given_up_and_the_old_key_goes_on
     assert!(matches!(life.refusal(drained(), 51), Refusal::NotValid { .. }));
     let given_up = |renewal| {
         Command::Renewal(RenewalCommand::GiveUpHold {
-            renewal: id(renewal),
+            drain: drain(renewal),
             reason: "it expired".to_owned(),
         })
     };

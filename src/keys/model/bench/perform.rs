@@ -3,7 +3,7 @@
 use super::super::expected::{Step, Then, With};
 use super::{ALIASES, Bench, Renewing};
 use crate::keys::audit::Author;
-use crate::keys::lifecycle::{Command, Replacement, Schedule};
+use crate::keys::lifecycle::{Command, Lifecycle, Replacement, Schedule};
 use crate::keys::{AfterImport, CommandError, Operator, Reason, Refusal, RenewalId};
 
 const RECEIVERS: [&str; 2] = ["https://erp.example.com:443", "https://crm.example.com:443"];
@@ -85,12 +85,21 @@ impl Bench {
             Renewing::Complete(number) => operator.complete(name, &id(number), now),
             Renewing::Abort(number) => operator.abort(name, &id(number), now),
             Renewing::Hold => operator.hold(name, receivers(1), now).map(drop),
-            Renewing::Drained => match operator.drained(name, now) {
-                // Told, after the messages were let go.
-                Err(CommandError::Refused(Refusal::NotValid { .. })) => Ok(()),
-                drained => drained,
-            },
+            Renewing::Drained => {
+                let ring = self.keys().ring();
+                let Some(drain) = ring.alias(name).and_then(Lifecycle::drain) else {
+                    return Ok(());
+                };
+                match operator.drained(name, drain, now) {
+                    // Told, after the messages were let go.
+                    Err(CommandError::Refused(Refusal::NotValid { .. })) => Ok(()),
+                    drained => drained,
+                }
+            }
             Renewing::Resume => operator.resume(name, now),
+            Renewing::ProbeAccepted(key) => {
+                operator.probe_accepted(name, self.fingerprint(key), RECEIVERS[0], now)
+            }
             Renewing::Accepted(key, replaces) => {
                 let (key, replaces) = (self.fingerprint(key), self.fingerprint(replaces));
                 operator

@@ -35,6 +35,7 @@ pub(crate) enum Renewing {
     Hold,
     Drained,
     Resume,
+    ProbeAccepted(usize),
     Accepted(usize, usize),
 }
 
@@ -73,6 +74,15 @@ impl Renewal {
     fn receiver(&mut self, number: usize) -> Result<&mut Receiver, No> {
         let mut receivers = self.receivers.iter_mut();
         receivers.find(|one| one.number == number).ok_or(No)
+    }
+
+    /// The receiver 0 has said so by its answer.
+    fn accepted_by_0(&mut self) {
+        if self.receiver(0).is_err() {
+            self.receivers.push(new_receiver(0));
+        }
+        let known = std::mem::replace(&mut self.receiver(0).ok().unwrap().confirmed, true);
+        self.all_confirmed |= !known && self.receivers.iter().all(|one| one.confirmed);
     }
 
     fn end(&mut self, completed: bool) {
@@ -130,6 +140,10 @@ impl Expected {
             Renewing::Resume => {
                 self.no_drain()?;
                 self.open_gate();
+                Ok(())
+            }
+            Renewing::ProbeAccepted(key) => {
+                self.probe_accepted(key);
                 Ok(())
             }
             Renewing::Accepted(key, replaces) => {
@@ -357,13 +371,20 @@ impl Expected {
         }
         let renewal = self.renewals.last_mut().unwrap();
         if renewal.key == key {
-            if renewal.receiver(0).is_err() {
-                renewal.receivers.push(new_receiver(0));
-            }
-            let known = std::mem::replace(&mut renewal.receiver(0).ok().unwrap().confirmed, true);
-            renewal.all_confirmed |= !known && renewal.receivers.iter().all(|one| one.confirmed);
+            renewal.accepted_by_0();
         }
         self.switch_to(key, now, false);
+    }
+
+    fn probe_accepted(&mut self, key: usize) {
+        if self.gate() != Gate::Holding {
+            return;
+        }
+        let renewal = self.renewals.last_mut().unwrap();
+        if renewal.key == key {
+            renewal.accepted_by_0();
+            self.open_gate();
+        }
     }
 }
 

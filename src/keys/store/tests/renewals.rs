@@ -93,7 +93,8 @@ fn a_restarted_proxy_is_still_holding_and_drains_on() {
     keys.by(Author::cli()).hold(ALIAS, Vec::new(), NOW).unwrap();
     let keys = restarted(directory.path(), keys, Strategy::Hold);
     assert_eq!(renewed(&keys).gate(), Gate::Draining { since: NOW });
-    keys.by(Author::timer()).drained(ALIAS, NOW + DAY).unwrap();
+    let drain = renewed(&keys).drain().unwrap();
+    keys.by(Author::timer()).drained(ALIAS, drain, NOW + DAY).unwrap();
     let keys = restarted(directory.path(), keys, Strategy::Hold);
     assert_eq!(renewed(&keys).gate(), Gate::Holding { since: NOW + DAY });
     keys.by(Author::cli()).resume(ALIAS, NOW + DAY).unwrap();
