@@ -22,6 +22,8 @@ mod driver;
 mod line;
 mod place;
 mod switch;
+#[cfg(test)]
+mod tests;
 
 pub(super) use place::{NotPassed, Pass, Terms};
 pub(super) use switch::Choice;

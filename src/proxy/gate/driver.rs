@@ -1,12 +1,13 @@
-//! What a closed gate does by itself: ends a drain, and sends the oldest message ahead, once a second, to find out whether
-//! the receiver accepts the key now. One task for each gate that needs it; one that ends midway is started again.
+//! What a closed gate does by itself: ends a drain, and sends a message ahead, once a second, to find out whether the receiver
+//! accepts a key now; the oldest one in a hold, one after the other where both keys are refused. One task for each gate that
+//! needs it; one that ends midway is started again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
@@ -34,11 +35,23 @@ impl Gates {
     }
 
     fn start(&self, drivers: &mut JoinSet<()>, driven: &mut HashMap<Id, String>) {
+        self.add_held();
         for (alias, gate) in self.gates().iter() {
             gate.tell_ambiguity();
             if !driven.values().any(|driven| driven == alias) && gate.needs_driver() {
                 let task = drivers.spawn(gate.clone().drive_until_open(self.changes.clone()));
                 driven.insert(task.id(), alias.clone());
+            }
+        }
+    }
+}
+
+impl Gates {
+    /// A hold comes to its end though no route leads to its alias.
+    fn add_held(&self) {
+        for (alias, keys) in self.keys.ring().aliases() {
+            if keys.gate().is_shut() && self.keys.strategy(alias) == Strategy::Hold {
+                self.of(alias);
             }
         }
     }
@@ -126,12 +139,15 @@ impl Gate {
         match self.state(&mut line) {
             State::Draining => {}
             State::Open => self.advance(&mut line),
-            State::Holding | State::Refused => {
-                if let Some(first) = line.probe() {
-                    // Should he have given up just now, the next one goes in a second.
-                    let _ = first.send(Call::GoAhead);
-                }
-            }
+            State::Holding => Self::send_ahead(line.probe()),
+            State::Refused => Self::send_ahead(line.probe_in_turn()),
+        }
+    }
+
+    fn send_ahead(one: Option<oneshot::Sender<Call>>) {
+        if let Some(one) = one {
+            // Should he have given up just now, another one goes in a second.
+            let _ = one.send(Call::GoAhead);
         }
     }
 

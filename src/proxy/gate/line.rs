@@ -5,6 +5,7 @@
 //! others meanwhile, as half-switched nodes do, who is sent back stands aside and keeps nobody.
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
 
 use crate::config::HoldBounds;
 
@@ -26,6 +27,8 @@ pub(super) struct Line<C> {
     accepted: u64,
     /// The receiver refuses every key there is: one at a time finds out whether it still does.
     refused: bool,
+    /// Who was refused last.
+    last: Arrival,
 }
 
 /// The how manyth it was to arrive.
@@ -82,6 +85,7 @@ impl<C> Line<C> {
             most_released: 0,
             accepted: 0,
             refused: false,
+            last: Arrival(0),
         }
     }
 
@@ -125,6 +129,7 @@ impl<C> Line<C> {
             self.aside.insert(arrival, waiting);
         } else {
             self.refused = true;
+            self.last = arrival;
             self.waiting.insert(arrival, waiting);
         }
         Ok(())
@@ -178,6 +183,18 @@ impl<C> Line<C> {
         self.first(Way::Probe)
     }
 
+    /// One after the other goes ahead, of those that can tell: what the receiver refuses whatever the key is keeps nobody else.
+    pub(super) fn probe_in_turn(&mut self) -> Option<C> {
+        if self.ahead().is_some() {
+            return None;
+        }
+        let after = self.waiting.range((Excluded(self.last), Unbounded));
+        let mut in_turn = after.chain(self.waiting.range(..=self.last));
+        let next = in_turn.find(|(_, waiting)| waiting.tells);
+        let next = next.map(|(arrival, _)| *arrival)?;
+        self.call(next, Way::Probe)
+    }
+
     /// The first one goes, if not too many are under way that had waited.
     pub(super) fn release(&mut self) -> Option<C> {
         let under_way = self.under_way.values();
@@ -209,10 +226,16 @@ impl<C> Line<C> {
     }
 
     fn first(&mut self, way: Way) -> Option<C> {
-        let (arrival, first) = self.waiting.pop_first()?;
-        self.bytes -= first.bytes;
-        self.set_out(arrival, way, first.bytes);
-        Some(first.call)
+        let first = self.waiting.first_key_value();
+        let first = first.map(|(arrival, _)| *arrival)?;
+        self.call(first, way)
+    }
+
+    fn call(&mut self, arrival: Arrival, way: Way) -> Option<C> {
+        let called = self.waiting.remove(&arrival)?;
+        self.bytes -= called.bytes;
+        self.set_out(arrival, way, called.bytes);
+        Some(called.call)
     }
 
     fn set_out(&mut self, arrival: Arrival, way: Way, bytes: usize) {

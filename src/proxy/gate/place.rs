@@ -15,12 +15,12 @@ use crate::proxy::route::Route;
 /// On which terms a message waits.
 pub(in crate::proxy) struct Terms {
     /// What it takes.
-    bytes: usize,
+    pub(super) bytes: usize,
     /// Its route knows what a refusal of the key looks like.
-    tells: bool,
-    bounds: HoldBounds,
+    pub(super) tells: bool,
+    pub(super) bounds: HoldBounds,
     /// No longer than until then.
-    until: Instant,
+    pub(super) until: Instant,
 }
 
 /// Why a message did not pass: it was not sent.
@@ -43,7 +43,8 @@ pub(in crate::proxy) enum NotPassed {
     Stopped,
 }
 
-/// A message that has passed; it is under way until this is dropped.
+/// A message that has passed; it is under way until this is dropped. A flow that goes away takes its message along: what goes
+/// to the receiver is cut, nobody will ever know how far it came there, and a drain does not wait for it.
 pub(in crate::proxy) struct Pass {
     place: Place,
     /// None: it has not waited.

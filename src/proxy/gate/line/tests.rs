@@ -103,6 +103,26 @@ fn who_cannot_tell_is_not_sent_ahead_and_nobody_else_before_it() {
 }
 
 #[test]
+fn where_everything_is_refused_those_that_can_tell_are_sent_ahead_in_turn() {
+    let (mut line, _) = line(&[]);
+    let refused = line.pass().unwrap();
+    line.rejoin(refused, named("a", 10), &BOUNDS).unwrap();
+    let silent = Waiting {
+        tells: false,
+        ..named("silent", 10)
+    };
+    line.join(silent, &BOUNDS).unwrap();
+    let other = line.join(named("b", 10), &BOUNDS).unwrap();
+    assert_eq!([line.probe_in_turn(), line.probe_in_turn()], [Some("b"), None]);
+    line.rejoin(other, named("b", 10), &BOUNDS).unwrap();
+    assert_eq!(line.probe_in_turn(), Some("a"));
+    line.leave(refused);
+    assert_eq!(line.probe_in_turn(), Some("b"));
+    line.leave(other);
+    assert_eq!(line.probe_in_turn(), None);
+}
+
+#[test]
 fn who_was_not_waiting_needs_room_to_be_sent_back() {
     let (mut line, _) = line(&[]);
     let refused = [line.pass().unwrap(), line.pass().unwrap()];
