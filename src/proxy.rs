@@ -1,5 +1,5 @@
-//! A message's way: `Proxy::carry` is the whole of it, a line a step. Where messages may have to wait, or to be signed again,
-//! `deliver` takes the last steps as often as it must.
+//! A message's way: `Proxy::carry` is the whole of it, a line a step. The last steps are `deliver`'s, for messages may have to
+//! wait, or to be signed again.
 //!
 //! HTTP is known here and in the steps' files, XML is not: what a message says is the business of
 //! [`crate::wss`]. The types leave no other order: only signing makes what forwarding takes.
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::keys::Keys;
+use crate::keys::{Keys, Strategy};
 use crate::listener;
 use crate::metrics::{HeldFact, Metrics, Phase};
 use crate::open_files;
@@ -190,17 +190,16 @@ impl Proxy {
 
         let received = self.reading.message(&mut head, body, &route, exchange).await?;
         exchange.passed(Phase::Read);
-        let Some(gate) = &route.gate else {
-            let judged = self.send_signed(&route, &head, received, &With::Active, exchange);
-            return Ok(judged.await?.response);
-        };
         let delivery = Delivery {
             proxy: self,
             route: &route,
             head: &head,
             exchange,
         };
-        delivery.through(gate, received).await
+        match route.strategy {
+            Strategy::PrePublish => delivery.once(received).await,
+            Strategy::Hold | Strategy::ReceiverLed => delivery.through(received).await,
+        }
     }
 
     /// One attempt: signed, sent, and its answer understood.

@@ -1,5 +1,5 @@
-//! Which attempts a message takes where its alias has a gate: past it, with the keys that its receiver is to be shown, and
-//! back before it if the receiver refuses all of them.
+//! Which attempts a message takes: past the gate of its alias, with the keys that its receiver is to be shown, and back before
+//! the gate if the receiver refuses all of them.
 //!
 //! Each attempt is signed anew from the plain message. Only a fault that the route knows as a refusal of the key, which
 //! says that nothing was processed, leads to another one; so does a receiver that could not be reached, where the message
@@ -13,7 +13,7 @@ use super::Proxy;
 use super::answer::{Finding, Judged};
 use super::exchange::Exchange;
 use super::gate::{Choice, Gate, NotPassed, Pass, Terms};
-use super::read::Received;
+use super::read::{Reading, Received, Reservation};
 use super::reply::{Refusal, UnverifiedResponse};
 use super::route::Route;
 use super::sign::{SigningError, With};
@@ -35,18 +35,23 @@ pub(super) struct Delivery<'a> {
 struct Refused {
     /// Its own first fault.
     fault: Option<UnverifiedResponse>,
+    /// That it takes while its message waits.
+    memory: Option<Reservation>,
     /// The key that was active then.
     active: Option<Fingerprint>,
 }
 
 impl Delivery<'_> {
-    /// Past the gate and to the receiver, as often as that says that it does not accept the key, within the bounds of the
-    /// gate.
-    pub(super) async fn through(
-        mut self,
-        gate: &Arc<Gate>,
-        received: Received,
-    ) -> Result<UnverifiedResponse, Refusal> {
+    /// Past the gate and to the receiver, with the active key; whatever that says is the answer, so nothing is kept.
+    pub(super) async fn once(mut self, received: Received) -> Result<UnverifiedResponse, Refusal> {
+        let terms = Terms::new(self.route, &received, self.exchange.deadline());
+        let _pass = self.passed(self.route.gate.pass(&terms).await?);
+        Ok(self.attempt(received, &With::Active).await?.response)
+    }
+
+    /// The same, as often as the receiver says that it does not accept the key, within the bounds of the gate.
+    pub(super) async fn through(mut self, received: Received) -> Result<UnverifiedResponse, Refusal> {
+        let gate = &self.route.gate;
         let terms = Terms::new(self.route, &received, self.exchange.deadline());
         let (mut refused, mut turned) = (Refused::default(), false);
         let mut pass = self.passed(gate.pass(&terms).await?);
@@ -66,6 +71,9 @@ impl Delivery<'_> {
             let round = self.round(gate, &choice, pass.is_ahead(), &received, &mut refused);
             if let Some(response) = round.await? {
                 return Ok(response);
+            }
+            if let Some(fault) = refused.fault_without_room(&self.proxy.reading) {
+                return Ok(fault);
             }
             // Nodes that are asked in turn would go on to be asked for the wrong one.
             turned = !turned;
@@ -151,6 +159,16 @@ impl Refused {
     /// That is the answer, if nothing has changed but that there is no other key any more.
     fn fault_under(&mut self, active: Option<&Fingerprint>) -> Option<UnverifiedResponse> {
         self.fault.take_if(|_| self.active.as_ref() == active)
+    }
+
+    /// Its message waits and keeps it, if there is memory for that; if not, it is the answer.
+    fn fault_without_room(&mut self, reading: &Reading) -> Option<UnverifiedResponse> {
+        if self.memory.is_none()
+            && let Some(fault) = &self.fault
+        {
+            self.memory = reading.reserve(fault.body().bytes_ahead()).ok();
+        }
+        self.fault.take_if(|_| self.memory.is_none())
     }
 
     /// The receiver's own word goes before ours.

@@ -34,8 +34,8 @@ pub(super) struct Route {
     pub(super) fault_status: FaultStatus,
     /// By which its alias exchanges keys.
     pub(super) strategy: Strategy,
-    /// The alias's, where messages may have to wait before it.
-    pub(super) gate: Option<Arc<Gate>>,
+    /// The alias's. Messages are counted there whatever the strategy: a reload may bring another one, and then a hold.
+    pub(super) gate: Arc<Gate>,
     pub(super) hold: HoldBounds,
     /// Which of the receiver's faults say that the key was not accepted.
     pub(super) key_refused: KeyRefused,
@@ -189,7 +189,7 @@ impl Route {
         let strategy = alias.map_or(Strategy::PrePublish, |alias| alias.strategy);
         Self {
             strategy,
-            gate: (strategy != Strategy::PrePublish).then(|| gates.of(&config.alias)),
+            gate: gates.of(&config.alias),
             hold: alias.map_or_else(HoldBounds::default, |alias| alias.hold),
             name: config.name.clone(),
             alias: config.alias.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use countersign::keys::Fingerprint;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 
@@ -242,4 +243,44 @@ async fn a_proxy_that_stops_while_everything_is_refused_answers_first() {
     exchange.partner.trust(&[&exchange.new]);
     assert_eq!(exchange.send("second").await.status, StatusCode::OK);
     assert_eq!(exchange.partner.processed(), ["second"]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_whatever_its_key_is_does_not_keep_the_others() {
+    let exchange = Exchange::scripted(led, |_, _, seen| match seen.id.as_str() {
+        "its own fault" => seen.refused(),
+        _ => seen.usual(),
+    })
+    .await;
+    let refused = exchange.hold(&["its own fault"]).await;
+    for id in ["a", "b"] {
+        assert_eq!(exchange.send(id).await.status, StatusCode::OK);
+    }
+    assert_eq!(exchange.partner.processed(), ["a", "b"]);
+    assert_eq!(exchange.active(), exchange.old);
+    drop(refused);
+}
+
+#[tokio::test]
+async fn a_fault_that_is_kept_takes_memory_and_is_the_answer_where_there_is_none() {
+    let long = |_: &Fingerprint, _: &Fingerprint, seen: &Seen| {
+        seen.fault(
+            "wsse:FailedCheck",
+            &format!("{NOT_TRUSTED} {}", "x".repeat(40_000)),
+        )
+    };
+    let exchange = Exchange::scripted(led, long).await;
+    let waiting = exchange.hold(&["waits"]).await;
+    assert!(exchange.metric("countersign_buffered_bytes") > 40_000);
+    drop(waiting);
+    eventually("it is given back", || {
+        exchange.metric("countersign_buffered_bytes") == 0
+    })
+    .await;
+
+    let little = |setup| led(setup).proxy("max_message = \"16KiB\"\nmax_buffered = \"32KiB\"");
+    let exchange = Exchange::scripted(little, long).await;
+    let answer = exchange.send("has no room").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(exchange.keys_of("has no room"), ["old", "new"]);
 }

@@ -10,7 +10,7 @@ use crate::support::clock::now;
 use crate::support::eventually;
 use crate::support::exchange::Exchange;
 use crate::support::partner::Said;
-use crate::support::proxy::{ALIAS, Setup};
+use crate::support::proxy::{self, ALIAS, Setup};
 
 /// One after the other, so that their order shows.
 pub(crate) fn held(setup: Setup) -> Setup {
@@ -124,6 +124,11 @@ async fn the_oldest_message_finds_out_once_a_second_and_resumes_when_it_is_accep
     assert_eq!(exchange.partner.ids(), ["a", "a", "a", "b"]);
     assert_eq!(exchange.partner.processed(), ["a", "b"]);
     assert_eq!(exchange.gate(), Gate::Open);
+    let renewal = exchange.renewal().expect("it goes on");
+    assert!(
+        renewal.unconfirmed().is_empty(),
+        "the receiver has said so itself"
+    );
 }
 
 #[tokio::test]
@@ -297,6 +302,30 @@ async fn who_waits_is_not_concerned_by_a_reload() {
         assert_eq!(one.answer().await.status, StatusCode::OK);
     }
     assert_eq!(exchange.partner.ids(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_hold_right_after_the_reload_that_brings_it_waits_for_what_came_before() {
+    let exchange = Exchange::start(|setup| setup).await;
+    exchange.partner.receiver.pause();
+    let under_way = exchange.sending("under way");
+    eventually("it is under way", || exchange.came() == 1).await;
+    let setup = held(proxy::to(exchange.partner.receiver.url("/")));
+    exchange.proxy.reload(&setup).await.expect("it holds now");
+    exchange.begin_hold();
+    let waiting = exchange.hold(&["a"]).await.remove(0);
+    assert!(matches!(exchange.gate(), Gate::Draining { .. }));
+
+    exchange.partner.receiver.go_on();
+    assert_eq!(under_way.answer().await.status, StatusCode::OK);
+    exchange.may_switch().await;
+    exchange.partner.trust(&[&exchange.new]);
+    exchange.operator().resume(ALIAS, now()).unwrap();
+    assert_eq!(waiting.answer().await.status, StatusCode::OK);
+    assert_eq!(
+        (exchange.keys_of("under way"), exchange.keys_of("a")),
+        (vec!["old"], vec!["new"])
+    );
 }
 
 fn put_off(answer: &Answer, sentence: &str) {

@@ -38,6 +38,11 @@ impl AnswerBody {
         self.size
     }
 
+    /// What was read ahead of it.
+    pub(in crate::proxy) fn bytes_ahead(&self) -> usize {
+        self.ahead.iter().map(Bytes::len).sum()
+    }
+
     /// The next piece, to be passed on. Trailer fields end here, as their announcement does.
     pub(in crate::proxy) async fn next(&mut self) -> Option<Result<Bytes, hyper::Error>> {
         match self.ahead.pop_front() {
