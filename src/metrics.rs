@@ -6,45 +6,42 @@
 
 mod events;
 mod held;
+mod keys;
 mod outbox;
 mod receiver_faults;
+mod reload;
 mod sources;
 mod store;
+mod table;
 mod traffic;
+mod words;
 
 use std::time::Duration;
 
-use events::Events;
-pub use events::{DeliveryOutcome, EventOutcome};
-use held::HeldCollector;
-pub use held::HeldFact;
-use outbox::OutboxCollector;
-pub use outbox::OutboxFact;
-use receiver_faults::ReceiverFaults;
-use sources::SourceCollector;
-pub use store::StoreFact;
-pub use traffic::RouteTraffic;
-
-use prometheus::core::{Collector, Desc};
-use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::MetricFamily;
-use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
-    PullingGauge, Registry, TextEncoder,
-};
-use time::OffsetDateTime;
+use prometheus::{Encoder, Histogram, HistogramVec, IntCounterVec, PullingGauge, Registry, TextEncoder};
 
 use crate::event::Trigger;
 use crate::keys::{Fingerprint, Purpose};
-use crate::spelling::vocabulary;
-use store::StoreCollector;
-use traffic::Traffic;
 
-mod reload;
-
+pub use events::{DeliveryOutcome, EventOutcome};
+pub use held::HeldFact;
+pub use keys::KeyFact;
+pub use outbox::OutboxFact;
 pub use reload::ReloadOutcome;
+pub use store::StoreFact;
+pub use traffic::RouteTraffic;
+pub use words::{Outcome, Phase, SelfCheckOutcome};
 
+use events::Events;
+use held::HeldCollector;
+use keys::KeyCollector;
+use outbox::OutboxCollector;
+use receiver_faults::ReceiverFaults;
 use reload::Reloads;
+use sources::SourceCollector;
+use store::StoreCollector;
+use table::Table;
+use traffic::Traffic;
 
 /// Seconds; from a small message on the same host to a receiver at its time-out.
 const REQUEST_BUCKETS: &[f64] = &[
@@ -60,58 +57,6 @@ const SWITCH_BUCKETS: &[f64] = &[0.000_01, 0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
 const PUBLISH_BUCKETS: &[f64] = &[
     0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.0001, 0.000_25, 0.001, 0.01,
 ];
-
-vocabulary! {
-    /// A part of a request's time.
-    pub enum Phase {
-        /// From the request's head to the last byte of its message.
-        Read = "read",
-        /// From there until it went on its way, where it had to wait for its receiver to exchange a certificate.
-        Held = "held",
-        /// From there to the signature, waiting for a free core included.
-        Sign = "sign",
-        /// From there to the head of the receiver's answer.
-        Receiver = "receiver",
-        /// From the request's head to the answer's last byte.
-        Total = "total",
-    }
-}
-
-vocabulary! {
-    /// How a request ended.
-    pub enum Outcome {
-        /// The receiver answered, whatever it said.
-        Answered = "answered",
-        /// The request or its message was refused; its sender must change it.
-        Refused = "refused",
-        /// The alias has no key that may sign now.
-        NoKey = "no-key",
-        /// The key did not sign.
-        NotSigned = "not-signed",
-        /// Too much to do.
-        Overloaded = "overloaded",
-        /// The receiver could not be reached, or broke off before its answer.
-        Unreachable = "unreachable",
-        /// The receiver did not answer in time.
-        TimedOut = "timed-out",
-        /// The receiver's answer ended midway.
-        BrokenOff = "broken-off",
-        /// The sender went away before it was answered.
-        Abandoned = "abandoned",
-    }
-}
-
-vocabulary! {
-    /// What became of a self-check.
-    pub enum SelfCheckOutcome {
-        /// The second engine found nothing wrong.
-        Passed = "passed",
-        /// It did; the message did not leave.
-        Failed = "failed",
-        /// The message was due, and too large.
-        Skipped = "skipped",
-    }
-}
 
 /// The counters of one application.
 pub struct Metrics {
@@ -371,127 +316,10 @@ impl Metrics {
     }
 }
 
-/// What the metrics tell of one key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyFact {
-    /// The alias it belongs to.
-    pub alias: String,
-    /// How operators name it.
-    pub key: Fingerprint,
-    /// The state it is in.
-    pub state: &'static str,
-    /// Last instant of the certificate's validity.
-    pub not_after: OffsetDateTime,
-}
-
-/// Makes the key gauges anew at each scrape, so that no series outlives its key.
-struct KeyCollector {
-    facts: Box<dyn Fn() -> Vec<KeyFact> + Send + Sync>,
-    described: KeyGauges,
-}
-
-impl KeyCollector {
-    fn new(facts: Box<dyn Fn() -> Vec<KeyFact> + Send + Sync>) -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            facts,
-            described: KeyGauges::new()?,
-        })
-    }
-}
-
-impl Collector for KeyCollector {
-    fn desc(&self) -> Vec<&Desc> {
-        [self.described.info.desc(), self.described.not_after.desc()].concat()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let Ok(gauges) = KeyGauges::new() else {
-            return Vec::new(); // the same call succeeded in `KeyCollector::new`
-        };
-        for fact in (self.facts)() {
-            let key = fact.key.short();
-            gauges
-                .info
-                .with_label_values(&[&fact.alias, key, fact.state])
-                .set(1);
-            let not_after = fact.not_after - OffsetDateTime::UNIX_EPOCH;
-            gauges
-                .not_after
-                .with_label_values(&[&fact.alias, key])
-                .set(not_after.as_seconds_f64());
-        }
-        [gauges.info.collect(), gauges.not_after.collect()].concat()
-    }
-}
-
-struct KeyGauges {
-    info: IntGaugeVec,
-    not_after: GaugeVec,
-}
-
-impl KeyGauges {
-    fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            info: IntGaugeVec::new(
-                Opts::new("countersign_key_info", "The keys there are, by state."),
-                &["alias", "key", "state"],
-            )?,
-            not_after: GaugeVec::new(
-                Opts::new(
-                    "countersign_key_not_after_timestamp_seconds",
-                    "When the key's certificate expires.",
-                ),
-                &["alias", "key"],
-            )?,
-        })
-    }
-}
-
-/// A registry under construction.
-struct Table(Registry);
-
-impl Table {
-    fn describe_process(&self) -> Result<(), prometheus::Error> {
-        let build = self.gauges("countersign_build_info", "The running version.", &["version"])?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        self.0.register(Box::new(ProcessCollector::for_self()))
-    }
-
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
-        self.registered(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
-        self.registered(IntGaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn histograms(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        buckets: &[f64],
-    ) -> Result<HistogramVec, prometheus::Error> {
-        self.registered(HistogramVec::new(
-            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-            labels,
-        )?)
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
-        self.registered(Histogram::with_opts(
-            HistogramOpts::new(name, help).buckets(buckets.to_vec()),
-        )?)
-    }
-
-    fn registered<M: Collector + Clone + 'static>(&self, metric: M) -> Result<M, prometheus::Error> {
-        self.0.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
+
     use super::*;
 
     fn key() -> Fingerprint {
