@@ -46,6 +46,10 @@ impl Delivery<'_> {
     pub(super) async fn once(mut self, received: Received) -> Result<UnverifiedResponse, Refusal> {
         let terms = Terms::new(self.route, &received, self.exchange.deadline());
         let _pass = self.passed(self.route.gate.pass(&terms).await?);
+        self.whatever_is_said(received).await
+    }
+
+    async fn whatever_is_said(&mut self, received: Received) -> Result<UnverifiedResponse, Refusal> {
         Ok(self.attempt(received, &With::Active).await?.response)
     }
 
@@ -59,6 +63,9 @@ impl Delivery<'_> {
             let Some(mut choice) = gate.choice(&pass).map_err(SigningError::from)? else {
                 if let Some(fault) = refused.fault_under(gate.signing_key().as_ref()) {
                     return Ok(fault);
+                }
+                if self.route.strategy != Strategy::ReceiverLed {
+                    return self.whatever_is_said(received).await;
                 }
                 match self.alone(gate, &received, &mut refused).await? {
                     Some(response) => return Ok(response),
@@ -100,7 +107,7 @@ impl Delivery<'_> {
     ) -> Result<Option<UnverifiedResponse>, Refusal> {
         let active = gate.signing_key();
         let judged = self.attempt(received.clone(), &With::Active).await?;
-        if judged.finding == Finding::KeyRefused && self.route.strategy == Strategy::ReceiverLed {
+        if judged.finding == Finding::KeyRefused {
             refused.add(judged.response, active.as_ref());
             return Ok(None);
         }

@@ -57,7 +57,7 @@ impl Gates {
     }
 }
 
-async fn ended_driver(ended: Result<(Id, ()), JoinError>, driven: &mut HashMap<Id, String>) {
+pub(super) async fn ended_driver(ended: Result<(Id, ()), JoinError>, driven: &mut HashMap<Id, String>) {
     match ended {
         Ok((id, ())) => drop(driven.remove(&id)),
         Err(error) => {

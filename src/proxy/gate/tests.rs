@@ -1,9 +1,12 @@
-//! What a gate does by itself where the store fails, or an answer comes too late.
+//! What a gate does by itself where the store fails, something stops midway, or an answer comes too late.
 
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use time::OffsetDateTime;
+use tokio::task::JoinSet;
 use tokio::time::{advance, sleep};
 
 use super::*;
@@ -32,6 +35,10 @@ struct Bench {
 
 impl Bench {
     fn of(strategy: Strategy) -> Self {
+        Self::with(strategy, || NOW)
+    }
+
+    fn with(strategy: Strategy, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let master_key = MasterKeyFile::locate(None, None, directory.path());
         let store = Store::open(StateDirectory::lock(directory.path()).unwrap(), &master_key).unwrap();
@@ -45,7 +52,7 @@ impl Bench {
         let keys = Keys::open(store, &policies, vec![told], NOW).unwrap();
         let [old, new] = [AfterImport::Activate, AfterImport::StayPending].map(|then| import(&keys, then));
         Self {
-            gates: Gates::new(keys.clone(), Clock::from_fn(|| NOW), changes),
+            gates: Gates::new(keys.clone(), Clock::from_fn(clock), changes),
             keys,
             old,
             new,
@@ -152,6 +159,34 @@ async fn a_drain_whose_end_cannot_be_stored_goes_on_until_it_can_be_though_no_ro
     ));
     assert_eq!(bench.signs(), bench.new);
     driver.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_whose_end_stops_midway_comes_to_it_the_next_time() {
+    let fails = Arc::new(AtomicBool::new(true));
+    let failing = fails.clone();
+    let bench = Bench::with(Strategy::Hold, move || {
+        assert!(!failing.swap(false, Ordering::Relaxed), "as told by the test");
+        NOW
+    });
+    bench.hold();
+    let driver = tokio::spawn(bench.gates.clone().drive());
+    sleep(Duration::from_secs(5)).await;
+    assert!(!fails.load(Ordering::Relaxed), "it has stopped");
+    assert!(matches!(
+        bench.alias(Lifecycle::gate),
+        lifecycle::Gate::Holding { .. }
+    ));
+    driver.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_driver_that_stops_midway_makes_room_for_the_next_one() {
+    let (mut drivers, mut driven) = (JoinSet::new(), HashMap::new());
+    let task = drivers.spawn(async { panic!("as told by the test") });
+    driven.insert(task.id(), ALIAS.to_owned());
+    driver::ended_driver(drivers.join_next_with_id().await.unwrap(), &mut driven).await;
+    assert!(driven.is_empty());
 }
 
 #[tokio::test]
