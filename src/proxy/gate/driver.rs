@@ -44,9 +44,7 @@ impl Gates {
             }
         }
     }
-}
 
-impl Gates {
     /// A hold comes to its end though no route leads to its alias.
     fn add_held(&self) {
         for (alias, keys) in self.keys.ring().aliases() {
