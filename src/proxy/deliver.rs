@@ -127,7 +127,7 @@ impl Delivery<'_> {
             let judged = match self.attempt(received.clone(), &With::This(key.clone())).await {
                 Ok(judged) => judged,
                 Err(Refusal::Forward(problem)) if is_ahead && problem.is_absence() => return Ok(None),
-                Err(Refusal::Sign(problem)) if refused.fault.is_some() => {
+                Err(Refusal::Sign(problem)) if refused.fault.is_some() || choice.leads_to_active(key) => {
                     let (alias, key) = (&self.route.alias, key.certificate().fingerprint());
                     tracing::warn!(%alias, %key, %problem, "the key that the receiver may accept does not sign");
                     continue;

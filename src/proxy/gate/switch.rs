@@ -21,6 +21,15 @@ pub(in crate::proxy) struct Choice {
     pub(in crate::proxy) active: Option<Fingerprint>,
 }
 
+impl Choice {
+    /// The active key has its turn after this one: a key that does not sign is in nobody's way then.
+    pub(in crate::proxy) fn leads_to_active(&self, key: &Signer) -> bool {
+        let name = |key: &Signer| key.certificate().fingerprint().clone();
+        let mut later = self.keys.iter().skip_while(|one| name(one) != name(key)).skip(1);
+        later.any(|one| Some(name(one)) == self.active)
+    }
+}
+
 /// The key that was accepted last, although another one is active: nodes behind a load balancer may be half switched.
 #[derive(Default)]
 pub(super) struct Preference(ArcSwapOption<Preferred>);

@@ -119,6 +119,8 @@ async fn an_accepted_key_that_cannot_be_activated_is_tried_first_until_it_can_be
     let bench = Bench::of(Strategy::ReceiverLed);
     let (old, new) = (bench.old.clone(), bench.new.clone());
     assert_eq!(bench.tried().await, [old.clone(), new.clone()]);
+    let choice = bench.choice().await;
+    assert!(!choice.keys.iter().any(|key| choice.leads_to_active(key)));
     bench.keys.have_store_do(FAULT);
     bench.accepts_new().await;
     assert_eq!((bench.signs(), bench.keys.settling(ALIAS)), (old.clone(), false));
@@ -127,6 +129,9 @@ async fn an_accepted_key_that_cannot_be_activated_is_tried_first_until_it_can_be
         "nothing of it is kept"
     );
     assert_eq!(bench.tried().await, [new.clone(), old.clone()]);
+    let choice = bench.choice().await;
+    let leads = |key: &Arc<Signer>| choice.leads_to_active(key);
+    assert_eq!(choice.keys.iter().map(leads).collect::<Vec<_>>(), [true, false]);
 
     bench.keys.have_store_do(NO_FAULT);
     bench.accepts_new().await;
