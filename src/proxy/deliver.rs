@@ -49,11 +49,7 @@ impl Delivery<'_> {
         self.whatever_is_said(received).await
     }
 
-    async fn whatever_is_said(&mut self, received: Received) -> Result<UnverifiedResponse, Refusal> {
-        Ok(self.attempt(received, &With::Active).await?.response)
-    }
-
-    /// The same, as often as the receiver says that it does not accept the key, within the bounds of the gate.
+    /// Past the gate and to the receiver, as often as that says that it does not accept the key, within the bounds of the gate.
     pub(super) async fn through(mut self, received: Received) -> Result<UnverifiedResponse, Refusal> {
         let gate = &self.route.gate;
         let terms = Terms::new(self.route, &received, self.exchange.deadline());
@@ -96,6 +92,10 @@ impl Delivery<'_> {
             self.exchange.passed(Phase::Held);
         }
         pass
+    }
+
+    async fn whatever_is_said(&mut self, received: Received) -> Result<UnverifiedResponse, Refusal> {
+        Ok(self.attempt(received, &With::Active).await?.response)
     }
 
     /// With the active key, where there is no other one. `None`: it was refused, and by now there may be another one.
