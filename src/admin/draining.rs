@@ -26,13 +26,16 @@ pub(super) async fn ended(keys: &Keys, alias: &str, key: &Fingerprint) {
 
 /// Whether messages come to their end so that another key is activated.
 pub(super) fn drains_towards_another(keys: &Keys, alias: &str, key: &Fingerprint) -> bool {
-    let ring = keys.ring();
-    let open = ring.alias(alias).and_then(|keys| keys.open_renewal());
-    open.is_some_and(|open| open.key() != key && matches!(open.gate, Gate::Draining { .. }))
+    drains(keys, alias, |next| next != key)
 }
 
 fn drains_towards(keys: &Keys, alias: &str, key: &Fingerprint) -> bool {
+    drains(keys, alias, |next| next == key)
+}
+
+/// Whether messages come to their end so that such a key is activated.
+fn drains(keys: &Keys, alias: &str, towards: impl Fn(&Fingerprint) -> bool) -> bool {
     let ring = keys.ring();
     let open = ring.alias(alias).and_then(|keys| keys.open_renewal());
-    open.is_some_and(|open| open.key() == key && matches!(open.gate, Gate::Draining { .. }))
+    open.is_some_and(|open| towards(open.key()) && matches!(open.gate, Gate::Draining { .. }))
 }
