@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
@@ -55,6 +55,8 @@ pub(super) struct Gate {
     ambiguous: AtomicBool,
     /// Somebody has come or gone: heard by the driver.
     moved: Notify,
+    /// It has a driver, which hears.
+    driven: AtomicBool,
     wanted: Arc<Notify>,
     end: watch::Receiver<Option<Instant>>,
 }
@@ -108,6 +110,7 @@ impl Gates {
             preference: Preference::default(),
             ambiguous: AtomicBool::new(false),
             moved: Notify::new(),
+            driven: AtomicBool::new(false),
             wanted: self.wanted.clone(),
             end: self.end.subscribe(),
         });
@@ -191,7 +194,10 @@ impl Gate {
     /// There is something to do, or soon will be.
     fn drive(&self) {
         self.moved.notify_one();
-        self.wanted.notify_one();
+        // To find a gate that has no driver, all are looked at.
+        if !self.driven.load(Ordering::Relaxed) {
+            self.wanted.notify_one();
+        }
     }
 
     fn line(&self) -> MutexGuard<'_, Line<oneshot::Sender<Call>>> {

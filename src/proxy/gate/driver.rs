@@ -34,13 +34,14 @@ impl Gates {
         }
     }
 
-    fn start(&self, drivers: &mut JoinSet<()>, driven: &mut HashMap<Id, String>) {
+    fn start(&self, drivers: &mut JoinSet<()>, driven: &mut HashMap<Id, Arc<Gate>>) {
         self.add_held();
-        for (alias, gate) in self.gates().iter() {
+        for gate in self.gates().values() {
             gate.tell_ambiguity();
-            if !driven.values().any(|driven| driven == alias) && gate.needs_driver() {
+            if !gate.driven.load(Ordering::Relaxed) && gate.needs_driver() {
+                gate.driven.store(true, Ordering::Relaxed);
                 let task = drivers.spawn(gate.clone().drive_until_open(self.changes.clone()));
-                driven.insert(task.id(), alias.clone());
+                driven.insert(task.id(), gate.clone());
             }
         }
     }
@@ -55,15 +56,16 @@ impl Gates {
     }
 }
 
-pub(super) async fn ended_driver(ended: Result<(Id, ()), JoinError>, driven: &mut HashMap<Id, String>) {
-    match ended {
-        Ok((id, ())) => drop(driven.remove(&id)),
-        Err(error) => {
-            let alias = driven.remove(&error.id());
-            tracing::error!(?alias, %error, "what drives the alias's gate stopped midway; starting it again");
-            sleep(PROBE).await;
-        }
+/// Afterwards all gates are looked at: whoever has come to this one meanwhile is seen.
+pub(super) async fn ended_driver(ended: Result<(Id, ()), JoinError>, driven: &mut HashMap<Id, Arc<Gate>>) {
+    let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+    let Some(gate) = driven.remove(&id) else { return };
+    if let Err(error) = ended {
+        let alias = &gate.alias;
+        tracing::error!(%alias, %error, "what drives the alias's gate stopped midway; starting it again");
+        sleep(PROBE).await;
     }
+    gate.driven.store(false, Ordering::Relaxed);
 }
 
 impl Gate {

@@ -1,7 +1,6 @@
 //! What a gate does by itself where the store fails, something stops midway, or an answer comes too late.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -189,9 +188,12 @@ async fn a_drain_whose_end_stops_midway_comes_to_it_the_next_time() {
 async fn a_driver_that_stops_midway_makes_room_for_the_next_one() {
     let (mut drivers, mut driven) = (JoinSet::new(), HashMap::new());
     let task = drivers.spawn(async { panic!("as told by the test") });
-    driven.insert(task.id(), ALIAS.to_owned());
+    let gate = Bench::of(Strategy::Hold).gates.of(ALIAS);
+    gate.driven.store(true, Ordering::Relaxed);
+    driven.insert(task.id(), gate.clone());
     driver::ended_driver(drivers.join_next_with_id().await.unwrap(), &mut driven).await;
     assert!(driven.is_empty());
+    assert!(!gate.driven.load(Ordering::Relaxed));
 }
 
 #[tokio::test]
