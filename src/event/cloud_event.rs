@@ -186,8 +186,8 @@ struct Format<'a> {
     data: Option<&'a Value>,
 }
 
-/// CloudEvents 1.0, "Type System" and "Naming Conventions".
-fn check_attribute(name: &str, value: &str) -> Result<(), NotACloudEvent> {
+/// The specification's own name, if it is one; `datacontenttype` belongs to the data.
+fn known_attribute(name: &str) -> Option<&'static str> {
     const KNOWN: [&str; 7] = [
         "specversion",
         "id",
@@ -197,8 +197,12 @@ fn check_attribute(name: &str, value: &str) -> Result<(), NotACloudEvent> {
         "time",
         "dataschema",
     ];
-    let known = KNOWN.into_iter().find(|known| *known == name);
-    let shown = known.unwrap_or("of an extension");
+    KNOWN.into_iter().find(|known| *known == name)
+}
+
+/// CloudEvents 1.0, "Type System" and "Naming Conventions".
+fn check_attribute(name: &str, value: &str) -> Result<(), NotACloudEvent> {
+    let shown = known_attribute(name).unwrap_or("of an extension");
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     check(
         shown,

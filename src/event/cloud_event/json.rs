@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{Attributes, CloudEvent, Data, Kind, NotACloudEvent, kind_of_data};
+use super::{Attributes, CloudEvent, Data, Kind, NotACloudEvent, kind_of_data, known_attribute};
 
 /// Any JSON value, strictly.
 pub(super) fn parse(text: &[u8]) -> Result<Value, NotACloudEvent> {
@@ -64,17 +64,7 @@ fn data(members: &mut Map<String, Value>, media_type: Option<&str>) -> Result<Da
 /// Section 2.2: attributes of the specification are text; extensions may be numbers and truth values, too; null is as
 /// good as absent.
 fn canonical(name: &str, value: Value) -> Result<Option<String>, NotACloudEvent> {
-    const TEXT: [&str; 7] = [
-        "specversion",
-        "id",
-        "source",
-        "type",
-        "subject",
-        "time",
-        "dataschema",
-    ];
-    let text = TEXT.into_iter().find(|known| *known == name);
-    match (value, text) {
+    match (value, known_attribute(name)) {
         (Value::Null, _) => Ok(None),
         (Value::String(text), _) => Ok(Some(text)),
         (Value::Bool(truth), None) => Ok(Some(truth.to_string())),
