@@ -33,6 +33,12 @@ impl Lifecycle {
         self.shut_gate(now)
     }
 
+    /// Nothing, where it is open, or nothing goes on.
+    fn open_gate(&mut self, reason: &str) -> Vec<Event> {
+        let opened = self.open_mut().and_then(|renewal| renewal.open_gate(reason));
+        opened.into_iter().collect()
+    }
+
     fn shut_gate(&mut self, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
         self.check_renewed_key(now)?;
         let shut = self.open_mut().map(|renewal| renewal.shut_gate(now));
@@ -65,16 +71,12 @@ impl Lifecycle {
         if self.drain().as_ref() != Some(drain) {
             return Vec::new();
         }
-        let opened = self.open_mut().and_then(|renewal| renewal.open_gate(reason));
-        opened.into_iter().collect()
+        self.open_gate(reason)
     }
 
     pub(super) fn resume(&mut self) -> Result<Vec<Event>, Refusal> {
         self.check_not_draining()?;
-        let opened = self
-            .open_mut()
-            .and_then(|renewal| renewal.open_gate("it was resumed"));
-        Ok(opened.into_iter().collect())
+        Ok(self.open_gate("it was resumed"))
     }
 
     /// Only `hold` holds: what was held by a configuration of before goes on its way.
@@ -82,10 +84,7 @@ impl Lifecycle {
         if policy.strategy == Strategy::Hold {
             return Vec::new();
         }
-        let opened = self
-            .open_mut()
-            .and_then(|renewal| renewal.open_gate("the alias's strategy is another one now"));
-        opened.into_iter().collect()
+        self.open_gate("the alias's strategy is another one now")
     }
 
     /// Who signs is not changed while messages under way count on it.
