@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
+use time::OffsetDateTime;
 
 use super::access::By;
 use super::commands::on_a_thread;
@@ -16,8 +17,9 @@ use super::view::{
     AliasPath, ConfirmRequest, GateView, OldKeyView, ProblemView, RenewalPath, RenewalView, StartRequest,
 };
 use super::{Admin, Caller};
+use crate::keys::audit::Author;
 use crate::keys::lifecycle::{Gate, Lifecycle, Renewal};
-use crate::keys::{CommandError, Refusal, RenewalId};
+use crate::keys::{CommandError, Operator, Refusal, RenewalId};
 
 pub(super) mod publish;
 
@@ -135,14 +137,11 @@ pub(super) async fn confirm(
     Path(RenewalPath { renewal }): Path<RenewalPath>,
     OptionalJson(ConfirmRequest { receiver }): OptionalJson<ConfirmRequest>,
 ) -> Result<Json<RenewalView>, Problem> {
-    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
-    let receiver = receiver.map_or_else(|| only_receiver(&renewal), Ok)?;
-    admin
-        .command(renewal, move |admin, renewal| {
-            let operator = admin.keys.by(author);
-            operator.confirm(&alias, &renewal.id, &receiver, admin.clock.now())
-        })
-        .await
+    let seen = admin.seen_renewal(&caller, &renewal)?;
+    let receiver = receiver.map_or_else(|| only_receiver(&seen.1), Ok)?;
+    let command =
+        move |by: Operator<'_>, alias: &str, id: &RenewalId, now| by.confirm(alias, id, &receiver, now);
+    admin.command(author, seen, command).await
 }
 
 /// Holds the alias's messages
@@ -162,13 +161,9 @@ pub(super) async fn hold(
     By(author): By,
     Path(RenewalPath { renewal }): Path<RenewalPath>,
 ) -> Result<Json<RenewalView>, Problem> {
-    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
-    admin
-        .command(renewal, move |admin, renewal| {
-            let operator = admin.keys.by(author);
-            operator.hold_for(&alias, &renewal.id, admin.clock.now())
-        })
-        .await
+    let seen = admin.seen_renewal(&caller, &renewal)?;
+    let command = |by: Operator<'_>, alias: &str, id: &RenewalId, now| by.hold_for(alias, id, now);
+    admin.command(author, seen, command).await
 }
 
 /// Lets held messages go on their way
@@ -187,13 +182,9 @@ pub(super) async fn resume(
     By(author): By,
     Path(RenewalPath { renewal }): Path<RenewalPath>,
 ) -> Result<Json<RenewalView>, Problem> {
-    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
-    admin
-        .command(renewal, move |admin, renewal| {
-            let operator = admin.keys.by(author);
-            operator.resume_for(&alias, &renewal.id, admin.clock.now())
-        })
-        .await
+    let seen = admin.seen_renewal(&caller, &renewal)?;
+    let command = |by: Operator<'_>, alias: &str, id: &RenewalId, now| by.resume_for(alias, id, now);
+    admin.command(author, seen, command).await
 }
 
 /// Completes a renewal
@@ -212,13 +203,9 @@ pub(super) async fn complete(
     By(author): By,
     Path(RenewalPath { renewal }): Path<RenewalPath>,
 ) -> Result<Json<RenewalView>, Problem> {
-    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
-    admin
-        .command(renewal, move |admin, renewal| {
-            let operator = admin.keys.by(author);
-            operator.complete(&alias, &renewal.id, admin.clock.now())
-        })
-        .await
+    let seen = admin.seen_renewal(&caller, &renewal)?;
+    let command = |by: Operator<'_>, alias: &str, id: &RenewalId, now| by.complete(alias, id, now);
+    admin.command(author, seen, command).await
 }
 
 /// Aborts a renewal
@@ -237,24 +224,23 @@ pub(super) async fn abort(
     By(author): By,
     Path(RenewalPath { renewal }): Path<RenewalPath>,
 ) -> Result<Json<RenewalView>, Problem> {
-    let (alias, renewal) = admin.seen_renewal(&caller, &renewal)?;
-    admin
-        .command(renewal, move |admin, renewal| {
-            let operator = admin.keys.by(author);
-            operator.abort(&alias, &renewal.id, admin.clock.now())
-        })
-        .await
+    let seen = admin.seen_renewal(&caller, &renewal)?;
+    let command = |by: Operator<'_>, alias: &str, id: &RenewalId, now| by.abort(alias, id, now);
+    admin.command(author, seen, command).await
 }
 
 impl Admin {
-    /// What the command leaves.
+    /// What the command leaves of the renewal.
     async fn command(
         self,
-        renewal: Arc<Renewal>,
-        command: impl FnOnce(&Self, &Renewal) -> Result<(), CommandError> + Send + 'static,
+        author: Author,
+        (alias, renewal): (String, Arc<Renewal>),
+        command: impl FnOnce(Operator<'_>, &str, &RenewalId, OffsetDateTime) -> Result<(), CommandError>
+        + Send
+        + 'static,
     ) -> Result<Json<RenewalView>, Problem> {
         on_a_thread(move || {
-            command(&self, &renewal)?;
+            command(self.keys.by(author), &alias, &renewal.id, self.clock.now())?;
             self.renewal(&renewal.id).map(Json)
         })
         .await
