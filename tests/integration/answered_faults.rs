@@ -1,15 +1,12 @@
 //! Receivers that answer with a fault: it is read, counted and told, and the flow gets it as it came, whatever it is.
 
-use std::io::Write;
-
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 
 use crate::support::client::{Answer, Flow, SOAP11, posted, request};
+use crate::support::coding::{gzip, zlib};
 use crate::support::proxy::{self, TestProxy};
 use crate::support::raw::Raw;
 use crate::support::receiver::{Receiver, scripted};
@@ -72,18 +69,6 @@ async fn through(lines: &str, status: u16, fields: &[(&str, &str)], body: &[u8])
     let proxy = setup.start().await;
     let answer = proxy.flow().await.post("/orders", SOAP11, MESSAGE).await;
     (answer, proxy)
-}
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zlib(text: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[tokio::test]

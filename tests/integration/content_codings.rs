@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use flate2::Compression;
-use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use flate2::write::DeflateEncoder;
 use http::StatusCode;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 
 use crate::support::client::{Flow, SOAP11, posted};
+use crate::support::coding::{gzip, zlib};
 use crate::support::insertion::is_all_that_changed;
 use crate::support::proxy;
 use crate::support::receiver::Receiver;
@@ -126,18 +127,6 @@ async fn a_coded_message_that_is_cut_altered_or_too_large_is_refused() {
         }
     }
     assert_eq!(receiver.requests().len(), 0);
-}
-
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zlib(text: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
 }
 
 fn bare(text: &[u8]) -> Vec<u8> {

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod coding;
 pub(crate) mod corpus;
 pub(crate) mod countersign;
 pub(crate) mod evented;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, pause, resume};
 
 use super::within;
 
@@ -30,6 +31,18 @@ impl Raw {
         let mut body = vec![0; content_length(&head)];
         within(self.0.read_exact(&mut body)).await.expect("a whole body");
         head + &String::from_utf8(body).expect("a body in UTF-8")
+    }
+
+    /// The status line's first words, and the seconds that pass before they come, with nothing sent meanwhile. Time is not
+    /// waited for.
+    pub(crate) async fn status_after_silence(&mut self) -> (String, u64) {
+        let begun = Instant::now();
+        pause();
+        let mut status = vec![0; "HTTP/1.1 408".len()];
+        self.0.read_exact(&mut status).await.expect("an answer");
+        let waited = begun.elapsed().as_secs();
+        resume();
+        (String::from_utf8(status).expect("a status in ASCII"), waited)
     }
 
     /// Everything up to the end of the connection.
