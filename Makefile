@@ -42,6 +42,7 @@ check:
 	cargo deny --locked check bans licenses sources
 	scripts/audit
 	scripts/deployment
+	scripts/image
 	FUZZ_SECONDS=20 scripts/fuzz
 
 fuzz:
