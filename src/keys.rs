@@ -122,9 +122,6 @@ pub enum CommandError {
     /// The event that asks for it was answered before.
     #[error("this event was answered before: {}", .0.answer.reason)]
     Repeated(Remembered),
-    /// No further event can be told from a repetition.
-    #[error("too many events came within 90 days to remember them all; no further one is acted on for now")]
-    TooManyEvents,
 }
 
 impl Keys {
@@ -265,7 +262,7 @@ impl Keys {
         let mut store = self.writer();
         // Of repetitions that come at the same time one gets here first.
         if let Some(cause) = &author.event
-            && let Some(remembered) = store.answer(cause)?
+            && let Some(remembered) = store.answer(cause, alias)?
         {
             return Err(CommandError::Repeated(remembered));
         }

@@ -35,7 +35,8 @@ pub use instruction::EventType;
 /// `io.countersign.key.import` without data, `io.countersign.key.activate` with fingerprint and, if wanted, replaces and
 /// at, `io.countersign.key.rollback` without data, `io.countersign.key.revoke` with fingerprint, reason and, of the active
 /// key, successor; `io.countersign.renewal.confirm` with renewal and receiver; `io.countersign.hold.start` and
-/// `io.countersign.hold.end` without data. An event that comes again, by source and id, is answered as it was and does nothing, for 90 days.
+/// `io.countersign.hold.end` without data. An event that comes again, by caller, source and id, is answered as it was and
+/// does nothing, for 90 days; the same id with another type, subject or data is refused.
 /// Events with anything that looks like a private key or a password are refused and not kept.
 #[utoipa::path(post, path = "/events", tag = "events", operation_id = "receive_events",
     request_body(

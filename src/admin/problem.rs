@@ -91,7 +91,7 @@ impl From<CommandError> for Problem {
             | CommandError::NothingBrought { .. }
             | CommandError::Repeated(_) => StatusCode::CONFLICT,
             CommandError::NotCertified(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            CommandError::Store(_) | CommandError::TooManyEvents => StatusCode::SERVICE_UNAVAILABLE,
+            CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())
     }

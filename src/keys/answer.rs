@@ -1,4 +1,6 @@
 //! Events from outside as causes of what happens to keys, and what they were answered.
+//!
+//! Caller, source and id name an event: nobody uses up the ids of somebody else.
 
 use std::fmt;
 
@@ -6,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::spelling::vocabulary;
 
-/// The event that asked for something. Source and id name it and no other.
+/// The event that asked for something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// Who sent it.
@@ -16,6 +18,12 @@ pub struct Cause {
     /// Of what type it is.
     #[serde(rename = "type")]
     pub kind: String,
+    /// By which entry of the configuration its sender was let in, whatever token that has; the audit has it as the author.
+    #[serde(skip)]
+    pub caller: String,
+    /// SHA-256 of what it asks for.
+    #[serde(skip)]
+    pub digest: [u8; 32],
 }
 
 impl fmt::Display for Cause {
@@ -54,4 +62,16 @@ pub struct Remembered {
     pub kind: String,
     /// Its subject.
     pub alias: String,
+    /// SHA-256 of what it asked for; not known of events that an earlier version answered.
+    pub digest: Option<[u8; 32]>,
+}
+
+impl Remembered {
+    /// Whether this event is the one that was answered, and not another one with its id.
+    #[must_use]
+    pub fn is_of(&self, cause: &Cause, alias: &str) -> bool {
+        self.kind == cause.kind
+            && self.alias == alias
+            && self.digest.is_none_or(|digest| digest == cause.digest)
+    }
 }

@@ -4,22 +4,18 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use super::Keys;
 use super::answer::{Answer, Cause, Remembered};
 use super::store::{Lying, Outbox, StoreError};
-use super::{CommandError, Keys};
 use crate::event::outgoing::Subscription;
 
 impl Keys {
     /// What an event was answered, if it was.
     ///
     /// # Errors
-    /// When nothing can be looked up, or no further event can be remembered now: then none is acted on.
-    pub fn answer(&self, cause: &Cause, now: OffsetDateTime) -> Result<Option<Remembered>, CommandError> {
-        let store = self.writer();
-        match store.answer(cause)? {
-            None if !store.remembers_more(now)? => Err(CommandError::TooManyEvents),
-            answer => Ok(answer),
-        }
+    /// When it cannot be looked up: then none is acted on.
+    pub fn answer(&self, cause: &Cause, alias: &str) -> Result<Option<Remembered>, StoreError> {
+        self.writer().answer(cause, alias)
     }
 
     /// Remembers the answer of an event that changed nothing.

@@ -101,6 +101,42 @@ async fn an_event_that_comes_again_is_answered_as_it_was_also_after_a_restart() 
 }
 
 #[tokio::test]
+async fn a_narrow_sender_cannot_use_up_the_id_of_somebody_elses_revocation() {
+    let proxy = started().await;
+    let second = proxy.import("orders");
+    let mut squatting = event("1", "key.rollback", json!({}));
+    squatting["subject"] = json!("invoices");
+    let squatted = proxy.post_as("narrow", STRUCTURED, squatting.to_string()).await;
+    is(&squatted.json(), "refused", "no key is retired");
+
+    let revoke = event(
+        "1",
+        "key.revoke",
+        json!({"fingerprint": second, "reason": "stolen"}),
+    );
+    is(&proxy.send(&revoke).await, "applied", "key revoked: stolen");
+    let again = proxy.post_as("narrow", STRUCTURED, squatting.to_string()).await;
+    assert_eq!(again.json(), squatted.json(), "each is answered as it was");
+}
+
+#[tokio::test]
+async fn an_id_that_comes_with_other_data_is_refused_and_told() {
+    let proxy = started().await;
+    let (first, second) = (proxy.active("orders"), proxy.import("orders"));
+    let activate = |data: Value| event("1", "key.activate", data);
+    let answer = proxy.send(&activate(json!({"fingerprint": second}))).await;
+    is(&answer, "applied", "activated");
+    let other = proxy.send(&activate(json!({"fingerprint": first}))).await;
+    is(
+        &other,
+        "refused",
+        "with another type, subject or data, had this id",
+    );
+    let again = proxy.send(&activate(json!({"fingerprint": second}))).await;
+    assert_eq!(again, answer);
+}
+
+#[tokio::test]
 async fn of_the_same_events_that_come_at_once_one_is_done() {
     let proxy = started().await;
     let second = proxy.import("orders");

@@ -1,12 +1,14 @@
 //! What becomes of one event. It is a command like every other, given once: an answer is remembered with what it did, in
 //! one transaction, and given again to whoever repeats the event.
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 use super::instruction::{EventType, Instruction};
 use super::secrets;
 use crate::admin::draining::drains_towards_another;
 use crate::admin::problem::Problem;
 use crate::admin::{Admin, Caller};
-use crate::event::cloud_event::CloudEvent;
+use crate::event::cloud_event::{CloudEvent, Data};
 use crate::keys::answer::{Answer, Cause, Remembered, Verdict};
 use crate::keys::audit::Author;
 use crate::keys::{CommandError, Fingerprint, Refusal};
@@ -41,7 +43,7 @@ pub(super) fn rule(
         Ok(case) => case,
         Err(answer) => return Ok(Ruling::New(answer)),
     };
-    if let Some(remembered) = admin.keys.answer(&case.cause, admin.clock.now())? {
+    if let Some(remembered) = admin.keys.answer(&case.cause, &case.alias)? {
         return Ok(case.repeated(remembered));
     }
     case.decide(admin, author)
@@ -66,6 +68,8 @@ fn understand(admin: &Admin, caller: &Caller, event: CloudEvent) -> Result<Case,
     }
     let instruction = Instruction::of(kind, &event.data).map_err(refused)?;
     let cause = Cause {
+        digest: digest_of(&event.data),
+        caller: caller.actor().name.to_string(),
         source: event.source,
         id: event.id,
         kind: event.kind,
@@ -80,7 +84,21 @@ fn understand(admin: &Admin, caller: &Caller, event: CloudEvent) -> Result<Case,
 const SECRET: &str = "the event has a field that looks like a private key or a password: events never carry them, so it was not \
     kept; exchange the secret, for it may have been seen on its way here";
 const NO_SUBJECT: &str = "the event has no subject: it is the alias that is meant";
-const ANOTHER_EVENT: &str = "another event of this source had this id: give each event an id of its own";
+const ANOTHER_EVENT: &str = "another event of this source, with another type, subject or data, had this id: \
+    give each event an id of its own, and send this one again with it";
+
+/// SHA-256 of what an event says. The members of a JSON object have one order here, whatever order they came in.
+fn digest_of(data: &Data) -> [u8; 32] {
+    let text = match data {
+        Data::Absent => String::new(),
+        Data::Json(value) => value.to_string(),
+        Data::Other => "other".to_owned(),
+    };
+    digest(&SHA256, text.as_bytes())
+        .as_ref()
+        .try_into()
+        .unwrap_or_default() // SHA-256 has 32 bytes
+}
 
 fn known_types() -> String {
     let types: Vec<_> = EventType::ALL.iter().map(|kind| kind.name()).collect();
@@ -89,8 +107,7 @@ fn known_types() -> String {
 
 impl Case {
     fn repeated(&self, remembered: Remembered) -> Ruling {
-        let same = remembered.kind == self.cause.kind && remembered.alias == self.alias;
-        if same {
+        if remembered.is_of(&self.cause, &self.alias) {
             Ruling::Repeated(remembered.answer)
         } else {
             Ruling::New(refused(ANOTHER_EVENT))
@@ -108,12 +125,10 @@ impl Case {
         let now = admin.clock.now();
         let answer = match done {
             Err(CommandError::Repeated(remembered)) => return Ok(self.repeated(remembered)),
-            Err(undecided @ (CommandError::Store(_) | CommandError::TooManyEvents)) => {
-                return Err(undecided.into());
-            }
+            Err(undecided @ CommandError::Store(_)) => return Err(undecided.into()),
             Err(refusal) => refused(refusal.to_string()),
             // What changed something was remembered with it.
-            Ok(()) => match admin.keys.answer(&self.cause, now)? {
+            Ok(()) => match admin.keys.answer(&self.cause, &self.alias)? {
                 Some(remembered) => return Ok(Ruling::New(remembered.answer)),
                 None => Answer {
                     verdict: Verdict::Ignored,

@@ -90,16 +90,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(in crate::keys) fn answer(&self, cause: &Cause) -> Result<Option<Remembered>, StoreError> {
-        answer_table::find(&self.connection, cause).failed(&self.file)
-    }
-
-    /// Whether another event can be remembered.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub(in crate::keys) fn remembers_more(&self, now: OffsetDateTime) -> Result<bool, StoreError> {
-        answer_table::has_room(&self.connection, now).failed(&self.file)
+    pub(in crate::keys) fn answer(
+        &self,
+        cause: &Cause,
+        alias: &str,
+    ) -> Result<Option<Remembered>, StoreError> {
+        answer_table::find(&self.connection, cause, alias).failed(&self.file)
     }
 
     /// Remembers the answer of an event that changed nothing; the earlier one counts where there is one.

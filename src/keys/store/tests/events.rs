@@ -10,6 +10,16 @@ fn cause(id: &str) -> Cause {
         source: "/hr".to_owned(),
         id: id.to_owned(),
         kind: "io.countersign.key.rollback".to_owned(),
+        caller: "hr".to_owned(),
+        digest: [1; 32],
+    }
+}
+
+/// Of another sender, by the same source.
+fn of(caller: &str, id: &str) -> Cause {
+    Cause {
+        caller: caller.to_owned(),
+        ..cause(id)
     }
 }
 
@@ -46,7 +56,7 @@ fn answer_and_outbox_are_written_with_what_they_tell_of_or_not_at_all() {
         import_because(&keys, 0, "1"),
         Err(CommandError::Store(_))
     ));
-    assert_eq!(keys.answer(&cause("1"), NOW), Ok(None));
+    assert_eq!(keys.answer(&cause("1"), ALIAS), Ok(None));
     assert_eq!(keys.outbox().depth("ops"), (0, None));
     assert!(keys.ring().alias(ALIAS).unwrap().active().is_none());
 
@@ -55,13 +65,13 @@ fn answer_and_outbox_are_written_with_what_they_tell_of_or_not_at_all() {
         .execute_batch("DROP TRIGGER fault")
         .unwrap();
     import_because(&keys, 0, "1").unwrap();
-    let remembered = keys.answer(&cause("1"), NOW).unwrap().unwrap();
+    let remembered = keys.answer(&cause("1"), ALIAS).unwrap().unwrap();
     assert_eq!(remembered.answer.verdict, Verdict::Applied);
     assert_eq!(remembered.alias, ALIAS);
     assert_eq!(keys.outbox().depth("ops"), (2, Some(NOW)));
     drop(keys);
     let keys = self::keys(directory.path());
-    assert_eq!(keys.answer(&cause("1"), NOW), Ok(Some(remembered)));
+    assert_eq!(keys.answer(&cause("1"), ALIAS), Ok(Some(remembered)));
     assert_eq!(keys.outbox().depth("ops"), (2, Some(NOW)));
 }
 
@@ -96,24 +106,64 @@ fn answers_are_kept_for_90_days_and_the_first_one_counts() {
         reason: "no".to_owned(),
     };
     keys.remember(&cause("1"), ALIAS, &other, NOW + DAY * 90).unwrap();
-    let kept = keys.answer(&cause("1"), NOW + DAY * 90).unwrap().unwrap();
+    let kept = keys.answer(&cause("1"), ALIAS).unwrap().unwrap();
     assert_eq!(kept.answer, nothing());
     let later = NOW + DAY * 90 + Duration::from_millis(1);
     keys.remember(&cause("2"), ALIAS, &nothing(), later).unwrap();
-    assert_eq!(keys.answer(&cause("1"), later), Ok(None));
+    assert_eq!(keys.answer(&cause("1"), ALIAS), Ok(None));
 }
 
 #[test]
-fn no_event_is_acted_on_that_could_not_be_remembered() {
+fn nobody_uses_up_the_ids_of_another_caller() {
     let directory = directory();
     let keys = keys(directory.path());
+    keys.remember(&of("narrow", "1"), "invoices", &nothing(), NOW)
+        .unwrap();
+    assert_eq!(keys.answer(&cause("1"), ALIAS), Ok(None));
+    import_because(&keys, 0, "1").unwrap();
+    let remembered = keys.answer(&cause("1"), ALIAS).unwrap().unwrap();
+    assert_eq!(remembered.answer.verdict, Verdict::Applied);
+    let other = keys.answer(&of("narrow", "1"), "invoices").unwrap().unwrap();
+    assert_eq!(other.answer, nothing());
+}
+
+#[test]
+fn an_id_that_comes_with_something_else_is_told_from_a_repetition() {
+    let directory = directory();
+    let keys = keys(directory.path());
+    import_because(&keys, 0, "1").unwrap();
+    let remembered = keys.answer(&cause("1"), ALIAS).unwrap().unwrap();
+    assert!(remembered.is_of(&cause("1"), ALIAS));
+    let other = Cause {
+        digest: [2; 32],
+        ..cause("1")
+    };
+    assert!(!remembered.is_of(&other, ALIAS));
+    assert!(!remembered.is_of(&cause("1"), "invoices"));
+}
+
+#[test]
+fn a_caller_that_floods_forgets_its_own_oldest_answers_and_keeps_nobody_out() {
+    let directory = directory();
+    let keys = keys(directory.path());
+    keys.remember(&cause("mine"), ALIAS, &nothing(), NOW).unwrap();
     let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
-                INSERT INTO answer (source, id, type, alias, at, result) \
-                SELECT '/hr', i, 't', 'orders', 0, 'ignored' FROM n";
+                INSERT INTO answer (caller, source, id, type, alias, at, result) \
+                SELECT 'narrow', '/hr', i, 't', 'orders', i, 'ignored' FROM n";
     keys.writer().connection().execute_batch(fill).unwrap();
-    assert_eq!(keys.answer(&cause("new"), NOW), Err(CommandError::TooManyEvents));
-    assert!(keys.answer(&cause("7"), NOW).unwrap().is_some());
-    assert_eq!(keys.answer(&cause("new"), NOW + DAY * 91), Ok(None));
+    let later = NOW + Duration::from_secs(1_000);
+    keys.remember(&of("narrow", "new"), ALIAS, &nothing(), later)
+        .unwrap();
+    for (cause, known) in [
+        (of("narrow", "new"), true),
+        (of("narrow", "1"), false),
+        (of("narrow", "2"), true),
+        (cause("mine"), true),
+    ] {
+        let answer = keys.answer(&cause, ALIAS).unwrap();
+        assert_eq!(answer.is_some(), known, "{cause}");
+    }
+    import_because(&keys, 0, "urgent").unwrap();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::keys::answer::Cause;
 use crate::keys::generate::Wanted;
 
 const MASTER_KEY: &str = "the master key of the fixture, 32 bytes\n";
@@ -39,6 +40,12 @@ fn version_2() -> TempDir {
     directory
 }
 
+fn bring_to(directory: &Path, version: i32, statements: &str) {
+    let connection = Connection::open(database(directory)).unwrap();
+    connection.execute_batch(statements).unwrap();
+    connection.pragma_update(None, "user_version", version).unwrap();
+}
+
 fn assert_is_read(keys: &Keys) {
     let ring = keys.ring();
     let states = ring.alias(ALIAS).unwrap().remembered();
@@ -54,7 +61,7 @@ fn assert_is_read(keys: &Keys) {
         .connection()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 4);
+    assert_eq!(version, 5);
 }
 
 #[test]
@@ -92,11 +99,36 @@ fn keys_of_an_earlier_version_are_renewed_and_that_is_read_again() {
 #[test]
 fn what_the_third_version_wrote_is_read() {
     let directory = version_2();
-    let connection = Connection::open(database(directory.path())).unwrap();
-    connection.execute_batch(include_str!("../schema_3.sql")).unwrap();
-    connection.pragma_update(None, "user_version", 3).unwrap();
-    drop(connection);
+    bring_to(directory.path(), 3, include_str!("../schema_3.sql"));
     let keys = keys(directory.path());
     assert_is_read(&keys);
     assert_eq!(keys.outbox().depth("ops"), (0, None));
+}
+
+#[test]
+fn an_event_that_the_fourth_version_answered_is_told_from_others_with_its_id_and_belongs_to_no_caller() {
+    let directory = version_2();
+    bring_to(directory.path(), 3, include_str!("../schema_3.sql"));
+    bring_to(directory.path(), 4, include_str!("../schema_4.sql"));
+    let connection = Connection::open(database(directory.path())).unwrap();
+    let answered = "INSERT INTO answer VALUES ('/hr', '1', 'io.countersign.key.rollback', 'orders', 0, 'applied', 'done')";
+    connection.execute_batch(answered).unwrap();
+    drop(connection);
+    let keys = keys(directory.path());
+    assert_is_read(&keys);
+    let cause = |kind: &str| Cause {
+        source: "/hr".to_owned(),
+        id: "1".to_owned(),
+        kind: kind.to_owned(),
+        caller: "hr".to_owned(),
+        digest: [7; 32],
+    };
+    let same = cause("io.countersign.key.rollback");
+    let remembered = keys.answer(&same, ALIAS).unwrap().unwrap();
+    assert_eq!(
+        (remembered.answer.reason.as_str(), remembered.is_of(&same, ALIAS)),
+        ("done", true)
+    );
+    assert_eq!(keys.answer(&same, "invoices"), Ok(None));
+    assert_eq!(keys.answer(&cause("io.countersign.key.revoke"), ALIAS), Ok(None));
 }
