@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -177,12 +178,18 @@ pub fn read_file(file: &Path) -> Result<Vec<u8>, CliError> {
     std::fs::read(file).map_err(|error| CliError::Failed(format!("cannot read {}: {error}", file.display())))
 }
 
+/// What is still at work when a command is done has so long to end.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
 /// Runs a command that waits for the network.
 ///
 /// # Errors
 /// The command's, or when the system gives no threads.
 pub fn block_on<T>(command: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    tokio::runtime::Runtime::new()
-        .map_err(|error| CliError::Failed(format!("cannot start threads: {error}")))?
-        .block_on(command)
+    let runtime = tokio::runtime::Runtime::new();
+    let runtime = runtime.map_err(|error| CliError::Failed(format!("cannot start threads: {error}")))?;
+    let done = runtime.block_on(command);
+    // Who writes may end; a thread that waits for a token or a network file system keeps nobody here.
+    runtime.shutdown_timeout(LAST_WRITES);
+    done
 }

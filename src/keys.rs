@@ -5,7 +5,7 @@
 //! [`Signer`] is what `wss` signs with. Knows neither XML nor HTTP. What changes keys waits for the
 //! disk: never call it on threads that move bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -63,7 +63,7 @@ pub use waiting::{NotCertified, Waiting};
 use crate::event::{Event, Occurrence, Subscriber};
 use answer::Remembered;
 use audit::Author;
-use lifecycle::{Command, Lifecycle, Policy};
+use lifecycle::{Command, Key, Lifecycle, Policy};
 use store::{AuditTrail, Store, StoreError, StoreStatus};
 
 /// The keys of a running proxy. Cheap to clone; all clones are the same keys.
@@ -249,6 +249,10 @@ impl Keys {
     }
 
     /// Decides, tries, stores, publishes, tells: in this order, one command after the other.
+    ///
+    /// A key is tried without the writer's lock, since a token may take its time. What was decided before is decided
+    /// again after that, on the state of then: if it asks for another key, that one is tried as well.
+    #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     fn execute(
         &self,
         alias: &str,
@@ -259,6 +263,28 @@ impl Keys {
         let begun = Instant::now();
         // What is stored is read back as it was.
         let now = now.truncate_to_millisecond();
+        let mut tried = BTreeSet::new();
+        loop {
+            match self.attempt(alias, &command, author, now, begun, &tried)? {
+                Attempt::Done(events) => return Ok(events),
+                Attempt::Untried(signer) => {
+                    signer.check(now)?;
+                    tried.insert(signer.certificate().fingerprint().clone());
+                }
+            }
+        }
+    }
+
+    /// Under the writer's lock: carries the command out, unless it makes a key sign that was not tried.
+    fn attempt(
+        &self,
+        alias: &str,
+        command: &Command,
+        author: &Author,
+        now: OffsetDateTime,
+        begun: Instant,
+        tried: &BTreeSet<Fingerprint>,
+    ) -> Result<Attempt, CommandError> {
         let mut store = self.writer();
         // Of repetitions that come at the same time one gets here first.
         if let Some(cause) = &author.event
@@ -271,14 +297,18 @@ impl Keys {
             .alias(alias)
             .ok_or_else(|| CommandError::UnknownAlias(alias.to_owned()))?;
         if command.is_a_receivers() && self.settling(alias) {
-            return Ok(Vec::new());
+            return Ok(Attempt::Done(Vec::new()));
         }
         let (policy, moment) = (self.policy(alias), self.0.status.moment(now));
-        let (next, events) = keys.apply(command, &policy, moment, &author.to_string())?;
+        let (next, events) = keys.apply(command.clone(), &policy, moment, &author.to_string())?;
         if events.is_empty() {
-            return Ok(events);
+            return Ok(Attempt::Done(events));
         }
-        try_new_key(keys, &next, now)?;
+        if let Some(signer) = new_key(keys, &next)
+            && !tried.contains(signer.certificate().fingerprint())
+        {
+            return Ok(Attempt::Untried(Arc::clone(signer)));
+        }
         store.commit(alias, [keys, &next], &events, author, now)?;
         let stored = Instant::now();
         self.settle(alias, &policy, &events);
@@ -294,7 +324,7 @@ impl Keys {
                 event: event.clone(),
             });
         }
-        Ok(events)
+        Ok(Attempt::Done(events))
     }
 
     fn tell(&self, occurrence: &Occurrence) {
@@ -315,9 +345,17 @@ fn shared((alias, waiting): (String, Waiting)) -> (String, Arc<Waiting>) {
     (alias, Arc::new(waiting))
 }
 
+/// What became of a command.
+enum Attempt {
+    /// It is carried out.
+    Done(Vec<Event>),
+    /// It changed nothing yet: this key has to make a trial signature first.
+    Untried(Arc<Signer>),
+}
+
 /// A key may have become unable to sign since it came (a token can be pulled). One that messages are going to wait for is
 /// tried before they do.
-fn try_new_key(before: &Lifecycle, after: &Lifecycle, now: OffsetDateTime) -> Result<(), KeyRefused> {
+fn new_key<'a>(before: &Lifecycle, after: &'a Lifecycle) -> Option<&'a Arc<Signer>> {
     let active = |keys: &Lifecycle| keys.active().map(|key| key.fingerprint().clone());
     let held = || {
         after
@@ -325,8 +363,8 @@ fn try_new_key(before: &Lifecycle, after: &Lifecycle, now: OffsetDateTime) -> Re
             .filter(|_| !before.gate().is_shut() && after.gate().is_shut())
     };
     match after.active() {
-        Some(key) if active(before) != active(after) => key.signer().check(now),
-        _ => held().map_or(Ok(()), |key| key.signer().check(now)),
+        Some(key) if active(before) != active(after) => Some(key.signer()),
+        _ => held().map(Key::signer),
     }
 }
 

@@ -41,6 +41,7 @@ mod foreign_messages;
 mod foreign_signatures;
 mod forward_proxy;
 mod generated_keys;
+mod hanging_tokens;
 mod header_fields;
 mod hold;
 mod http2;

@@ -21,6 +21,7 @@ pub(crate) mod raw;
 pub(crate) mod receiver;
 pub(crate) mod receiver_process;
 pub(crate) mod served;
+pub(crate) mod shim;
 pub(crate) mod signing;
 pub(crate) mod sink;
 pub(crate) mod soak;

@@ -11,6 +11,7 @@ use crate::keys::{Fingerprint, Signer};
 use crate::spelling::vocabulary;
 
 /// What can be asked of the keys of an alias.
+#[derive(Clone)]
 pub enum Command {
     /// Take this key in. A fingerprint that is known, in any state, changes nothing.
     Import {
@@ -94,6 +95,7 @@ impl Command {
 }
 
 /// What can be asked of the renewal of an alias.
+#[derive(Clone)]
 pub enum RenewalCommand {
     /// Exchange the active key for this pending one.
     Start {

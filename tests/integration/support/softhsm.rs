@@ -167,6 +167,16 @@ impl SoftHsm {
         )
     }
 
+    /// A `source` that reaches it through another module, with further settings of `pkcs11`.
+    pub(crate) fn source_through(&self, module: &str, uri: &str, settings: &str) -> String {
+        let pin_file = self.pin_file();
+        let separator = if settings.is_empty() { "" } else { ", " };
+        format!(
+            "source = {{ pkcs11 = {{ module = \"{module}\", uri = \"pkcs11:{uri}\", pin_file = \"{}\"{separator}{settings} }} }}",
+            pin_file.display()
+        )
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) {
         let mut command = Command::new(program);
         let command = command
