@@ -14,7 +14,7 @@ use crate::keys::Fingerprint;
 /// Revokes a key
 ///
 /// It signs and verifies no more; it still decrypts. The active key is only revoked together with the key that
-/// signs instead, or with `stop`, after which messages of its routes are refused with 503.
+/// signs instead, or with `stop`, after which messages of its routes are refused.
 #[utoipa::path(post, path = "/api/v1/aliases/{alias}/keys/{fingerprint}/revoke", tag = "keys",
     params(KeyPath),
     request_body = RevokeRequest,

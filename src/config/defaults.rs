@@ -7,9 +7,9 @@ use std::time::Duration;
 pub(super) const PROXY_LISTEN: SocketAddr = loopback(8080);
 pub(super) const ADMIN_LISTEN: SocketAddr = loopback(9090);
 
-/// Bytes of one message; larger: 413.
+/// Bytes of one message; a larger one is refused.
 pub(super) const MAX_MESSAGE: usize = 64 * 1024 * 1024;
-/// Bytes of all messages together; over it 503.
+/// Bytes of all messages together; over it they are refused, to be sent again later.
 pub(super) const MAX_BUFFERED: usize = 512 * 1024 * 1024;
 
 /// Requests under way; a thousand a second to receivers that take four.
@@ -32,7 +32,7 @@ pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Messages that wait at one alias while its receiver exchanges its certificate.
 pub(super) const HOLD_COUNT: usize = 1000;
-/// Bytes of all of them; over either, 503.
+/// Bytes of all of them; over either they are refused, to be sent again later.
 pub(super) const HOLD_BYTES: usize = 256 * 1024 * 1024;
 /// Each waits for as long; most clients wait for a minute.
 pub(super) const HOLD_TIME: Duration = Duration::from_secs(45);

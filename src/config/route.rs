@@ -85,6 +85,8 @@ vocabulary! {
         Soap = "soap",
         /// As HTTP says: 404, 413, 502, ….
         Http = "http",
+        /// 500 for all that was posted to the route: some clients parse no other status.
+        Always500 = "500",
     }
 }
 

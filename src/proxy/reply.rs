@@ -140,7 +140,7 @@ pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, reusable: bool) 
         CONTENT_TYPE,
         HeaderValue::from_static(fault::content_type(version)),
     );
-    if verdict.status == StatusCode::SERVICE_UNAVAILABLE {
+    if verdict.asks_for_another_try() {
         headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_TIME.as_secs()));
     }
     if matches!(refusal, Refusal::Read(ReadError::Coding(_))) {

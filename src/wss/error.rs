@@ -21,9 +21,9 @@ pub struct MessageError {
 /// What the caller does about a [`MessageError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MessageErrorKind {
-    /// 400.
+    /// It is not as it should be, and its sender must change it.
     Malformed,
-    /// 415: an encoding or media type that is not served.
+    /// An encoding or media type that is not served.
     UnsupportedEncoding,
 }
 

@@ -1,5 +1,6 @@
 //! What bad input gets: a clear sentence in a fault, nothing forwarded, and a connection that is usable afterwards. Each
-//! row of the table is tried in SOAP 1.1 and 1.2, by HTTP/1.1 and HTTP/2, with faults by the rules of SOAP and of HTTP.
+//! row of the table is tried in SOAP 1.1 and 1.2, by HTTP/1.1 and HTTP/2, with faults by the rules of SOAP, of
+//! HTTP, and of clients that know one status.
 
 use countersign::clock::Clock;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -29,9 +30,9 @@ struct Row {
     path: &'static str,
     /// `SOAP` stands for the version's namespace name.
     message: String,
-    /// By HTTP; `fault_status = "soap"` makes 500, or 400 for a SOAP 1.2 Sender, of it.
+    /// By HTTP; `fault_status = "soap"` makes 500, or 400 for a SOAP 1.2 Sender, of it, and "500" the former, of a route's.
     status: u16,
-    /// Whether `fault_status` has no say.
+    /// Whether `fault_status = "soap"` has no say.
     always: bool,
     blame: Blame,
     sentence: &'static str,
@@ -140,6 +141,7 @@ const VERSIONS: [(&str, &str); 2] = [(NAMESPACE11, SOAP11), (NAMESPACE12, SOAP12
 
 fn expected_status(row: &Row, fault_status: &str, content_type: &str) -> u16 {
     match (fault_status, content_type, row.blame) {
+        ("500", ..) if row.status != 404 => 500,
         _ if row.always => row.status,
         ("http", ..) => row.status,
         (_, SOAP12, Blame::Sender) => 400,
@@ -173,7 +175,7 @@ fn is_as_the_row_says(answer: &Answer, row: &Row, fault_status: &str, content_ty
 
 /// Tries a row in every way before this proxy, and that the connection is usable after it.
 async fn tried(row: &Row, setup: impl Fn() -> Setup) {
-    for fault_status in ["soap", "http"] {
+    for fault_status in ["soap", "http", "500"] {
         let setup = setup().also_route(&format!("fault_status = \"{fault_status}\""));
         let proxy = setup.start().await;
         for mut flow in [proxy.flow().await, Flow::connect_h2c(proxy.address()).await] {
@@ -257,7 +259,7 @@ async fn a_receiver_that_cannot_be_reached_or_is_too_slow_is_told_as_that() {
     let slow = of_ours("a receiver that is too slow", 504, "did not answer in time");
     let timeouts = "timeouts = { connect = \"5s\", response = \"100ms\", total = \"10s\" }";
     tried(&slow, || proxy::to(silent.url("/")).route(timeouts)).await;
-    assert_eq!(silent.requests().len(), 8, "each message once");
+    assert_eq!(silent.requests().len(), 12, "each message once");
 }
 
 #[tokio::test]
@@ -359,7 +361,7 @@ async fn a_sender_that_waits_for_100_continue_is_refused_without_its_body() {
 #[tokio::test]
 async fn over_max_buffered_is_an_overload_until_a_message_is_done() {
     let receiver = Receiver::start().await;
-    for fault_status in ["soap", "http"] {
+    for fault_status in ["soap", "http", "500"] {
         let setup = proxy::to(receiver.url("/"))
             .proxy("max_message = \"4KiB\"\nmax_buffered = \"4KiB\"")
             .route(&format!("fault_status = \"{fault_status}\""));

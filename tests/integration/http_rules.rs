@@ -106,15 +106,19 @@ fn refused_types_and_codings(content_type: &'static str) -> Vec<Refused> {
 
 #[tokio::test]
 async fn what_is_no_message_is_refused_by_http_in_the_version_of_its_content_type() {
-    for fault_status in ["soap", "http"] {
+    for fault_status in ["soap", "http", "500"] {
         let (receiver, proxy) = running(fault_status).await;
         for (content_type, namespace) in [
             (SOAP11, "http://schemas.xmlsoap.org/soap/envelope/"),
             (SOAP12, "http://www.w3.org/2003/05/soap-envelope"),
         ] {
-            let mut refused = refused_methods(content_type);
-            refused.extend(refused_types_and_codings(content_type));
-            for (index, (question, status, sentence)) in refused.into_iter().enumerate() {
+            let of_messages = refused_types_and_codings(content_type).into_iter();
+            let of_messages = of_messages.map(|(question, status, sentence)| {
+                let status = if fault_status == "500" { 500 } else { status };
+                (question, status, sentence)
+            });
+            let refused = refused_methods(content_type).into_iter().chain(of_messages);
+            for (index, (question, status, sentence)) in refused.enumerate() {
                 for mut flow in [proxy.flow().await, Flow::connect_h2c(proxy.address()).await] {
                     let (what, keeps_type) = (
                         format!("{index}: {question:?}"),

@@ -114,7 +114,7 @@ fn of_key(signer: &Signer, now: OffsetDateTime) -> Vec<String> {
     collect([
         (
             now < certificate.not_before(),
-            format!("its key is not valid before {begin}; until then its routes answer 503"),
+            format!("its key is not valid before {begin}; until then messages of its routes are refused"),
         ),
         (
             certificate.not_after() < now + EXPIRY_NOTICE,

@@ -221,8 +221,9 @@ fn transport(route: &RouteConfig) -> String {
 
 fn timeouts(route: &RouteConfig) -> String {
     let status = match route.fault_status {
-        FaultStatus::Soap => "the SOAP bindings",
-        FaultStatus::Http => "HTTP",
+        FaultStatus::Soap => "by the rules of the SOAP bindings",
+        FaultStatus::Http => "by the rules of HTTP",
+        FaultStatus::Always500 => "always with status 500",
     };
     let [connect, response, total] = [
         route.timeouts.connect,
@@ -231,7 +232,7 @@ fn timeouts(route: &RouteConfig) -> String {
     ]
     .map(format_duration);
     format!(
-        "waits {connect} to connect, {response} for the answer, {total} in all; faults by the rules of {status}"
+        "waits {connect} to connect, {response} for the answer, {total} in all; answers its own faults {status}"
     )
 }
 

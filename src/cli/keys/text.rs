@@ -201,7 +201,7 @@ pub(super) fn switched(alias: &AliasView) -> String {
     active.map_or_else(
         || {
             format!(
-                "{} has no active key: messages of its routes are refused with 503.\n",
+                "{} has no active key: messages of its routes are refused.\n",
                 alias.alias
             )
         },

@@ -22,7 +22,7 @@ pub(super) enum Withdrawal {
         /// Of the active key: sign with this one instead
         #[arg(long, value_name = "FINGERPRINT")]
         successor: Option<Fingerprint>,
-        /// Of the active key: sign with none; messages of its routes are refused with 503
+        /// Of the active key: sign with none; messages of its routes are refused
         #[arg(long, conflicts_with = "successor")]
         stop: bool,
     },

@@ -70,8 +70,8 @@ pub enum Refusal {
     NotScheduled(Fingerprint),
     /// It signs.
     #[error(
-        "key {0} is the active one: name the successor that signs instead, or say `stop`, after which the routes of its \
-         alias answer 503"
+        "key {0} is the active one: name the successor that signs instead, or say `stop`, after which messages of its \
+         alias's routes are refused"
     )]
     SuccessorNeeded(Fingerprint),
     /// It does not sign.
