@@ -1,7 +1,7 @@
 //! `countersign check`: is this configuration right, and what will it do?
 //!
 //! Asks the parts that `serve` is made of, key by key and route by route; a message that is signed
-//! on trial shows whether profile and key fit. Opens no socket and changes nothing.
+//! on trial shows whether profile and key fit. Sends nothing and changes nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{AliasConfig, Config, ConfigError, ConfigErrors};
 use crate::event::delivery::Sink;
 use crate::keys::Signer;
+use crate::keys::store::{Survey, survey};
 use crate::tls::{client_config, server_config, server_config_asking};
 use crate::wss::sign_on_trial;
 
@@ -50,9 +51,13 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         findings.check_sinks(config);
         findings.check_routes(config, &signers, now);
     }
-    match read {
-        Ok(config) if findings.mistakes.is_empty() => {
-            print(report(&config, &signers, now))?;
+    let state = read
+        .as_ref()
+        .ok()
+        .and_then(|config| findings.survey_state(config));
+    match (read, state) {
+        (Ok(config), Some(state)) if findings.mistakes.is_empty() => {
+            print(report(&config, &signers, &state, now))?;
             Ok(ExitCode::SUCCESS)
         }
         _ => Err(findings.into_error()),
@@ -136,6 +141,19 @@ impl Findings {
         }
     }
 
+    fn survey_state(&mut self, config: &Config) -> Option<Survey> {
+        let survey = survey(&config.state.directory, &config.state.master_key());
+        survey
+            .map_err(|error| {
+                self.mistakes.push(ConfigError {
+                    file: self.file.clone(),
+                    line: None,
+                    sentence: format!("state: {error}"),
+                });
+            })
+            .ok()
+    }
+
     fn add(&mut self, line: usize, sentence: String) {
         self.mistakes.push(ConfigError {
             file: self.file.clone(),
@@ -160,13 +178,14 @@ fn signer(alias: &AliasConfig, now: OffsetDateTime) -> Result<Option<Arc<Signer>
     Ok(Some(Arc::new(signer)))
 }
 
-fn report(config: &Config, signers: &Signers, now: OffsetDateTime) -> String {
+fn report(config: &Config, signers: &Signers, state: &Survey, now: OffsetDateTime) -> String {
     let mut report = String::new();
     for route in &config.routes {
         report += &words::route(route, config, signers.get(&route.alias).map(|signer| &**signer));
         report += "\n";
     }
-    for warning in warnings::of(config, signers, now) {
+    report += &words::state(&config.state, state);
+    for warning in warnings::of(config, signers, state, now) {
         report += &format!("warning: {warning}\n");
     }
     report + NOTE

@@ -22,6 +22,7 @@ mod renewal_table;
 mod schema;
 mod sealing;
 mod status;
+mod survey;
 #[cfg(test)]
 pub(super) mod tests;
 mod use_table;
@@ -42,6 +43,7 @@ pub use master_key::MasterKeyFile;
 pub use outbox::{Lying, Outbox};
 pub use rekey::rekey;
 pub use status::StoreStatus;
+pub use survey::{Survey, survey};
 
 use super::audit::{Author, Chain, Link, Record};
 use super::lifecycle::{Inconsistent, Lifecycle};

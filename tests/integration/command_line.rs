@@ -225,6 +225,7 @@ fn check_prints_each_route_and_what_may_surprise() {
         "profile erp: signs the Body, the Timestamp",
         "by ecdsa-sha256, digests by sha256",
         "by issuer and serial number",
+        "state in state: no database yet, the first start makes it; master key state/master-key\n",
         "warning: the master key lies beside the database",
         "warning: alias orders: its key expires on",
         "warning: route orders: some receivers compare the issuer's name as text",
@@ -318,6 +319,30 @@ fn check_names_a_file_of_tls_that_cannot_be_used() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn check_tells_of_a_master_key_that_a_start_would_refuse() {
+    let dir = with_key();
+    let given = format!("[state]\nmaster_key_file = \"master.key\"\n{CONFIGURATION}");
+    fs::write(dir.path().join("countersign.toml"), given).unwrap();
+    let check = || countersign(dir.path(), "check --config countersign.toml");
+    let refused = |part: &str| {
+        let run = check();
+        assert_eq!(run.code, Some(1), "{}", run.text());
+        assert!(run.stderr.contains(part), "{}", run.stderr);
+    };
+
+    refused("state: the master key file master.key cannot be read");
+    fs::write(dir.path().join("master.key"), "short").unwrap();
+    refused("holds less than 32 bytes");
+
+    fs::write(dir.path().join("master.key"), [b'k'; 44]).unwrap();
+    let run = check();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.text().contains("; master key master.key\n"), "{}", run.text());
+    let exposed = "warning: other users may read master.key; chmod 600 it";
+    assert!(run.text().contains(exposed), "{}", run.text());
 }
 
 #[test]

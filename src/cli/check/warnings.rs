@@ -1,5 +1,6 @@
 //! What is allowed and still surprises: each warning says what will happen and why it may matter.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use time::OffsetDateTime;
 use super::Signers;
 use crate::config::{AccessConfig, AliasConfig, Config, Credential, RouteConfig, StateConfig, is_loopback};
 use crate::keys::source::Source;
+use crate::keys::store::Survey;
 use crate::keys::{SignatureAlgorithm, Signer, Strategy};
 use crate::wss::Profile;
 use crate::wss::profile::{DigestAlgorithm, KeyIdentifier, Part};
@@ -17,9 +19,10 @@ use crate::wss::profile::{DigestAlgorithm, KeyIdentifier, Part};
 const EXPIRY_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Every warning, in the order of the configuration.
-pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec<String> {
+pub(super) fn of(config: &Config, signers: &Signers, state: &Survey, now: OffsetDateTime) -> Vec<String> {
     let mut warnings = of_listeners(config);
-    warnings.extend(of_state(&config.state));
+    warnings.extend(of_state(&config.state, state));
+    warnings.extend(of_secrets(config));
     for (name, alias) in &config.aliases {
         let key = signers
             .get(name)
@@ -48,9 +51,65 @@ pub(super) fn of(config: &Config, signers: &Signers, now: OffsetDateTime) -> Vec
     warnings
 }
 
-fn of_state(state: &StateConfig) -> Option<String> {
-    let beside = state.master_key().is_beside_the_database();
-    beside.then(|| MASTER_KEY_BESIDE.to_owned())
+fn of_state(state: &StateConfig, found: &Survey) -> Vec<String> {
+    let (key, directory) = (state.master_key(), state.directory.display());
+    let unwritable = match found {
+        Survey::Empty { unwritable } | Survey::Opened { unwritable } => unwritable.as_deref(),
+        Survey::Hidden => None,
+    };
+    let mut warnings = collect([
+        (key.is_beside_the_database(), MASTER_KEY_BESIDE.to_owned()),
+        (key.is_exposed(), exposed(key.path())),
+        (
+            *found == Survey::Hidden,
+            format!(
+                "this user may not look into {directory}, so the database and its master key were not looked at"
+            ),
+        ),
+    ]);
+    let stops = |path: &Path| {
+        format!(
+            "this user may not write to {}: a proxy that it runs does not start",
+            path.display()
+        )
+    };
+    warnings.extend(unwritable.map(stops));
+    warnings
+}
+
+/// Tokens, and private keys of TLS.
+fn of_secrets(config: &Config) -> Vec<String> {
+    let (admin, public) = (&config.admin, config.public.as_ref());
+    let tokens = admin.access.iter().filter_map(|entry| match &entry.credential {
+        Credential::TokenFile(file) => Some(file),
+        Credential::ClientSubject(_) => None,
+    });
+    let sinks = config.events.sinks.iter();
+    let listeners = [
+        config.proxy.tls.as_ref(),
+        admin.tls.as_ref(),
+        public.and_then(|public| public.tls.as_ref()),
+    ];
+    let identities = listeners.into_iter().flatten().map(|tls| &tls.identity);
+    let receivers = config
+        .routes
+        .iter()
+        .filter_map(|route| route.receiver_tls.client.as_ref());
+    let keys = identities
+        .chain(receivers)
+        .chain(sinks.clone().filter_map(|sink| sink.tls.client.as_ref()))
+        .map(|identity| &identity.private_key);
+    let files = [&admin.token_file].into_iter();
+    let files = files
+        .chain(tokens)
+        .chain(sinks.filter_map(|sink| sink.token_file.as_ref()))
+        .chain(keys);
+    let readable: BTreeSet<_> = files.filter(|file| readable_by_others(file)).collect();
+    readable.into_iter().map(|file| exposed(file)).collect()
+}
+
+fn exposed(file: &Path) -> String {
+    format!("other users may read {}; chmod 600 it", file.display())
 }
 
 /// A hold ends by itself where the oldest message's route knows a refusal.
@@ -135,13 +194,11 @@ fn of_files(source: &Source) -> Vec<String> {
         } => vec![Some(private_key), password_file.as_ref()],
         Source::Pkcs11 { key, .. } => vec![Some(&key.pin_file)],
     };
-    let exposed = files
+    let exposed_files = files
         .into_iter()
         .flatten()
         .filter(|file| readable_by_others(file));
-    exposed
-        .map(|file| format!("other users may read {}; chmod 600 it", file.display()))
-        .collect()
+    exposed_files.map(|file| exposed(file)).collect()
 }
 
 fn readable_by_others(file: &Path) -> bool {

@@ -1,9 +1,10 @@
-//! A route in plain words, for whoever has to sign it off.
+//! A route, and where the state is, in plain words, for whoever has to sign it off.
 
 use bytesize::ByteSize;
 use humantime::format_duration;
 
-use crate::config::{Client, Config, FaultStatus, HoldBounds, RouteConfig};
+use crate::config::{Client, Config, FaultStatus, HoldBounds, RouteConfig, StateConfig};
+use crate::keys::store::Survey;
 use crate::keys::{Signer, Strategy};
 use crate::wss::Profile;
 use crate::wss::key_refused::{Entry, KeyRefused, Refusals};
@@ -217,6 +218,21 @@ fn transport(route: &RouteConfig) -> String {
     );
     let client = if tls.client.is_some() { "with" } else { "without" };
     format!("TLS to the receiver, {client} a client certificate; trusts {trust}")
+}
+
+/// Where the state is, and what a start finds there.
+pub(super) fn state(config: &StateConfig, found: &Survey) -> String {
+    let (key, directory) = (config.master_key(), config.directory.display());
+    let file = key.path().display();
+    match found {
+        Survey::Empty { .. } => {
+            format!("state in {directory}: no database yet, the first start makes it; master key {file}\n")
+        }
+        Survey::Opened { .. } => {
+            format!("state in {directory}: a database, which the master key {file} opens\n")
+        }
+        Survey::Hidden => format!("state in {directory}; master key {file}\n"),
+    }
 }
 
 fn timeouts(route: &RouteConfig) -> String {

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,13 @@ use super::{StoreError, schema};
 const NAME: &str = "master-key";
 /// Bytes; what `openssl rand -base64 32` writes has 44.
 const SHORTEST: usize = 32;
+/// Bytes; nobody's key, but somebody's wrong file.
+const LONGEST: u64 = 64 * 1024;
+
+/// What to do about a file that is not there.
+const PUT_BACK: &str =
+    "put the one back that the database was sealed with: without it no private key in it can be opened";
+const MAKE_ONE: &str = "make one with `openssl rand -base64 32`, readable by the proxy alone";
 
 /// A secret. Has no `Debug`.
 #[derive(PartialEq, Eq)]
@@ -46,16 +53,13 @@ impl MasterKey {
 
     /// What the file holds, white space around it aside.
     pub(super) fn read(file: &Path) -> Result<Self, StoreError> {
-        let bytes = fs::read(file).map(Zeroizing::new);
-        let bytes = bytes.map_err(|error| {
-            unusable(
-                file,
-                format!(
-                    "cannot be read: {error}; put the one back that the database was sealed with: without it no private \
-                     key in it can be opened"
-                ),
-            )
-        })?;
+        Self::read_or(file, MAKE_ONE)
+    }
+
+    /// Likewise; where it cannot be read, the remedy is this.
+    fn read_or(file: &Path, remedy: &str) -> Result<Self, StoreError> {
+        let bytes = read_bounded(file)
+            .map_err(|error| unusable(file, format!("cannot be read: {error}; {remedy}")))?;
         let key = bytes.trim_ascii();
         if key.len() < SHORTEST {
             let advice = "holds less than 32 bytes; make one with `openssl rand -base64 32`";
@@ -68,6 +72,16 @@ impl MasterKey {
     pub(super) fn of(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
+}
+
+/// A pipe would make us wait for whoever writes to it.
+fn read_bounded(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(file)?.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn unusable(file: &Path, problem: String) -> StoreError {
@@ -149,16 +163,42 @@ impl MasterKeyFile {
 
     /// Only for a new database, and only our own, is one made: a second one would open nothing.
     pub(super) fn load_or_create(&self, database_exists: bool) -> Result<MasterKey, StoreError> {
-        let make = self.kind == Kind::Own && !database_exists && !self.path.exists();
-        if make {
+        let Some(key) = self.load(database_exists)? else {
             return MasterKey::create(&self.path);
-        }
-        let key = MasterKey::read(&self.path)?;
-        let readable = fs::metadata(&self.path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
-        if readable {
+        };
+        if self.is_exposed() {
             tracing::warn!(file = %self.path.display(), "others may read the master key: chmod 600");
         }
         Ok(key)
+    }
+
+    /// `None`: it is to be made on first start.
+    pub(super) fn load(&self, database_exists: bool) -> Result<Option<MasterKey>, StoreError> {
+        if self.kind == Kind::Own && !database_exists && !self.path.exists() {
+            return Ok(None);
+        }
+        let remedy = if database_exists { PUT_BACK } else { MAKE_ONE };
+        MasterKey::read_or(&self.path, remedy).map(Some)
+    }
+
+    /// Others than its owner may read it.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+    }
+
+    /// The one that waits for a change that was cut off, if one was.
+    pub(super) fn load_next(&self) -> Result<Option<MasterKey>, StoreError> {
+        let next = Some(self.next()).filter(|next| self.kind == Kind::Own && next.exists());
+        next.map(|next| MasterKey::read_or(&next, PUT_BACK)).transpose()
+    }
+
+    /// It does not open this database.
+    pub(super) fn wrong_for(&self, database: &Path) -> StoreError {
+        StoreError::WrongMasterKey {
+            key: self.path.clone(),
+            file: database.to_owned(),
+        }
     }
 
     /// What opens the database. A change of our own key that was cut off is finished, or forgotten, here.
@@ -188,10 +228,7 @@ impl MasterKeyFile {
             None if opens(&sealer) => return Ok(sealer),
             None => {}
         }
-        Err(StoreError::WrongMasterKey {
-            key: self.path.clone(),
-            file: file.to_owned(),
-        })
+        Err(self.wrong_for(file))
     }
 
     /// Puts the next one in its place.
