@@ -19,6 +19,8 @@ pub mod audit;
 pub mod canonicalize;
 pub mod check;
 pub mod demo;
+#[cfg(test)]
+mod documented;
 pub mod healthcheck;
 pub mod keys;
 pub mod password;
