@@ -9,10 +9,11 @@ COPY . .
 RUN make release
 
 FROM docker.io/library/debian:bookworm-slim
+# openssl is for config/compose/prepare.
 # Versions are the distribution's: building anew brings its security fixes.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates libssl3 libxml2 \
+ && apt-get install --yes --no-install-recommends ca-certificates libssl3 libxml2 openssl \
  && rm -rf /var/lib/apt/lists/* \
  && install -d -o 10001 -g 10001 -m 0700 /var/lib/countersign
 COPY --from=build /source/target/release/countersign /usr/local/bin/countersign
