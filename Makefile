@@ -34,7 +34,7 @@ test:
 
 check:
 	@scripts/setup check
-	shellcheck scripts/* .ci/run
+	shellcheck scripts/* findings/*.sh .ci/run
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --all-targets --features sabotage --locked -- -D warnings
