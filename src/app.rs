@@ -304,6 +304,7 @@ fn facts(keys: &Keys) -> Vec<KeyFact> {
         key: entry.fingerprint().clone(),
         state: entry.state.name(),
         not_after: entry.identity.certificate().not_after(),
+        activate_at: entry.state.schedule().map(|schedule| schedule.at),
     })
     .collect()
 }

@@ -54,6 +54,8 @@ pub enum Event {
         certificate: Certificate,
         /// It cannot be purged before.
         kept_until: OffsetDateTime,
+        /// The key before it took its place again.
+        rolled_back: bool,
     },
     /// It is kept for longer than was said when it was displaced.
     RetentionExtended {
@@ -174,6 +176,8 @@ vocabulary! {
         Receiver = "receiver",
         /// The end of a drain: messages wait for it.
         Hold = "hold",
+        /// The exchange for its successor was given up, by somebody or because a hold lasted for too long.
+        Back = "back",
     }
 }
 
@@ -212,10 +216,21 @@ pub fn log(occurrence: &Occurrence) {
 fn words(event: &Event) -> String {
     match event {
         Event::KeyImported { .. } => "key imported".to_owned(),
-        Event::ActivationScheduled { at, .. } => format!("key will be activated at {}", rfc3339(*at)),
+        Event::ActivationScheduled { certificate, at, .. } => {
+            let begins = *at == certificate.not_before();
+            let why = if begins { ", when its certificate becomes valid" } else { "" };
+            format!("key will be activated at {}{why}", rfc3339(*at))
+        }
         Event::ActivationCancelled { reason, .. } => format!("key will not be activated by itself: {reason}"),
         Event::KeyActivated { trigger, .. } => format!("key activated by {trigger}"),
-        Event::KeyRetired { kept_until, .. } => format!("key retired, kept until {}", rfc3339(*kept_until)),
+        Event::KeyRetired {
+            kept_until,
+            rolled_back,
+            ..
+        } => {
+            let what = if *rolled_back { "rolled back and retired" } else { "retired" };
+            format!("key {what}, kept until {}", rfc3339(*kept_until))
+        }
         Event::RetentionExtended { kept_until, .. } => format!("key kept until {}", rfc3339(*kept_until)),
         Event::KeyRevoked { reason, stopped, .. } => {
             let consequence = if *stopped { "; its alias signs no more" } else { "" };
@@ -246,6 +261,9 @@ fn words(event: &Event) -> String {
 }
 
 fn needs_attention(event: &Event) -> bool {
+    if let Event::Renewal { news, .. } = event {
+        return news.needs_attention();
+    }
     matches!(
         event,
         Event::KeyRevoked { .. }

@@ -366,6 +366,7 @@ mod tests {
             key: key(),
             state: "active",
             not_after: OffsetDateTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000),
+            activate_at: None,
         }]));
         let metrics = Metrics::new().unwrap();
         let watched = keys.clone();

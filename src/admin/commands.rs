@@ -15,6 +15,7 @@ use super::json::OptionalJson;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::view::{
     ActivateRequest, AliasPath, AliasView, KeyPath, KeyView, PASSWORD_HEADER, PEM, PKCS12, ProblemView,
+    RollbackRequest,
 };
 use super::{Admin, draining, view};
 use crate::config::Activation;
@@ -80,15 +81,16 @@ pub(super) async fn import(
 /// Activates a key
 ///
 /// The switch: when this returns, every new message is signed with it. Of the active key it changes nothing. While messages
-/// drain for it, it waits for their end. With `at` it is activated then, and with `cancel` no more.
+/// drain for it, it waits for their end. With `at` it is activated then, and with `cancel` no more. Where the receivers trust
+/// one key (`hold`, `receiver-led`), one that they are not known to have is activated with `unconfirmed` alone.
 #[utoipa::path(post, path = "/api/v1/aliases/{alias}/keys/{fingerprint}/activate", tag = "keys",
     params(KeyPath),
     request_body = Option<ActivateRequest>,
     responses(
         (status = 200, description = "The key is active, or will be", body = AliasView),
-        (status = 400, description = "No fingerprint, or another JSON", body = ProblemView, content_type = PROBLEM_JSON),
+        (status = 400, description = "No fingerprint, another JSON, or a time that has passed", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 404, description = "No such alias or key", body = ProblemView, content_type = PROBLEM_JSON),
-        (status = 409, description = "Its state, its validity or `replaces` does not allow it",
+        (status = 409, description = "Its state, its validity or `replaces` does not allow it, or receivers would refuse it",
             body = ProblemView, content_type = PROBLEM_JSON),
         (status = 415, description = "Not JSON", body = ProblemView, content_type = PROBLEM_JSON),
         (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
@@ -106,8 +108,13 @@ pub(super) async fn activate(
     on_a_thread(move || {
         let (operator, now) = (admin.keys.by(author), admin.clock.now());
         match activation {
-            view::Activation::Now(replaces) => operator.activate(&alias, fingerprint, replaces, now),
-            view::Activation::Then(schedule) => operator.activate_at(&alias, fingerprint, schedule, now),
+            view::Activation::Now(replaces, false) => operator.activate(&alias, fingerprint, replaces, now),
+            view::Activation::Now(replaces, true) => {
+                operator.activate_unconfirmed(&alias, fingerprint, replaces, now)
+            }
+            view::Activation::Then(schedule, unconfirmed) => {
+                operator.activate_at(&alias, fingerprint, schedule, unconfirmed, now)
+            }
             view::Activation::Never => operator.cancel(&alias, fingerprint, now),
         }?;
         admin.alias(&alias).map(Json)
@@ -117,21 +124,30 @@ pub(super) async fn activate(
 
 /// Goes one step back
 ///
-/// When this returns, every new message is signed with the key that was displaced last.
-#[utoipa::path(post, path = "/api/v1/aliases/{alias}/rollback", tag = "keys", params(AliasPath), responses(
+/// When this returns, every new message is signed with the key that was displaced last. Directly after another step back it
+/// would go forward again: that is done with `replaces` alone.
+#[utoipa::path(post, path = "/api/v1/aliases/{alias}/rollback", tag = "keys", params(AliasPath), request_body = Option<RollbackRequest>, responses(
     (status = 200, description = "The key is active again", body = AliasView),
+    (status = 400, description = "No fingerprint, or another JSON", body = ProblemView, content_type = PROBLEM_JSON),
     (status = 404, description = "No such alias", body = ProblemView, content_type = PROBLEM_JSON),
-    (status = 409, description = "There is none, or it may not sign now",
+    (status = 409, description = "There is none, it may not sign now, or `replaces` is missing or not the active one",
         body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 415, description = "Not JSON", body = ProblemView, content_type = PROBLEM_JSON),
     (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
 ))]
 pub(super) async fn rollback(
     State(admin): State<Admin>,
     By(author): By,
     Path(AliasPath { alias }): Path<AliasPath>,
+    OptionalJson(RollbackRequest { replaces }): OptionalJson<RollbackRequest>,
 ) -> Result<Json<AliasView>, Problem> {
+    let replaces = replaces.map(|replaces| replaces.parse()).transpose()?;
     on_a_thread(move || {
-        admin.keys.by(author).rollback(&alias, admin.clock.now())?;
+        let (operator, now) = (admin.keys.by(author), admin.clock.now());
+        match replaces {
+            None => operator.rollback(&alias, now),
+            Some(replaces) => operator.rollback_from(&alias, replaces, now),
+        }?;
         admin.alias(&alias).map(Json)
     })
     .await

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 
 use super::problem::{PROBLEM_JSON, Problem};
-use super::view::{AliasPath, AliasView, KeyView, ProblemView, RouteView, WaitingView};
+use super::view::{AliasPath, AliasView, KeyView, ProblemView, RouteView, SigningKeyView, WaitingView};
 use super::{Admin, Caller};
 use crate::keys::lifecycle::Lifecycle;
 use crate::keys::{CommandError, Fingerprint, Refusal, Strategy};
@@ -64,6 +64,7 @@ impl Admin {
         AliasView {
             alias: alias.to_owned(),
             strategy: strategy.to_string(),
+            signs: SigningKeyView::of(keys),
             gate: self.gate_view(alias, keys.gate()),
             renewal: keys
                 .open_renewal()

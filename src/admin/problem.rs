@@ -86,6 +86,7 @@ impl From<CommandError> for Problem {
             | CommandError::Refused(Refusal::UnknownKey(_) | Refusal::UnknownRenewal(_)) => {
                 StatusCode::NOT_FOUND
             }
+            CommandError::Refused(Refusal::TimePassed { .. }) => StatusCode::BAD_REQUEST,
             CommandError::Refused(_)
             | CommandError::Unsuitable(_)
             | CommandError::NothingBrought { .. }

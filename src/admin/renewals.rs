@@ -14,7 +14,8 @@ use super::commands::on_a_thread;
 use super::json::OptionalJson;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::view::{
-    AliasPath, ConfirmRequest, GateView, OldKeyView, ProblemView, RenewalPath, RenewalView, StartRequest,
+    AbortRequest, AliasPath, ConfirmRequest, GateView, OldKeyView, ProblemView, RenewalPath, RenewalView,
+    StartRequest,
 };
 use super::{Admin, Caller};
 use crate::keys::audit::Author;
@@ -65,7 +66,7 @@ pub(super) async fn list(
 
 /// Starts a renewal
 ///
-/// Of the active key to a pending one. One goes on for an alias at a time: if it goes on to the same key, nothing is
+/// Of the active key to a pending one, or to one that was rolled back. One goes on for an alias at a time: if it goes on to the same key, nothing is
 /// changed, and one whose key signs already is completed by it.
 #[utoipa::path(post, path = "/api/v1/aliases/{alias}/renewals", operation_id = "start_renewal", tag = "renewals",
     params(AliasPath),
@@ -210,12 +211,16 @@ pub(super) async fn complete(
 
 /// Aborts a renewal
 ///
-/// The key that signs now goes on to sign, and held messages go on their way.
-#[utoipa::path(post, path = "/api/v1/renewals/{renewal}/abort", operation_id = "abort_renewal", tag = "renewals", params(RenewalPath), responses(
-    (status = 200, description = "It is over", body = RenewalView),
-    (status = 400, description = "No name of a renewal", body = ProblemView, content_type = PROBLEM_JSON),
+/// Where the old key signs, it goes on to; where messages are held for the new one, the old one signs again, and they go on
+/// their way with it. Where the new key signs and nothing is held, or a receiver that trusts one key has confirmed it, nobody
+/// but the caller can know which one is to sign: that is refused, unless `back` says that it is the old one.
+#[utoipa::path(post, path = "/api/v1/renewals/{renewal}/abort", operation_id = "abort_renewal", tag = "renewals", params(RenewalPath), request_body = Option<AbortRequest>, responses(
+    (status = 200, description = "It is over; `signs` tells which key signs", body = RenewalView),
+    (status = 400, description = "No name of a renewal, or another JSON", body = ProblemView, content_type = PROBLEM_JSON),
     (status = 404, description = "No such renewal", body = ProblemView, content_type = PROBLEM_JSON),
-    (status = 409, description = "It is completed", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 409, description = "It is completed, the old key may not sign, or it is not said which one is to",
+        body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 415, description = "Not JSON", body = ProblemView, content_type = PROBLEM_JSON),
     (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
 ))]
 pub(super) async fn abort(
@@ -223,9 +228,13 @@ pub(super) async fn abort(
     caller: Caller,
     By(author): By,
     Path(RenewalPath { renewal }): Path<RenewalPath>,
+    OptionalJson(AbortRequest { back }): OptionalJson<AbortRequest>,
 ) -> Result<Json<RenewalView>, Problem> {
     let seen = admin.seen_renewal(&caller, &renewal)?;
-    let command = |by: Operator<'_>, alias: &str, id: &RenewalId, now| by.abort(alias, id, now);
+    let command = move |by: Operator<'_>, alias: &str, id: &RenewalId, now| match back {
+        true => by.abort_back(alias, id, now),
+        false => by.abort(alias, id, now),
+    };
     admin.command(author, seen, command).await
 }
 
@@ -272,7 +281,7 @@ impl Admin {
         let old_key = renewal.displaced.as_ref().and_then(|old| keys.key(old));
         let now = self.clock.now();
         let old_key = old_key.map(|entry| OldKeyView::of(&entry, now));
-        RenewalView::of(alias, renewal, self.gate_view(alias, renewal.gate), old_key)
+        RenewalView::of(alias, renewal, keys, self.gate_view(alias, renewal.gate), old_key)
     }
 
     /// With what waits there now.

@@ -7,6 +7,7 @@ mod preflight;
 mod probe;
 mod renewal;
 mod request;
+mod signs;
 mod waiting;
 
 use serde::{Deserialize, Serialize};
@@ -18,11 +19,12 @@ pub use old_key::OldKeyView;
 pub use preflight::{Check, ConcernedRouteView, FindingView, PreflightView, Severity};
 pub use probe::{AttemptView, KeyRefusedView, ProbeView};
 pub use renewal::{
-    ConfirmRequest, ConfirmationView, Duty, GateView, LinkView, PublishRequest, PublishedView, RenewalView,
-    StartRequest, StepView, WaitingForView,
+    AbortRequest, ConfirmRequest, ConfirmationView, Duty, GateView, LinkView, PublishRequest, PublishedView,
+    RenewalView, StartRequest, StepView, WaitingForView,
 };
-pub use request::{ActivateRequest, PurgeRequest, RevokeRequest};
+pub use request::{ActivateRequest, PurgeRequest, RevokeRequest, RollbackRequest};
 pub(super) use request::{Activation, RequestError};
+pub use signs::SigningKeyView;
 pub use waiting::{GenerateRequest, GeneratedView, WaitingView};
 
 use crate::clock::rfc3339;
@@ -81,6 +83,8 @@ pub struct AliasView {
     pub alias: String,
     /// How its keys are renewed.
     pub strategy: String,
+    /// The key that signs; null: none does, and its routes refuse messages.
+    pub signs: Option<SigningKeyView>,
     /// Whether its messages go on their way.
     pub gate: GateView,
     /// The exchange of its key that goes on.
@@ -114,6 +118,9 @@ pub struct KeyView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(format = DateTime)]
     pub kept_until: Option<String>,
+    /// Of a retired key: the one before it took its place again, so a renewal may lead to it once more.
+    #[serde(default)]
+    pub rolled_back: bool,
     /// Of a revoked key: why it was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
@@ -209,6 +216,7 @@ impl KeyView {
             state: entry.state.name().to_owned(),
             since: entry.state.since().map(rfc3339),
             kept_until: entry.state.kept_until().map(rfc3339),
+            rolled_back: entry.state.is_rolled_back(),
             reason: entry.state.reason().map(ToString::to_string),
             activate_at: schedule.map(|schedule| rfc3339(schedule.at)),
             activate_replaces: schedule

@@ -6,15 +6,17 @@ use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
 use super::{CliError, block_on, print};
-use crate::admin::view::{ActivateRequest, CertificateView, WaitingView};
+use crate::admin::view::{AliasView, CertificateView, RollbackRequest, WaitingView};
 use crate::keys::Fingerprint;
 use client::{AdminClient, Answer, Connection};
 use withdrawal::Withdrawal;
 
+mod activate;
 pub(super) mod client;
 mod generate;
 mod import;
-mod text;
+mod next;
+pub(super) mod text;
 mod withdrawal;
 
 /// Operate the keys of a running proxy
@@ -51,28 +53,15 @@ enum Command {
         public_key: Fingerprint,
     },
     Import(import::Args),
-    /// Switch: every new message is signed with this key
-    Activate {
-        /// The signing identity
-        #[arg(value_parser = alias_name)]
-        alias: String,
-        /// SHA-256 of the key's certificate, as `list` prints it
-        fingerprint: Fingerprint,
-        /// Only if this key is the active one then
-        #[arg(long, value_name = "FINGERPRINT")]
-        replaces: Option<Fingerprint>,
-        /// Not now but at this time, as 2030-01-31T22:00:00Z
-        #[arg(long, value_name = "TIME")]
-        at: Option<String>,
-        /// Not at the time that was set for it
-        #[arg(long, conflicts_with_all = ["replaces", "at"])]
-        cancel: bool,
-    },
+    Activate(activate::Args),
     /// Go back one step: sign with the key that was displaced last
     Rollback {
         /// The signing identity
         #[arg(value_parser = alias_name)]
         alias: String,
+        /// Only if this key is the active one; needed directly after another rollback, which it undoes
+        #[arg(long, value_name = "FINGERPRINT")]
+        replaces: Option<Fingerprint>,
     },
     /// Print a key's certificate in PEM; never the private key
     Export {
@@ -107,7 +96,10 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             }
             Command::Generate(args) => {
                 let answer = generate::send(&client, &args).await?;
-                show(json, &answer, |generated| text::generated(&args.alias, generated))
+                let view = alias(&client, &args.alias, json).await?;
+                show(json, &answer, |generated| {
+                    text::generated(&args.alias, view.as_ref(), generated)
+                })
             }
             Command::Request { alias, public_key } => {
                 let answer = client
@@ -117,25 +109,19 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             }
             Command::Import(args) => {
                 let answer = import::send(&client, &args).await?;
+                let alias = alias(&client, &args.alias, json).await?;
                 show(json, &answer, |key| {
-                    text::imported(&args.alias, key, answer.is_new())
+                    text::imported(alias.as_ref(), key, answer.is_new())
                 })
             }
-            Command::Activate {
-                alias,
-                fingerprint,
-                replaces,
-                at,
-                cancel,
-            } => {
-                let path = format!("aliases/{alias}/keys/{fingerprint}/activate");
-                let replaces = replaces.map(|replaces| replaces.to_string());
-                let request = ActivateRequest { replaces, at, cancel };
-                let answer = client.post_json(&path, &request).await?;
-                show(json, &answer, |alias| text::activated(alias, &fingerprint))
+            Command::Activate(args) => {
+                let answer = activate::send(&client, &args).await?;
+                show(json, &answer, |alias| text::activated(alias, &args.fingerprint))
             }
-            Command::Rollback { alias } => {
-                let answer = client.post(&format!("aliases/{alias}/rollback")).await?;
+            Command::Rollback { alias, replaces } => {
+                let replaces = replaces.map(|replaces| replaces.to_string());
+                let path = format!("aliases/{alias}/rollback");
+                let answer = client.post_json(&path, &RollbackRequest { replaces }).await?;
                 show(json, &answer, text::switched)
             }
             Command::Export {
@@ -150,6 +136,15 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// As it is after a command, for the words of what to do next; nothing, where no words are wanted.
+async fn alias(client: &AdminClient, alias: &str, json: bool) -> Result<Option<AliasView>, CliError> {
+    if json {
+        return Ok(None);
+    }
+    let answer = client.get(&format!("aliases/{alias}")).await?;
+    answer.read().map(Some)
 }
 
 async fn export(

@@ -9,7 +9,9 @@ use tokio::time::{interval, timeout};
 use super::keys::client::{AdminClient, Answer, Connection};
 use super::keys::{alias_name, show};
 use super::{CliError, block_on};
-use crate::admin::view::{ConfirmRequest, PublishRequest, PublishedView, RenewalView, StartRequest};
+use crate::admin::view::{
+    AbortRequest, ConfirmRequest, PublishRequest, PublishedView, RenewalView, StartRequest,
+};
 use crate::keys::Fingerprint;
 use target::Target;
 
@@ -34,12 +36,12 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Begin to exchange the active key of an alias for a pending one
+    /// Begin to exchange the active key of an alias for a pending one, or for one that was rolled back
     Start {
         /// The signing identity
         #[arg(value_parser = alias_name)]
         alias: String,
-        /// SHA-256 of the pending key's certificate [default: the only pending one]
+        /// SHA-256 of the key's certificate [default: the only pending one, or the one that was rolled back last]
         #[arg(long, value_name = "FINGERPRINT")]
         key: Option<Fingerprint>,
     },
@@ -88,11 +90,14 @@ enum Command {
         #[arg(value_name = "ALIAS|RENEWAL")]
         target: Target,
     },
-    /// Give up; the key that signs now goes on to sign
+    /// Give up; where messages are held for the new key, the old one signs again
     Abort {
         /// A renewal, or its alias
         #[arg(value_name = "ALIAS|RENEWAL")]
         target: Target,
+        /// The old key signs again, whatever receivers have confirmed
+        #[arg(long)]
+        back: bool,
     },
     Preflight(preflight::Args),
     Probe(probe::Args),
@@ -148,7 +153,12 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             }
             Command::Resume { target } => tell(&client, &target, "resume", json).await,
             Command::Complete { target } => tell(&client, &target, "complete", json).await,
-            Command::Abort { target } => tell(&client, &target, "abort", json).await,
+            Command::Abort { target, back } => {
+                let id = target.find(&client).await?;
+                let path = format!("renewals/{id}/abort");
+                let answer = client.post_json(&path, &AbortRequest { back }).await?;
+                show(json, &answer, text::taken)
+            }
             Command::Preflight(preflight) => return preflight::run(&args.connection, &preflight, json).await,
             Command::Probe(probe) => probe::run(&args.connection, &probe, json).await,
         }?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::table::Table;
 use super::value::Value;
 use super::{defaults, value};
-use crate::keys::lifecycle::{LEAST_RETENTION, Policy, SETTLE, Strategy};
+use crate::keys::lifecycle::{HoldLimit, LEAST_RETENTION, Policy, SETTLE, Strategy};
 use crate::keys::pkcs11::{InvalidUri, KeyReference};
 use crate::keys::source::Source;
 use crate::spelling::vocabulary;
@@ -19,6 +19,8 @@ pub struct AliasConfig {
     pub strategy: Strategy,
     /// How many messages may wait while it is, and for how long.
     pub hold: HoldBounds,
+    /// For how long all of them may, and then?
+    pub hold_limit: HoldLimit,
     /// For how long after an activation no receiver's answer leads to another one.
     pub settle: Duration,
     /// When a pending key becomes the active one.
@@ -74,6 +76,7 @@ impl AliasConfig {
             before_expiry: self.activate == Activation::BeforeExpiry,
             strategy: self.strategy,
             settle: self.settle,
+            hold: self.hold_limit,
         }
     }
 
@@ -81,7 +84,7 @@ impl AliasConfig {
         let strategy = table
             .optional("strategy", value::word)
             .unwrap_or(Strategy::PrePublish);
-        let hold = table.section("hold", HoldBounds::from_table);
+        let (hold, hold_limit) = table.section("hold", hold);
         let settle = table.optional("settle", value::duration).unwrap_or(SETTLE);
         let activate = table
             .optional("activate", value::word)
@@ -98,6 +101,7 @@ impl AliasConfig {
             source,
             strategy,
             hold,
+            hold_limit,
             settle,
             activate,
             retention,
@@ -108,6 +112,16 @@ impl AliasConfig {
 
 const ON_IMPORT: &str = "\"on-import\" switches before a receiver that trusts one key can have exchanged it; write \
     \"manual\"";
+
+fn hold(table: &mut Table<'_>) -> (HoldBounds, HoldLimit) {
+    let bounds = HoldBounds::from_table(table);
+    let defaults = HoldLimit::default();
+    let limit = HoldLimit {
+        most: table.optional("most", value::duration).unwrap_or(defaults.most),
+        then: table.optional("then", value::word).unwrap_or(defaults.then),
+    };
+    (bounds, limit)
+}
 
 impl HoldBounds {
     fn from_table(table: &mut Table<'_>) -> Self {

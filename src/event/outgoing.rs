@@ -46,6 +46,10 @@ vocabulary! {
         HoldStarted = "io.countersign.hold.started",
         /// Nothing is under way: you may switch now.
         HoldMaySwitch = "io.countersign.hold.may-switch",
+        /// The hold has gone on for long, and ends soon.
+        HoldEnds = "io.countersign.hold.ends",
+        /// The hold has lasted for too long: messages are refused.
+        HoldRefuses = "io.countersign.hold.refuses",
         /// Messages go on their way.
         HoldEnded = "io.countersign.hold.ended",
     }
@@ -146,9 +150,13 @@ fn describe(event: &Event, keys: &Lifecycle) -> Option<(OutgoingType, Map<String
             OutgoingType::KeyActivated,
             json!({"trigger": trigger.name(), "not_after": rfc3339(certificate.not_after())}),
         ),
-        Event::KeyRetired { kept_until, .. } => (
+        Event::KeyRetired {
+            kept_until,
+            rolled_back,
+            ..
+        } => (
             OutgoingType::KeyRetired,
-            json!({"kept_until": rfc3339(*kept_until)}),
+            json!({"kept_until": rfc3339(*kept_until), "rolled_back": rolled_back}),
         ),
         Event::KeyRevoked {
             reason,
@@ -196,6 +204,11 @@ fn renewed(
         RenewalNews::Aborted { reason } => (OutgoingType::RenewalAborted, json!({"reason": reason})),
         RenewalNews::HoldStarted => (OutgoingType::HoldStarted, json!({})),
         RenewalNews::MaySwitch => (OutgoingType::HoldMaySwitch, json!({})),
+        RenewalNews::HoldEnds { at, then } => (
+            OutgoingType::HoldEnds,
+            json!({"at": rfc3339(*at), "then": then.name()}),
+        ),
+        RenewalNews::HoldRefuses { reason } => (OutgoingType::HoldRefuses, json!({"reason": reason})),
         RenewalNews::HoldEnded { reason } => (OutgoingType::HoldEnded, json!({"reason": reason})),
         // Whoever has it may confirm: it goes to one receiver alone.
         RenewalNews::LinkMade { .. } => return None,

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::clock::rfc3339;
+use crate::keys::lifecycle::AfterHold;
 
 /// Something that happened to a renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub enum RenewalNews {
     Activated,
     /// The receivers have removed the old certificate.
     Completed,
-    /// Given up; the key that signs goes on to sign.
+    /// Given up; where the new key signed, the one before it does again.
     Aborted {
         /// Why.
         reason: String,
@@ -38,6 +39,18 @@ pub enum RenewalNews {
     HoldStarted,
     /// Nothing is under way: the receiver may exchange its certificate.
     MaySwitch,
+    /// The hold has gone on for long.
+    HoldEnds {
+        /// When, if nobody acts before.
+        at: OffsetDateTime,
+        /// How.
+        then: AfterHold,
+    },
+    /// The hold has lasted for too long: messages are refused until somebody acts.
+    HoldRefuses {
+        /// Why not otherwise.
+        reason: String,
+    },
     /// Messages go on their way.
     HoldEnded {
         /// Why.
@@ -66,7 +79,25 @@ impl RenewalNews {
             Self::Aborted { reason } => format!("renewal aborted: {reason}"),
             Self::HoldStarted => "hold started: new messages wait, those under way drain".to_owned(),
             Self::MaySwitch => "hold: nothing is under way any more; the receiver may switch now".to_owned(),
+            Self::HoldEnds { at, then } => {
+                let then = match then {
+                    AfterHold::Back => "the key before signs again",
+                    AfterHold::Refuse => "messages are refused",
+                };
+                format!(
+                    "hold: it ends at {} unless somebody acts; {then} then",
+                    rfc3339(*at)
+                )
+            }
+            Self::HoldRefuses { reason } => {
+                format!("hold: messages are refused from now on until somebody acts: {reason}")
+            }
             Self::HoldEnded { reason } => format!("hold ended: {reason}"),
         }
+    }
+
+    /// Messages fail, or soon will.
+    pub(crate) const fn needs_attention(&self) -> bool {
+        matches!(self, Self::HoldEnds { .. } | Self::HoldRefuses { .. })
     }
 }

@@ -7,12 +7,14 @@
 //! is the shape of the type. No transition forgets a key.
 
 mod activation;
+mod again;
 mod announced;
 mod candidate;
 mod command;
 mod confirming;
 mod consequence;
 mod gate;
+mod hold_over;
 mod holding;
 mod link;
 mod notice;
@@ -36,10 +38,10 @@ use state::{Active, Discarded, Pending, Purged, Retired, Revoked};
 
 pub use super::reason::{NotAReason, Reason};
 pub use command::{
-    AfterImport, Command, LEAST_RETENTION, Moment, Origin, Policy, RenewalCommand, Replacement, SETTLE,
-    Strategy,
+    AfterHold, AfterImport, Command, HoldLimit, LEAST_RETENTION, MOST_HELD, Moment, Origin, Policy,
+    RenewalCommand, Replacement, SETTLE, Strategy,
 };
-pub use gate::{Drain, Gate};
+pub use gate::{Drain, Gate, Hold};
 pub(super) use link::Link;
 pub use link::{LinkHash, LinkToken};
 pub use notice::Notice;
@@ -96,13 +98,21 @@ impl Lifecycle {
                 fingerprint,
                 replaces,
                 trigger,
-            } => next.activate(&fingerprint, replaces.as_ref(), trigger, policy, moment)?,
+                unconfirmed,
+            } => {
+                next.check_confirmed(&fingerprint, unconfirmed, policy)?;
+                next.activate(&fingerprint, replaces.as_ref(), trigger, policy, moment)?
+            }
             Command::Schedule {
                 fingerprint,
                 schedule,
-            } => next.schedule(&fingerprint, schedule, moment)?,
+                unconfirmed,
+            } => {
+                next.check_confirmed(&fingerprint, unconfirmed, policy)?;
+                next.schedule(&fingerprint, schedule, moment)?
+            }
             Command::Unschedule { fingerprint } => next.unschedule(&fingerprint)?,
-            Command::Rollback => next.roll_back(policy, moment)?,
+            Command::Rollback { replaces } => next.roll_back(replaces.as_ref(), policy, moment)?,
             Command::Revoke {
                 fingerprint,
                 reason,

@@ -63,6 +63,8 @@ fn no_sequence_of_commands_faults_and_restarts_leads_away_from_the_table_of_stat
     }
     for what in [
         "hold-may-switch",
+        "hold-refuses",
+        "key-activated back",
         "key-activated receiver",
         "renewal-confirmed true",
         "renewal-completed",
@@ -113,13 +115,17 @@ fn any_step(random: &mut Random, bench: &mut Bench, alias: usize) -> Step {
     let (one, other) = (key(), key());
     match random.below(32) {
         0 => import(random, one),
-        1 | 2 => Step::Activate(one, random.one_in(3).then_some(other)),
+        1 | 2 => Step::Activate(one, random.one_in(3).then_some(other), random.one_in(2)),
         3 => {
             let at = bench.now + time::Duration::hours(i64::try_from(random.below(240)).unwrap() - 12);
-            Step::Schedule(one, at, random.one_in(4).then_some(other))
+            Step::Schedule(one, at, random.one_in(4).then_some(other), random.one_in(2))
         }
         4 => Step::Unschedule(one),
-        5..=7 => Step::Rollback,
+        5..=7 => Step::Rollback(
+            random
+                .one_in(2)
+                .then(|| bench.active_key_of(alias).unwrap_or(other)),
+        ),
         8 => {
             let with = match random.below(4) {
                 0 => With::Stop,
@@ -150,7 +156,9 @@ fn likely(random: &mut Random, bench: &Bench, alias: usize) -> Renewing {
         (Some(false), 4) => Renewing::Publish(last),
         (Some(false), _) => Renewing::Link(last, random.below(2)),
         (Some(true), 0 | 1) => Renewing::ConfirmByLink(last, random.below(2)),
-        (Some(true), 2 | 3) => Renewing::Confirm(last, 0),
+        (Some(true), 2) => Renewing::Confirm(last, 0),
+        (Some(true), 3) if random.one_in(2) => Renewing::HoldOver,
+        (Some(true), 3) => Renewing::Abort(last, random.one_in(2)),
         (Some(true), _) => Renewing::Complete(last),
     }
 }
@@ -159,18 +167,19 @@ fn any_renewing(random: &mut Random, renewals: usize, one: usize, other: usize) 
     // Mostly the last one, sometimes one that is over, sometimes one that never was.
     let number = (renewals + 1).saturating_sub(1 + random.below(3).min(renewals + 1));
     let receiver = random.below(2);
-    match random.below(14) {
+    match random.below(15) {
         0 | 1 => Renewing::Start(random.one_in(3).then_some(one), random.below(3)),
         2 => Renewing::Publish(number),
         3 => Renewing::Link(number, receiver),
         4 => Renewing::Confirm(number, receiver),
         5 | 6 => Renewing::ConfirmByLink(number, receiver),
         7 => Renewing::Complete(number),
-        8 => Renewing::Abort(number),
+        8 => Renewing::Abort(number, random.one_in(3)),
         9 => Renewing::Hold,
         10 => Renewing::Drained,
         11 => Renewing::Resume,
         12 => Renewing::ProbeAccepted(one),
+        13 => Renewing::HoldOver,
         _ => Renewing::Accepted(one, other),
     }
 }

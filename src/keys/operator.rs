@@ -241,8 +241,8 @@ impl<'a> Operator<'a> {
     /// The switch. When it returns, every new message is signed with this key.
     ///
     /// # Errors
-    /// When it is not pending or active, when `replaces` is not the active key, or when it may not
-    /// sign now.
+    /// When it is not pending or active, when `replaces` is not the active key, when it may not
+    /// sign now, or when the receivers would refuse what it signs.
     pub fn activate(
         &self,
         alias: &str,
@@ -250,42 +250,61 @@ impl<'a> Operator<'a> {
         replaces: Option<Fingerprint>,
         now: OffsetDateTime,
     ) -> Result<(), CommandError> {
+        self.run(alias, self.activation(fingerprint, replaces, false), now)
+    }
+
+    /// The same where the receivers trust one key, and are not known to have this one's certificate: until they have, they
+    /// refuse what is signed with it.
+    ///
+    /// # Errors
+    /// As [`Self::activate`].
+    pub fn activate_unconfirmed(
+        &self,
+        alias: &str,
+        fingerprint: Fingerprint,
+        replaces: Option<Fingerprint>,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        self.run(alias, self.activation(fingerprint, replaces, true), now)
+    }
+
+    fn activation(
+        &self,
+        fingerprint: Fingerprint,
+        replaces: Option<Fingerprint>,
+        unconfirmed: bool,
+    ) -> Command {
         let trigger = match self.author.event {
             Some(_) => Trigger::Event,
             None => Trigger::Activate,
         };
-        let activate = Command::Activate {
+        Command::Activate {
             fingerprint,
             replaces,
             trigger,
-        };
-        self.run(alias, activate, now)
+            unconfirmed,
+        }
     }
 
-    /// The switch at a set time; at once, where that has come.
+    /// The switch at a set time, which is to come; `unconfirmed` as of [`Self::activate_unconfirmed`].
     ///
     /// # Errors
-    /// As [`Self::activate`], for that time; and for a key that was imported before the active one.
+    /// As [`Self::activate`], for that time; when it has passed; and for a key that was imported before the active one.
     pub fn activate_at(
         &self,
         alias: &str,
         fingerprint: Fingerprint,
         schedule: Schedule,
+        unconfirmed: bool,
         now: OffsetDateTime,
     ) -> Result<(), CommandError> {
-        if schedule.at <= now {
-            return self.activate(alias, fingerprint, schedule.replaces, now);
-        }
         let at = schedule.at.truncate_to_millisecond();
-        let schedule = Schedule { at, ..schedule };
-        self.run(
-            alias,
-            Command::Schedule {
-                fingerprint,
-                schedule,
-            },
-            now,
-        )
+        let schedule = Command::Schedule {
+            fingerprint,
+            schedule: Schedule { at, ..schedule },
+            unconfirmed,
+        };
+        self.run(alias, schedule, now)
     }
 
     /// No switch at a set time.
@@ -304,9 +323,23 @@ impl<'a> Operator<'a> {
     /// One step back. When it returns, every new message is signed with the key displaced last.
     ///
     /// # Errors
-    /// When there is none, or it may not sign now.
+    /// When there is none, it may not sign now, or that would go forward again to what was left by the last step back.
     pub fn rollback(&self, alias: &str, now: OffsetDateTime) -> Result<(), CommandError> {
-        self.run(alias, Command::Rollback, now)
+        self.run(alias, Command::Rollback { replaces: None }, now)
+    }
+
+    /// The same, away from this key and no other one; also directly after another step back, which it undoes.
+    ///
+    /// # Errors
+    /// When this key is not the active one; when there is none to go to, or that one may not sign now.
+    pub fn rollback_from(
+        &self,
+        alias: &str,
+        replaces: Fingerprint,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let replaces = Some(replaces);
+        self.run(alias, Command::Rollback { replaces }, now)
     }
 
     /// Trusts a key no more. When it returns, no new message is signed with it.

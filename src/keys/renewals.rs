@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::Keys;
-use super::lifecycle::{LinkHash, Policy, Renewal, RenewalId, Strategy};
+use super::lifecycle::{HoldLimit, LinkHash, Policy, Renewal, RenewalId, Strategy};
 use crate::event::{Event, Trigger};
 
 /// A confirmation link that is known, be its renewal over or not.
@@ -73,6 +73,12 @@ impl Keys {
     #[must_use]
     pub fn strategy(&self, alias: &str) -> Strategy {
         self.policy(alias).strategy
+    }
+
+    /// For how long its messages may be held.
+    #[must_use]
+    pub fn hold_limit(&self, alias: &str) -> HoldLimit {
+        self.policy(alias).hold
     }
 
     /// The alias's active key is new: no receiver's answer leads to another one yet.

@@ -10,6 +10,7 @@ use super::lifecycle::Lifecycle;
 use super::material::NotValid;
 use super::reference::{Found, Reference};
 use super::{Certificate, Fingerprint, Signer};
+use crate::clock::rfc3339;
 
 /// The keys of all aliases. Cheap to clone, and so is a copy with one alias changed, however many there are.
 #[derive(Clone)]
@@ -30,6 +31,14 @@ pub enum NoUsableKey {
     /// No key is active.
     #[error("alias {0:?} has no active key: import one and activate it")]
     NoActiveKey(String),
+    /// No key is active, and one will be.
+    #[error("no key of alias {alias:?} signs yet: its certificate is not valid, or its time has not come, before {}", rfc3339(*.begins))]
+    NotYet {
+        /// The alias.
+        alias: String,
+        /// When one is activated by itself.
+        begins: OffsetDateTime,
+    },
     /// The active key's certificate says no. Receivers would refuse what it signs.
     #[error("the certificate of the active key of alias {alias:?} {reason}: activate another key")]
     NotValid {
@@ -137,9 +146,13 @@ impl KeyRing {
         let keys = self
             .alias(alias)
             .ok_or_else(|| NoUsableKey::UnknownAlias(alias.to_owned()))?;
-        let active = keys
-            .active()
-            .ok_or_else(|| NoUsableKey::NoActiveKey(alias.to_owned()))?;
+        let active = keys.active().ok_or_else(|| match keys.next_activation() {
+            None => NoUsableKey::NoActiveKey(alias.to_owned()),
+            Some(begins) => NoUsableKey::NotYet {
+                alias: alias.to_owned(),
+                begins,
+            },
+        })?;
         match active.signer().certificate().check_validity(now) {
             Ok(()) => Ok(active.signer().clone()),
             Err(reason) => Err(NoUsableKey::NotValid {
@@ -243,6 +256,7 @@ mod tests {
             fingerprint: fingerprint(signer),
             replaces: None,
             trigger: Trigger::Activate,
+            unconfirmed: false,
         };
         let mut ring = [&first, &second, &third]
             .into_iter()

@@ -1,5 +1,7 @@
-//! What keys need while nobody asks for anything: activation when its time has come, notice of what is coming, and the
-//! writing of use counts.
+//! What keys need while nobody asks for anything: activation when its time has come, the end of what lasts for too long,
+//! notice of what is coming, and the writing of use counts.
+
+mod holds;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use super::audit::Author;
 use super::lifecycle::{Command, Lifecycle, Moment, Policy};
 use super::{Fingerprint, Keys, UseCounts};
 use crate::clock::Clock;
+use holds::Holds;
 
 /// How late an activation may be.
 const TICK: Duration = Duration::from_secs(1);
@@ -28,6 +31,7 @@ pub struct Upkeep {
     /// Apart, so that neither is in the other's way.
     activations: Errand,
     notices: Errand,
+    holds: Holds,
     written: BTreeMap<(String, Fingerprint), UseCounts>,
     clock_was_behind: bool,
 }
@@ -51,6 +55,7 @@ impl Upkeep {
                 failed: "a notice was not given; trying again in a minute",
                 postponed: BTreeMap::new(),
             },
+            holds: Holds::default(),
             written: BTreeMap::new(),
             clock_was_behind: false,
         }
@@ -66,6 +71,7 @@ impl Upkeep {
             let flush = flushed.elapsed() >= FLUSH;
             let work = spawn_blocking(move || {
                 self.activate_what_is_due();
+                self.end_holds();
                 self.give_notice();
                 if flush {
                     self.write_uses();
@@ -85,6 +91,12 @@ impl Upkeep {
         let moment = self.keys.store_status().moment(self.clock.now());
         self.watch_clock(moment);
         self.activations.run(&self.keys, moment);
+    }
+
+    /// Those that have lasted for too long.
+    pub fn end_holds(&mut self) {
+        let moment = self.keys.store_status().moment(self.clock.now());
+        self.holds.look(&self.keys, moment, Instant::now());
     }
 
     /// Everything that an operator has to know in time, on every alias.
@@ -257,10 +269,11 @@ mod tests {
         let schedule = Schedule {
             at: BEGIN + DAY * 2,
             replaces: Some(first.clone()),
+            first: false,
         };
         let operator = bench.upkeep.keys.by(Author::cli());
         operator
-            .activate_at("orders", second.clone(), schedule, BEGIN)
+            .activate_at("orders", second.clone(), schedule, false, BEGIN)
             .unwrap();
         assert_eq!(bench.at(1), first);
         assert_eq!(bench.at(2), second);

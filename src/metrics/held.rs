@@ -3,6 +3,7 @@
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntGaugeVec, Opts};
+use time::OffsetDateTime;
 
 /// What waits at one alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,10 @@ pub struct HeldFact {
     pub messages: usize,
     /// Their bytes.
     pub bytes: usize,
+    /// When the hold ends, if nobody acts before; `None`: none goes on, or nobody waits for its end.
+    pub ends: Option<OffsetDateTime>,
+    /// It has lasted for too long, and messages are refused.
+    pub refuses: bool,
 }
 
 type Facts = Box<dyn Fn() -> Vec<HeldFact> + Send + Sync>;
@@ -33,7 +38,13 @@ impl HeldCollector {
 
 impl Collector for HeldCollector {
     fn desc(&self) -> Vec<&Desc> {
-        [self.described.messages.desc(), self.described.bytes.desc()].concat()
+        let described = [
+            &self.described.messages,
+            &self.described.bytes,
+            &self.described.ends,
+            &self.described.refuses,
+        ];
+        described.into_iter().flat_map(Collector::desc).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -45,14 +56,27 @@ impl Collector for HeldCollector {
                 [fact.messages, fact.bytes].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
             gauges.messages.with_label_values(&[&fact.alias]).set(messages);
             gauges.bytes.with_label_values(&[&fact.alias]).set(bytes);
+            if let Some(ends) = fact.ends {
+                gauges
+                    .ends
+                    .with_label_values(&[&fact.alias])
+                    .set(ends.unix_timestamp());
+            }
+            gauges
+                .refuses
+                .with_label_values(&[&fact.alias])
+                .set(i64::from(fact.refuses));
         }
-        [gauges.messages.collect(), gauges.bytes.collect()].concat()
+        let gauges = [gauges.messages, gauges.bytes, gauges.ends, gauges.refuses];
+        gauges.iter().flat_map(Collector::collect).collect()
     }
 }
 
 struct HeldGauges {
     messages: IntGaugeVec,
     bytes: IntGaugeVec,
+    ends: IntGaugeVec,
+    refuses: IntGaugeVec,
 }
 
 impl HeldGauges {
@@ -64,6 +88,14 @@ impl HeldGauges {
                 "Messages that wait for their receiver to exchange a certificate.",
             )?,
             bytes: gauges("countersign_held_bytes", "Bytes of the messages that wait so.")?,
+            ends: gauges(
+                "countersign_hold_ends_timestamp_seconds",
+                "When a hold ends, if nobody acts before.",
+            )?,
+            refuses: gauges(
+                "countersign_hold_refuses",
+                "Whether a hold has lasted for too long and messages are refused.",
+            )?,
         })
     }
 }

@@ -18,6 +18,8 @@ pub struct KeyFact {
     pub state: &'static str,
     /// Last instant of the certificate's validity.
     pub not_after: OffsetDateTime,
+    /// It is going to be activated then.
+    pub activate_at: Option<OffsetDateTime>,
 }
 
 pub(super) struct KeyCollector {
@@ -36,7 +38,12 @@ impl KeyCollector {
 
 impl Collector for KeyCollector {
     fn desc(&self) -> Vec<&Desc> {
-        [self.described.info.desc(), self.described.not_after.desc()].concat()
+        [
+            self.described.info.desc(),
+            self.described.not_after.desc(),
+            self.described.activate_at.desc(),
+        ]
+        .concat()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -54,14 +61,26 @@ impl Collector for KeyCollector {
                 .not_after
                 .with_label_values(&[&fact.alias, key])
                 .set(not_after.as_seconds_f64());
+            if let Some(at) = fact.activate_at {
+                gauges
+                    .activate_at
+                    .with_label_values(&[&fact.alias, key])
+                    .set((at - OffsetDateTime::UNIX_EPOCH).as_seconds_f64());
+            }
         }
-        [gauges.info.collect(), gauges.not_after.collect()].concat()
+        [
+            gauges.info.collect(),
+            gauges.not_after.collect(),
+            gauges.activate_at.collect(),
+        ]
+        .concat()
     }
 }
 
 struct KeyGauges {
     info: IntGaugeVec,
     not_after: GaugeVec,
+    activate_at: GaugeVec,
 }
 
 impl KeyGauges {
@@ -75,6 +94,13 @@ impl KeyGauges {
                 Opts::new(
                     "countersign_key_not_after_timestamp_seconds",
                     "When the key's certificate expires.",
+                ),
+                &["alias", "key"],
+            )?,
+            activate_at: GaugeVec::new(
+                Opts::new(
+                    "countersign_key_activate_at_timestamp_seconds",
+                    "When a key that waits for its time, or for its certificate to be valid, is going to be activated.",
                 ),
                 &["alias", "key"],
             )?,

@@ -68,6 +68,8 @@ enum Call {
     Go,
     /// The gate is closed: go ahead and find out.
     GoAhead,
+    /// The gate stays closed, and nobody waits any more.
+    GoAway,
 }
 
 /// What keeps messages from going on their way.
@@ -78,6 +80,8 @@ enum State {
     Draining,
     /// The receiver exchanges its certificate.
     Holding,
+    /// It has not within the time for that, and messages are refused until somebody acts.
+    Refusing,
     /// The receiver refuses every key there is.
     Refused,
 }
@@ -127,12 +131,17 @@ impl Gates {
     /// Who waits, by alias.
     #[must_use]
     pub fn held(&self) -> Vec<HeldFact> {
+        let ring = self.keys.ring();
         let held = |gate: &Arc<Gate>| {
+            let shut = ring.alias(&gate.alias).map(Lifecycle::gate).unwrap_or_default();
+            let most = self.keys.hold_limit(&gate.alias).most;
             let line = gate.line();
             HeldFact {
                 alias: gate.alias.clone(),
                 messages: line.messages(),
                 bytes: line.bytes(),
+                ends: shut.since().filter(|_| !shut.refuses()).map(|since| since + most),
+                refuses: shut.refuses(),
             }
         };
         self.gates().values().map(held).collect()
@@ -165,7 +174,8 @@ impl Gate {
         let keys = ring.alias(&self.alias);
         match keys.map(Lifecycle::gate).unwrap_or_default() {
             lifecycle::Gate::Draining { .. } => return State::Draining,
-            lifecycle::Gate::Holding { .. } => return State::Holding,
+            lifecycle::Gate::Holding { refuses: false, .. } => return State::Holding,
+            lifecycle::Gate::Holding { refuses: true, .. } => return State::Refusing,
             lifecycle::Gate::Open => {}
         }
         if line.is_refused() && self.candidate(&ring).is_none() {

@@ -115,8 +115,17 @@ impl Public {
         let confirmed = confirmations
             .find(|one| one.receiver == receiver)
             .and_then(|one| one.confirmed.as_ref());
+        let in_use = || {
+            let active = keys.active().filter(|_| !signs);
+            active.map(|key| Shown::of(key.certificate()))
+        };
+        let left = renewal.has_taken(Step::Activated) && !signs;
+        let finds_out = strategy == Strategy::ReceiverLed && renewal.is_open();
+        if left && !finds_out && renewal.step() != Step::Completed {
+            return Page::RolledBack(in_use().map(Box::new));
+        }
         if renewal.step() == Step::Aborted {
-            return Page::CalledOff;
+            return Page::CalledOff(in_use().map(Box::new));
         }
         if let Some(confirmed) = confirmed {
             let at = moment(confirmed.at);
@@ -128,7 +137,7 @@ impl Public {
             };
         }
         if !renewal.is_open() {
-            return Page::CalledOff;
+            return Page::CalledOff(in_use().map(Box::new));
         }
         if link.expired || link.spent {
             return Page::Expired;
@@ -140,10 +149,7 @@ impl Public {
             ask: ask(strategy, renewal.gate, signs),
             patience: hold.map(|time| format_duration(time).to_string()),
             new: Shown::of(&renewal.certificate),
-            in_use: keys
-                .active()
-                .filter(|_| !signs)
-                .map(|key| Shown::of(key.certificate())),
+            in_use: in_use(),
         }))
     }
 
@@ -174,9 +180,10 @@ impl Public {
         } = link;
         tracing::warn!(%alias, renewal = %renewal.id, %receiver, %problem, "a receiver's confirmation was refused");
         match (problem, self.page(token)) {
-            (CommandError::Refused(_), page @ (Page::Confirmed { .. } | Page::CalledOff | Page::Expired)) => {
-                page
-            }
+            (
+                CommandError::Refused(_),
+                page @ (Page::Confirmed { .. } | Page::CalledOff(_) | Page::RolledBack(_) | Page::Expired),
+            ) => page,
             (CommandError::Refused(_) | CommandError::Unsuitable(_), _) => {
                 Page::Refused(StatusCode::CONFLICT, NOT_NOW)
             }

@@ -35,8 +35,10 @@ pub(super) enum Page {
         /// By which procedure.
         strategy: Strategy,
     },
-    /// There is nothing to do any more.
-    CalledOff,
+    /// There is nothing to do any more; with the certificate in use, if there is one.
+    CalledOff(Option<Box<Shown>>),
+    /// The sender signs with the key used before again; with its certificate.
+    RolledBack(Option<Box<Shown>>),
     /// The link is too old, or another one took its place.
     Expired,
     /// There is no such link, or there was none.
@@ -146,7 +148,8 @@ impl Page {
                 Ask::Switch => "You may switch now",
             },
             Self::Confirmed { .. } => "Confirmed",
-            Self::CalledOff => "Nothing to do",
+            Self::CalledOff(_) => "Nothing to do",
+            Self::RolledBack(_) => "Rolled back",
             Self::Expired => "This address is no longer good",
             Self::Unknown => "This address is not known",
             Self::Refused(..) => "This was not done",
@@ -171,7 +174,7 @@ impl Page {
     fn status(&self) -> StatusCode {
         match self {
             Self::Task(_) | Self::Confirmed { .. } => StatusCode::OK,
-            Self::CalledOff | Self::Expired => StatusCode::GONE,
+            Self::CalledOff(_) | Self::RolledBack(_) | Self::Expired => StatusCode::GONE,
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::Refused(status, _) => *status,
         }

@@ -17,7 +17,14 @@ async fn an_operators_activation_is_not_taken_back_by_the_receivers_answers() {
     let new = exchange.new.clone();
     let operator = exchange.operator();
     operator.start_renewal(ALIAS, None, Vec::new(), now()).unwrap();
-    operator.activate(ALIAS, new.clone(), None, now()).unwrap();
+    let refused = operator.activate(ALIAS, new.clone(), None, now());
+    assert!(
+        refused.is_err(),
+        "the receiver is not known to have it: {refused:?}"
+    );
+    operator
+        .activate_unconfirmed(ALIAS, new.clone(), None, now())
+        .unwrap();
     assert_eq!(exchange.send("a").await.status, StatusCode::OK);
     assert_eq!(exchange.keys_of("a"), ["new", "old"]);
     assert_eq!((exchange.active(), exchange.switches("receiver")), (new, 0));
@@ -64,7 +71,7 @@ async fn an_operators_activation_while_both_keys_are_refused_is_what_those_that_
     exchange.partner.trust(&[&exchange.new]);
     let activated = exchange
         .operator()
-        .activate(ALIAS, exchange.new.clone(), None, now());
+        .activate_unconfirmed(ALIAS, exchange.new.clone(), None, now());
     activated.unwrap();
     assert_eq!(waiting.answer().await.status, StatusCode::OK);
     assert_eq!(exchange.keys_of("a").pop(), Some("new"));

@@ -59,6 +59,7 @@ mod public_listener;
 mod receiver_faults;
 mod receiver_led;
 mod receiver_tls;
+mod recoveries;
 mod reload;
 mod reload_under_load;
 mod renewal_by_events;

@@ -38,9 +38,11 @@ vocabulary! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Instruction {
     Import,
-    Activate(Fingerprint, Option<Fingerprint>),
-    ActivateAt(Fingerprint, Schedule),
-    Rollback,
+    /// Which, instead of which, and whether though its receivers are not known to have it.
+    Activate(Fingerprint, Option<Fingerprint>, bool),
+    ActivateAt(Fingerprint, Schedule, bool),
+    /// Away from which.
+    Rollback(Option<Fingerprint>),
     Revoke(Fingerprint, Reason, Option<Replacement>),
     /// Which renewal, and which receiver.
     Confirm(RenewalId, String),
@@ -57,8 +59,11 @@ impl Instruction {
         let fields = |known| Fields::of(kind, data, known);
         match kind {
             EventType::KeyImport => fields(&[]).map(|_| Self::Import),
-            EventType::KeyActivate => activate(&fields(&["fingerprint", "replaces", "at"])?),
-            EventType::KeyRollback => fields(&[]).map(|_| Self::Rollback),
+            EventType::KeyActivate => activate(&fields(&["fingerprint", "replaces", "at", "unconfirmed"])?),
+            EventType::KeyRollback => {
+                let replaces = fields(&["replaces"])?.fingerprint("replaces")?;
+                Ok(Self::Rollback(replaces))
+            }
             EventType::KeyRevoke => revoke(&fields(&["fingerprint", "reason", "successor"])?),
             EventType::RenewalConfirm => confirm(&fields(&["renewal", "receiver"])?),
             EventType::HoldStart => fields(&[]).map(|_| Self::StartHold),
@@ -72,7 +77,7 @@ impl Instruction {
             Self::Import => "the alias's source has no new key",
             Self::Activate(..) => "the key is the active one already",
             Self::ActivateAt(..) => "the key will be activated at that time already",
-            Self::Rollback => "there was nothing to go back from",
+            Self::Rollback(_) => "there was nothing to go back from",
             Self::Revoke(..) => "the key is revoked already",
             Self::Confirm(..) => "the receiver has confirmed already",
             Self::StartHold => "messages are held already",
@@ -83,9 +88,9 @@ impl Instruction {
     /// The key that it activates.
     pub(super) const fn activated_key(&self) -> Option<&Fingerprint> {
         match self {
-            Self::Activate(key, _) | Self::ActivateAt(key, _) => Some(key),
+            Self::Activate(key, ..) | Self::ActivateAt(key, ..) => Some(key),
             Self::Import
-            | Self::Rollback
+            | Self::Rollback(_)
             | Self::Revoke(..)
             | Self::Confirm(..)
             | Self::StartHold
@@ -98,9 +103,13 @@ fn activate(fields: &Fields) -> Result<Instruction, String> {
     let fingerprint = fields.fingerprint("fingerprint")?;
     let fingerprint = fingerprint.ok_or_else(|| fields.missing("fingerprint"))?;
     let replaces = fields.fingerprint("replaces")?;
+    let unconfirmed = fields.flag("unconfirmed")?;
     Ok(match fields.time("at")? {
-        None => Instruction::Activate(fingerprint, replaces),
-        Some(at) => Instruction::ActivateAt(fingerprint, Schedule { at, replaces }),
+        None => Instruction::Activate(fingerprint, replaces, unconfirmed),
+        Some(at) => {
+            let first = false;
+            Instruction::ActivateAt(fingerprint, Schedule { at, replaces, first }, unconfirmed)
+        }
     })
 }
 
@@ -177,6 +186,14 @@ impl Fields {
         fingerprint.map_err(|_| format!("{name} is not the SHA-256 of a certificate in 64 hex digits"))
     }
 
+    fn flag(&self, name: &str) -> Result<bool, String> {
+        match self.members.get(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(format!("{name} is neither true nor false")),
+        }
+    }
+
     fn time(&self, name: &str) -> Result<Option<OffsetDateTime>, String> {
         let time = self.text(name)?.map(|text| OffsetDateTime::parse(text, &Rfc3339));
         time.transpose()
@@ -203,7 +220,7 @@ mod tests {
                 EventType::KeyActivate,
                 json!({"fingerprint": one, "replaces": two, "at": null})
             ),
-            Ok(Instruction::Activate(first.clone(), Some(second.clone())))
+            Ok(Instruction::Activate(first.clone(), Some(second.clone()), false))
         );
         assert_eq!(
             read(
@@ -214,8 +231,10 @@ mod tests {
                 first.clone(),
                 Schedule {
                     at: OffsetDateTime::UNIX_EPOCH,
-                    replaces: None
-                }
+                    replaces: None,
+                    first: false
+                },
+                false
             ))
         );
         assert_eq!(
@@ -242,7 +261,7 @@ mod tests {
         for data in [Data::Absent, Data::Json(json!(null)), Data::Json(json!({}))] {
             assert_eq!(
                 Instruction::of(EventType::KeyRollback, &data),
-                Ok(Instruction::Rollback)
+                Ok(Instruction::Rollback(None))
             );
         }
     }
@@ -262,7 +281,7 @@ mod tests {
             (
                 EventType::KeyActivate,
                 json!({"fingerprint": one, "hush": 1}),
-                "it has fingerprint, replaces, at",
+                "it has fingerprint, replaces, at, unconfirmed",
             ),
             (
                 EventType::KeyActivate,
@@ -275,7 +294,13 @@ mod tests {
                 json!({"fingerprint": one, "reason": "hush\nhush"}),
                 "one line of text",
             ),
-            (EventType::KeyRollback, json!({"hush": 1}), "has no data"),
+            (EventType::KeyRollback, json!({"hush": 1}), "it has replaces"),
+            (
+                EventType::KeyActivate,
+                json!({"fingerprint": one, "unconfirmed": "hush"}),
+                "neither true nor false",
+            ),
+            (EventType::HoldStart, json!({"hush": 1}), "has no data"),
             (
                 EventType::RenewalConfirm,
                 json!({"renewal": "hush", "receiver": "https://erp"}),

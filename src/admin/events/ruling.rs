@@ -144,11 +144,19 @@ impl Case {
         let (alias, now) = (self.alias.as_str(), admin.clock.now());
         match self.instruction.clone() {
             Instruction::Import => (admin.look)(alias, author),
-            Instruction::Activate(key, replaces) => admin.keys.by(author).activate(alias, key, replaces, now),
-            Instruction::ActivateAt(key, schedule) => {
-                admin.keys.by(author).activate_at(alias, key, schedule, now)
+            Instruction::Activate(key, replaces, false) => {
+                admin.keys.by(author).activate(alias, key, replaces, now)
             }
-            Instruction::Rollback => admin.keys.by(author).rollback(alias, now),
+            Instruction::Activate(key, replaces, true) => {
+                let operator = admin.keys.by(author);
+                operator.activate_unconfirmed(alias, key, replaces, now)
+            }
+            Instruction::ActivateAt(key, schedule, unconfirmed) => {
+                let operator = admin.keys.by(author);
+                operator.activate_at(alias, key, schedule, unconfirmed, now)
+            }
+            Instruction::Rollback(None) => admin.keys.by(author).rollback(alias, now),
+            Instruction::Rollback(Some(key)) => admin.keys.by(author).rollback_from(alias, key, now),
             Instruction::Revoke(key, reason, successor) => {
                 admin.keys.by(author).revoke(alias, key, reason, successor, now)
             }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::OldKeyView;
+use super::{OldKeyView, SigningKeyView};
 use crate::clock::rfc3339;
-use crate::keys::lifecycle::{Confirmation, Gate, Renewal, Step, Taken, WaitsFor};
+use crate::keys::lifecycle::{Confirmation, Gate, Lifecycle, Renewal, Step, Taken, WaitsFor};
 use crate::keys::{Fingerprint, Strategy};
 use crate::metrics::HeldFact;
 use crate::spelling::vocabulary;
@@ -29,6 +29,10 @@ pub struct RenewalView {
     pub since: String,
     /// Neither completed nor aborted.
     pub open: bool,
+    /// Its key has signed, and the one before it took its place again; the key can be the next renewal's once more.
+    pub rolled_back: bool,
+    /// The key that signs now, whichever that is; null: none does.
+    pub signs: Option<SigningKeyView>,
     /// Whether messages go on their way.
     pub gate: GateView,
     /// Whose turn it is.
@@ -44,11 +48,15 @@ pub struct RenewalView {
 /// Whether messages go on their way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GateView {
-    /// open, draining (new messages wait, those under way end) or holding (the receiver may switch).
+    /// open, draining (new messages wait, those under way end), holding (the receiver may switch) or refusing (it has not in
+    /// time, and messages are refused).
     pub state: String,
     /// Since when it is shut.
     #[schema(format = DateTime)]
     pub since: Option<String>,
+    /// When a hold ends, if nobody acts before.
+    #[schema(format = DateTime)]
+    pub ends: Option<String>,
     /// How many wait: while it is shut, or because the receiver refuses both keys.
     pub messages: usize,
     /// Their bytes.
@@ -62,7 +70,7 @@ pub struct WaitingForView {
     pub who: String,
     /// Which receivers.
     pub receivers: Vec<String>,
-    /// publish, hold, drain, exchange, confirm, activate, complete or nothing.
+    /// publish, hold, drain, exchange, confirm, activate, complete, start-again, abort or nothing.
     pub to: String,
     /// The same in words.
     pub sentence: String,
@@ -123,6 +131,15 @@ pub struct ConfirmRequest {
     pub receiver: Option<String>,
 }
 
+/// Body of `abort`; optional.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AbortRequest {
+    /// The key that signed before the new one does again, whatever receivers have confirmed.
+    #[serde(default)]
+    pub back: bool,
+}
+
 /// A renewal that was published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublishedView {
@@ -161,6 +178,10 @@ vocabulary! {
         Activate = "activate",
         /// Say that the old certificate is gone.
         Complete = "complete",
+        /// Begin once more: its key was rolled back.
+        StartAgain = "start-again",
+        /// Give it up: another key signs.
+        Abort = "abort",
         /// Nothing.
         Nothing = "nothing",
     }
@@ -170,10 +191,11 @@ impl RenewalView {
     pub(in crate::admin) fn of(
         alias: &str,
         renewal: &Renewal,
+        keys: &Lifecycle,
         gate: GateView,
         old_key: Option<OldKeyView>,
     ) -> Self {
-        let last = renewal.steps.last();
+        let (last, standing) = (renewal.steps.last(), Standing::of(renewal, keys));
         Self {
             id: renewal.id.to_string(),
             alias: alias.to_owned(),
@@ -183,7 +205,9 @@ impl RenewalView {
             since: last.map(|taken| rfc3339(taken.at)).unwrap_or_default(),
             open: renewal.is_open(),
             gate,
-            waiting_for: WaitingForView::of(renewal),
+            rolled_back: standing == Standing::RolledBack,
+            signs: SigningKeyView::of(keys),
+            waiting_for: WaitingForView::of(renewal, standing),
             steps: renewal.steps.iter().map(StepView::of).collect(),
             receivers: renewal.receivers.iter().map(ConfirmationView::of).collect(),
             old_key,
@@ -198,6 +222,7 @@ impl GateView {
             bytes: held.map_or(0, |held| held.bytes),
             state: gate.name().to_owned(),
             since: gate.since().map(rfc3339),
+            ends: held.and_then(|held| held.ends).map(rfc3339),
         }
     }
 }
@@ -225,8 +250,13 @@ impl ConfirmationView {
 }
 
 impl WaitingForView {
-    fn of(renewal: &Renewal) -> Self {
-        let (duty, waits_for) = (duty(renewal), renewal.waits_for());
+    fn of(renewal: &Renewal, standing: Standing) -> Self {
+        let waits_for = match standing {
+            Standing::OnItsWay => renewal.waits_for(),
+            Standing::RolledBack | Standing::Overtaken if renewal.is_open() => WaitsFor::Operator,
+            Standing::RolledBack | Standing::Overtaken => WaitsFor::Nobody,
+        };
+        let duty = duty(renewal, &waits_for, standing);
         let (who, receivers) = match waits_for {
             WaitsFor::Operator => ("operator", Vec::new()),
             WaitsFor::Receivers(receivers) => ("receivers", receivers),
@@ -242,11 +272,39 @@ impl WaitingForView {
     }
 }
 
-fn duty(renewal: &Renewal) -> Duty {
+/// Where the new key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It signs, or is going to.
+    OnItsWay,
+    /// It signed, and the one before it took its place again.
+    RolledBack,
+    /// It signed, and another one does now.
+    Overtaken,
+}
+
+impl Standing {
+    fn of(renewal: &Renewal, keys: &Lifecycle) -> Self {
+        let signs = keys
+            .active()
+            .is_some_and(|key| key.fingerprint() == renewal.key());
+        if signs || !renewal.has_taken(Step::Activated) {
+            return Self::OnItsWay;
+        }
+        match keys.key(renewal.key()) {
+            Some(entry) if entry.state.is_rolled_back() => Self::RolledBack,
+            _ => Self::Overtaken,
+        }
+    }
+}
+
+fn duty(renewal: &Renewal, waits_for: &WaitsFor, standing: Standing) -> Duty {
     let activated = renewal.has_taken(Step::Activated);
     let published = renewal.has_taken(Step::Published);
-    match (renewal.waits_for(), renewal.strategy, renewal.gate) {
+    match (waits_for, renewal.strategy, renewal.gate) {
         (WaitsFor::Nobody, ..) => Duty::Nothing,
+        _ if standing == Standing::RolledBack => Duty::StartAgain,
+        _ if standing == Standing::Overtaken => Duty::Abort,
         (WaitsFor::Drain, ..) => Duty::Drain,
         (WaitsFor::Receivers(_), _, Gate::Holding { .. }) => Duty::Exchange,
         (WaitsFor::Receivers(_), Strategy::ReceiverLed, _) if !activated => Duty::Exchange,
@@ -270,6 +328,10 @@ fn sentence(duty: Duty, key: &Fingerprint, receivers: &[String]) -> String {
         Duty::Complete => {
             "an operator, to complete it once the receivers have removed the old certificate".to_owned()
         }
+        Duty::StartAgain => format!(
+            "an operator, to start it again once the receivers are ready, or to abort it; its key {key} was rolled back"
+        ),
+        Duty::Abort => "an operator, to abort it; another key signs".to_owned(),
         Duty::Nothing => "nobody; it is over".to_owned(),
     }
 }

@@ -18,13 +18,26 @@ pub struct ActivateRequest {
     #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replaces: Option<String>,
-    /// Not now, but at this time.
+    /// Not now, but at this time, which is to come.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(format = DateTime)]
     pub at: Option<String>,
+    /// Also where the receivers trust one key (`hold`, `receiver-led`), and are not known to have the certificate of this one.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub unconfirmed: bool,
     /// Not at all: forget the time that was set.
     #[serde(skip_serializing_if = "is_false", default)]
     pub cancel: bool,
+}
+
+/// Body of `rollback`; optional.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackRequest {
+    /// Only if this key is active then. Needed directly after another step back, which this one undoes.
+    #[schema(pattern = "^[0-9A-Fa-f]{64}$")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub replaces: Option<String>,
 }
 
 /// Body of `revoke`.
@@ -58,8 +71,8 @@ const fn is_false(value: &bool) -> bool {
 
 /// What `activate` is asked for.
 pub(in crate::admin) enum Activation {
-    Now(Option<Fingerprint>),
-    Then(Schedule),
+    Now(Option<Fingerprint>, bool),
+    Then(Schedule, bool),
     Never,
 }
 
@@ -78,7 +91,7 @@ pub(in crate::admin) enum RequestError {
     Lifetime(String),
     #[error("{0:?} is not a time: write it by RFC 3339, as 2030-01-31T22:00:00Z")]
     Time(String),
-    #[error("cancel goes alone: leave `replaces` and `at` out")]
+    #[error("cancel goes alone: leave `replaces`, `at` and `unconfirmed` out")]
     CancelAndMore,
     #[error("name the `successor` that signs instead, or say `stop`; not both")]
     SuccessorAndStop,
@@ -87,13 +100,15 @@ pub(in crate::admin) enum RequestError {
 impl ActivateRequest {
     pub(in crate::admin) fn parse(self) -> Result<Activation, RequestError> {
         let replaces = self.replaces.map(|replaces| replaces.parse()).transpose()?;
+        let unconfirmed = self.unconfirmed;
         match (self.cancel, self.at) {
-            (true, None) if replaces.is_none() => Ok(Activation::Never),
+            (true, None) if replaces.is_none() && !unconfirmed => Ok(Activation::Never),
             (true, _) => Err(RequestError::CancelAndMore),
-            (false, None) => Ok(Activation::Now(replaces)),
+            (false, None) => Ok(Activation::Now(replaces, unconfirmed)),
             (false, Some(at)) => {
                 let at = OffsetDateTime::parse(&at, &Rfc3339).map_err(|_| RequestError::Time(at))?;
-                Ok(Activation::Then(Schedule { at, replaces }))
+                let first = false;
+                Ok(Activation::Then(Schedule { at, replaces, first }, unconfirmed))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The admin API's documents as people read them.
 
-use crate::admin::view::{AliasView, CertificateView, GeneratedView, KeyView, WaitingView};
+use super::next;
+use crate::admin::view::{AliasView, CertificateView, GeneratedView, KeyView, SigningKeyView, WaitingView};
 use crate::keys::Fingerprint;
 
 pub(super) fn list(aliases: &[AliasView]) -> String {
@@ -45,7 +46,7 @@ fn waiting(alias: &AliasView) -> String {
     lines.collect()
 }
 
-pub(super) fn generated(alias: &str, generated: &GeneratedView) -> String {
+pub(super) fn generated(alias: &str, view: Option<&AliasView>, generated: &GeneratedView) -> String {
     match (&generated.request, &generated.key) {
         (Some(waiting), _) => {
             let WaitingView {
@@ -60,7 +61,7 @@ pub(super) fn generated(alias: &str, generated: &GeneratedView) -> String {
                  FILE\n{request}"
             )
         }
-        (None, Some(key)) => imported(alias, key, true),
+        (None, Some(key)) => imported(view, key, true),
         (None, None) => String::new(),
     }
 }
@@ -71,8 +72,12 @@ fn summary(alias: &AliasView) -> String {
         .iter()
         .map(|key| {
             let (fingerprint, until) = (&key.fingerprint, day(&key.validity.not_after));
+            let activation = key.activate_at.as_ref();
+            let activation = activation.map(|at| format!("  will be activated at {at}"));
+            let rolled_back = key.rolled_back.then(|| "  rolled back".to_owned());
+            let remark = activation.or(rolled_back).unwrap_or_default();
             format!(
-                "  {:8}{fingerprint}  until {until}  signed {}\n",
+                "  {:8}{fingerprint}  until {until}  signed {}{remark}\n",
                 key.state, key.use_counts.signed
             )
         })
@@ -125,7 +130,11 @@ fn key(key: &KeyView) -> String {
         .activate_at
         .as_ref()
         .map(|at| format!(", will be activated at {at}"));
-    let remark: String = [reason, kept, activation].into_iter().flatten().collect();
+    let rolled_back = key.rolled_back.then(|| ", rolled back".to_owned());
+    let remark: String = [reason, rolled_back, kept, activation]
+        .into_iter()
+        .flatten()
+        .collect();
     let looked_up = match (&key.last_lookup, key.use_counts.looked_up) {
         (Some(last), times) => format!("    asked for {times}, last {last}\n"),
         (None, _) => String::new(),
@@ -152,21 +161,24 @@ fn key(key: &KeyView) -> String {
     )
 }
 
-pub(super) fn imported(alias: &str, key: &KeyView, new: bool) -> String {
+/// With the step that fits, where the alias is known.
+pub(super) fn imported(alias: Option<&AliasView>, key: &KeyView, new: bool) -> String {
+    let Some(alias) = alias else {
+        return String::new(); // nobody asked for words
+    };
+    let (name, next) = (&alias.alias, next::step(alias, key));
     let KeyView {
         fingerprint,
         subject,
         state,
         ..
     } = key;
-    if !new {
-        return format!("{alias} knows this key already; it is {state}, and nothing was changed.\n");
+    let rolled_back = if key.rolled_back { ", rolled back" } else { "" };
+    if new {
+        format!("{name} has the new key {fingerprint} ({subject}); it is {state}.\n{next}")
+    } else {
+        format!("{name} knows this key already; it is {state}{rolled_back}, and nothing was changed.\n{next}")
     }
-    let next = match state.as_str() {
-        "pending" => format!("Switch to it with\n  countersign keys activate {alias} {fingerprint}\n"),
-        _ => "Every new message is signed with it.\n".to_owned(),
-    };
-    format!("{alias} has the new key {fingerprint} ({subject}); it is {state}.\n{next}")
 }
 
 pub(super) fn activated(alias: &AliasView, key: &Fingerprint) -> String {
@@ -197,19 +209,21 @@ pub(super) fn exported(certificate: &CertificateView, chain: bool) -> String {
 }
 
 pub(super) fn switched(alias: &AliasView) -> String {
-    let active = alias.keys.iter().find(|key| key.state == "active");
-    active.map_or_else(
-        || {
-            format!(
-                "{} has no active key: messages of its routes are refused.\n",
-                alias.alias
-            )
-        },
-        |key| {
-            let (alias, fingerprint, subject) = (&alias.alias, &key.fingerprint, &key.subject);
-            format!("{alias}: every new message is signed with {fingerprint} ({subject}).\n")
-        },
-    )
+    signs(&alias.alias, alias.signs.as_ref())
+}
+
+/// Which key signs now: what every command says that may have changed it.
+pub(in crate::cli) fn signs(alias: &str, key: Option<&SigningKeyView>) -> String {
+    match key {
+        None => format!("{alias} has no active key: messages of its routes are refused.\n"),
+        Some(SigningKeyView {
+            fingerprint,
+            subject,
+            since,
+        }) => {
+            format!("{alias}: every new message is signed with {fingerprint} ({subject}), since {since}.\n")
+        }
+    }
 }
 
 fn or_none(keys: String) -> String {

@@ -1,6 +1,7 @@
 //! Renewals as people read them: how far each has come, whom it waits for, and what to type next.
 
 use crate::admin::view::{ConfirmationView, Duty, LinkView, OldKeyView, PublishedView, RenewalView};
+use crate::cli::keys::text::signs;
 
 /// One with all that is known of it.
 pub(super) fn details(renewal: &RenewalView) -> String {
@@ -19,10 +20,16 @@ pub(super) fn details(renewal: &RenewalView) -> String {
         .iter()
         .map(|taken| format!("    {:10} {} by {}\n", taken.step, taken.at, taken.by))
         .collect();
+    let rolled_back = if renewal.rolled_back { ", rolled back" } else { "" };
+    let signs = renewal.signs.as_ref().map(|key| {
+        let (fingerprint, since) = (&key.fingerprint, &key.since);
+        format!("  signs     {fingerprint} ({}), since {since}\n", key.subject)
+    });
+    let signs = signs.unwrap_or_else(|| "  signs     no key: messages are refused\n".to_owned());
     let receivers: String = renewal.receivers.iter().map(receiver).collect();
     let old_key = renewal.old_key.as_ref().map(old_key).unwrap_or_default();
     format!(
-        "{id}\n  alias     {alias}, {strategy}\n  new key   {key}\n  step      {step} since {since}\n  waits for {}\n{}{}\
+        "{id}\n  alias     {alias}, {strategy}\n  new key   {key}\n  step      {step}{rolled_back} since {since}\n{signs}  waits for {}\n{}{}\
          \n  steps\n{steps}{receivers}{old_key}",
         waiting_for.sentence,
         gate(renewal),
@@ -63,7 +70,8 @@ pub(super) fn taken(renewal: &RenewalView) -> String {
         String::new()
     };
     format!(
-        "{alias}: renewal {id} is {step}.\n{waits}{}{}",
+        "{alias}: renewal {id} is {step}.\n{}{waits}{}{}",
+        signs(alias, renewal.signs.as_ref()),
         gate(renewal),
         next(renewal)
     )
@@ -115,7 +123,12 @@ fn link(link: &LinkView) -> String {
 fn gate(renewal: &RenewalView) -> String {
     let gate = &renewal.gate;
     let since = gate.since.as_ref().map(|since| format!(" since {since}"));
-    let shut = since.map(|since| format!("{}{since}, ", gate.state));
+    let ends = gate
+        .ends
+        .as_ref()
+        .map(|ends| format!(" (the hold ends at {ends})"));
+    let ends = ends.unwrap_or_default();
+    let shut = since.map(|since| format!("{}{since}{ends}, ", gate.state));
     if shut.is_none() && gate.messages == 0 {
         return String::new();
     }
@@ -160,7 +173,7 @@ fn next(renewal: &RenewalView) -> String {
         .filter(|_| receivers.len() > 1)
         .map(|one| format!(" --receiver {}", one.receiver))
         .unwrap_or_default();
-    let holding = renewal.gate.state == "holding";
+    let holding = matches!(renewal.gate.state.as_str(), "holding" | "refusing");
     let command = match renewal.waiting_for.to.parse() {
         Ok(Duty::Publish) => format!("countersign renewal publish {id}"),
         Ok(Duty::Hold) => format!("countersign renewal hold {id} --wait"),
@@ -172,6 +185,8 @@ fn next(renewal: &RenewalView) -> String {
         Ok(Duty::Exchange | Duty::Confirm) => format!("countersign renewal confirm {id}{receiver}"),
         Ok(Duty::Activate) => format!("countersign keys activate {alias} {key}"),
         Ok(Duty::Complete) => format!("countersign renewal complete {id}"),
+        Ok(Duty::StartAgain) => format!("countersign renewal start {alias} --key {key}"),
+        Ok(Duty::Abort) => format!("countersign renewal abort {id}"),
         Ok(Duty::Nothing) | Err(_) => return String::new(),
     };
     let when = match renewal.waiting_for.to.parse() {
@@ -179,5 +194,9 @@ fn next(renewal: &RenewalView) -> String {
         Ok(Duty::Complete) => "Then type",
         _ => "Next, type",
     };
-    format!("{when}\n  {command}\n")
+    let back = match holding {
+        true => format!("To go back to the old key, type\n  countersign renewal abort {id}\n"),
+        false => String::new(),
+    };
+    format!("{when}\n  {command}\n{back}")
 }

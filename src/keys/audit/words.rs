@@ -1,5 +1,7 @@
 //! The words of the audit for everything that happens. Others search for them: they do not change.
 
+use time::OffsetDateTime;
+
 use crate::clock::rfc3339;
 use crate::event::{Event, RenewalNews};
 
@@ -21,10 +23,15 @@ pub(in crate::keys) fn describe(event: &Event) -> Description {
             ("activation-cancelled", vec![("reason", reason.clone())])
         }
         Event::KeyActivated { trigger, .. } => ("key-activated", vec![("trigger", trigger.to_string())]),
-        Event::KeyRetired { kept_until, .. } => ("key-retired", vec![("kept_until", rfc3339(*kept_until))]),
-        Event::RetentionExtended { kept_until, .. } => {
-            ("retention-extended", vec![("kept_until", rfc3339(*kept_until))])
+        Event::KeyRetired {
+            kept_until,
+            rolled_back,
+            ..
+        } => {
+            let rolled_back = ("rolled_back", rolled_back.to_string());
+            ("key-retired", [kept(*kept_until), vec![rolled_back]].concat())
         }
+        Event::RetentionExtended { kept_until, .. } => ("retention-extended", kept(*kept_until)),
         Event::KeyRevoked {
             reason,
             stopped,
@@ -59,6 +66,10 @@ pub(in crate::keys) fn describe(event: &Event) -> Description {
     }
 }
 
+fn kept(until: OffsetDateTime) -> Vec<(&'static str, String)> {
+    vec![("kept_until", rfc3339(until))]
+}
+
 fn describe_renewal(news: &RenewalNews) -> Description {
     match news {
         RenewalNews::Started => ("renewal-started", Vec::new()),
@@ -76,6 +87,11 @@ fn describe_renewal(news: &RenewalNews) -> Description {
         RenewalNews::Aborted { reason } => ("renewal-aborted", vec![("reason", reason.clone())]),
         RenewalNews::HoldStarted => ("hold-started", Vec::new()),
         RenewalNews::MaySwitch => ("hold-may-switch", Vec::new()),
+        RenewalNews::HoldEnds { at, then } => (
+            "hold-ends",
+            vec![("at", rfc3339(*at)), ("then", then.to_string())],
+        ),
+        RenewalNews::HoldRefuses { reason } => ("hold-refuses", vec![("reason", reason.clone())]),
         RenewalNews::HoldEnded { reason } => ("hold-ended", vec![("reason", reason.clone())]),
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::state::{Active, Pending, Retired};
 use super::{AfterImport, KeyState, Lifecycle, Moment, Origin, Policy, Refusal, Schedule};
 use crate::event::{Event, Trigger};
 use crate::keys::lifecycle::Key;
+use crate::keys::material::NotValid;
 use crate::keys::{Fingerprint, Signer};
 
 impl Lifecycle {
@@ -30,34 +33,39 @@ impl Lifecycle {
         self.discarded
             .retain(|discarded| discarded.identity.fingerprint() != certificate.fingerprint());
         let imported = Event::KeyImported { certificate };
-        let at_once = match then {
-            AfterImport::StayPending => false,
-            AfterImport::ActivateIfNone => self.active.is_none(),
-            AfterImport::Activate => true,
+        let (wanted, first) = match then {
+            AfterImport::StayPending => (false, false),
+            AfterImport::ActivateIfNone => (self.active.is_none(), true),
+            AfterImport::Activate => (true, false),
         };
-        if !at_once || key.check_validity(moment).is_err() {
-            self.pending.push(Pending { key, schedule: None });
-            return vec![imported];
+        let validity = key.certificate().check_validity(moment.now);
+        match validity {
+            _ if !wanted => {}
+            Ok(()) if !self.gate().is_shut() => {
+                let switched = self.switch_to(key, None, Trigger::Import, policy, moment);
+                return [vec![imported], switched].concat();
+            }
+            // As soon as nobody waits for another key any more.
+            Ok(()) => return vec![imported, self.activate_later(key, moment.now, first)],
+            Err(NotValid::Early(begin)) => return vec![imported, self.activate_later(key, begin, first)],
+            Err(NotValid::Expired(_)) => {}
         }
-        if self.gate().is_shut() {
-            return vec![imported, self.activate_after_hold(key, moment)];
-        }
-        let switched = self.switch_to(key, None, Trigger::Import, policy, moment);
-        [vec![imported], switched].concat()
+        self.pending.push(Pending { key, schedule: None });
+        vec![imported]
     }
 
-    /// It signs as soon as nobody waits for another key any more.
-    fn activate_after_hold(&mut self, key: Key, moment: Moment) -> Event {
-        let schedule = Schedule {
-            at: moment.now,
-            replaces: None,
-        };
+    /// Of a key that cannot sign yet, and is to do so when it can.
+    fn activate_later(&mut self, key: Key, at: OffsetDateTime, first: bool) -> Event {
         let scheduled = Event::ActivationScheduled {
             certificate: key.certificate().clone(),
-            at: schedule.at,
+            at,
             replaces: None,
         };
-        let schedule = Some(schedule);
+        let schedule = Some(Schedule {
+            at,
+            replaces: None,
+            first,
+        });
         self.pending.push(Pending { key, schedule });
         scheduled
     }
@@ -75,28 +83,33 @@ impl Lifecycle {
         }
         self.check_not_draining()?;
         self.check_replaced(replaces)?;
-        let pending = self.pending_key(fingerprint)?;
+        let key = self.next_key(fingerprint)?;
         if trigger.is_automatic() {
-            self.check_order(&pending.key)?;
+            self.check_order(key)?;
         }
-        pending.key.check_validity(moment)?;
-        let key = pending.key.clone();
-        self.pending
-            .retain(|pending| pending.key.fingerprint() != fingerprint);
-        Ok(self.switch_to(key, None, trigger, policy, moment))
+        key.check_validity(moment)?;
+        Ok(self.put_forward(fingerprint, trigger, policy, moment))
     }
 
-    pub(super) fn roll_back(&mut self, policy: &Policy, moment: Moment) -> Result<Vec<Event>, Refusal> {
+    /// Directly after another step back it would undo that one: then whoever asks for it says which key it leaves.
+    pub(super) fn roll_back(
+        &mut self,
+        replaces: Option<&Fingerprint>,
+        policy: &Policy,
+        moment: Moment,
+    ) -> Result<Vec<Event>, Refusal> {
         self.check_not_draining()?;
-        let retired = self.retired.pop().ok_or(Refusal::NothingRetired)?;
-        retired.key.check_validity(moment)?;
-        Ok(self.switch_to(
-            retired.key,
-            Some(retired.kept_until),
-            Trigger::Rollback,
-            policy,
-            moment,
-        ))
+        self.check_replaced(replaces)?;
+        let last = self.retired.last().ok_or(Refusal::NothingRetired)?;
+        let fingerprint = last.key.fingerprint().clone();
+        if let (true, None, Some(active)) = (last.rolled_back, replaces, self.active()) {
+            return Err(Refusal::RolledBackAlready {
+                active: active.fingerprint().clone(),
+                forward: fingerprint,
+            });
+        }
+        last.key.check_validity(moment)?;
+        Ok(self.put_forward(&fingerprint, Trigger::Rollback, policy, moment))
     }
 
     /// A pending or retired key, in the place of the active one.
@@ -117,7 +130,7 @@ impl Lifecycle {
     pub(super) fn switch_to(
         &mut self,
         key: Key,
-        kept_until: Option<time::OffsetDateTime>,
+        kept_until: Option<OffsetDateTime>,
         trigger: Trigger,
         policy: &Policy,
         moment: Moment,
@@ -131,9 +144,11 @@ impl Lifecycle {
         };
         if let Some(displaced) = self.active.replace(active) {
             let kept_until = policy.kept_until(displaced.kept_until, moment);
+            let rolled_back = self.is_way_back(trigger, displaced.key.fingerprint());
             events.push(Event::KeyRetired {
                 certificate: displaced.key.signer.certificate().clone(),
                 kept_until,
+                rolled_back,
             });
             let last = self.retired.last().map_or(0, |retired| retired.displacement);
             self.retired.push(Retired {
@@ -141,6 +156,7 @@ impl Lifecycle {
                 since: moment.now,
                 displacement: last + 1,
                 kept_until,
+                rolled_back,
             });
         }
         events
@@ -184,6 +200,9 @@ impl Lifecycle {
                 Refusal::UnknownKey(fingerprint)
             }
             Some(KeyState::Active { .. }) => Refusal::ActiveAlready(fingerprint),
+            Some(KeyState::Retired {
+                rolled_back: true, ..
+            }) => Refusal::RolledBack(fingerprint),
             Some(KeyState::Retired { .. }) => Refusal::Retired(fingerprint),
             Some(KeyState::Revoked { .. }) => Refusal::Revoked(fingerprint),
             Some(KeyState::Purged { .. }) => Refusal::Purged(fingerprint),
@@ -201,7 +220,7 @@ impl Trigger {
         match self {
             Self::Event | Self::Schedule | Self::Expiry => true,
             // These decide by themselves whether one that came earlier will do.
-            Self::Receiver | Self::Hold => false,
+            Self::Receiver | Self::Hold | Self::Back => false,
             Self::Import | Self::Activate | Self::Rollback | Self::Revoke => false,
         }
     }

@@ -20,7 +20,7 @@ impl Lifecycle {
         }
         let candidate = match self.renewed_key() {
             Some(key) => Some(key),
-            None => self.next_key().or_else(|| self.way_back()),
+            None => self.only_next_key().or_else(|| self.way_back()),
         };
         candidate.filter(|key| key.certificate().check_validity(now).is_ok())
     }
@@ -39,7 +39,7 @@ impl Lifecycle {
     pub(in crate::keys) fn renewed_key(&self) -> Option<&Key> {
         let open = self.open_renewal();
         let open = open.filter(|open| !open.has_taken(Step::Activated))?;
-        self.pending_key(open.key()).ok().map(|pending| &pending.key)
+        self.next_key(open.key()).ok()
     }
 
     /// Compare-and-swap: of many requests that meet the same refusal at once, one switches. What has changed since their
@@ -79,7 +79,7 @@ impl Lifecycle {
         pending && self.open_renewal().is_none_or(|open| open.key() != key)
     }
 
-    fn next_key(&self) -> Option<&Key> {
+    fn only_next_key(&self) -> Option<&Key> {
         let key = self.only_pending_key().ok()?;
         let given_up = |renewal: &super::Renewal| renewal.key() == key.fingerprint();
         let given_up = self.renewals.iter().any(|renewal| given_up(renewal));

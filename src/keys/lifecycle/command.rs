@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Drain, LinkHash, Reason, RenewalId, Schedule};
+use super::{Drain, Hold, LinkHash, Reason, RenewalId, Schedule};
 use crate::event::Trigger;
 use crate::keys::{Fingerprint, Signer};
 use crate::spelling::vocabulary;
@@ -41,6 +41,8 @@ pub enum Command {
         replaces: Option<Fingerprint>,
         /// What asks for it. An event activates no key that was imported before the active one.
         trigger: Trigger,
+        /// Also where the receivers trust one key, and are not known to have this one's certificate.
+        unconfirmed: bool,
     },
     /// Sign with this pending key from a set time on.
     Schedule {
@@ -48,6 +50,8 @@ pub enum Command {
         fingerprint: Fingerprint,
         /// When, and instead of which.
         schedule: Schedule,
+        /// As of [`Self::Activate`].
+        unconfirmed: bool,
     },
     /// Let the time that was set for this key pass.
     Unschedule {
@@ -55,7 +59,10 @@ pub enum Command {
         fingerprint: Fingerprint,
     },
     /// One step back: the key displaced last signs again.
-    Rollback,
+    Rollback {
+        /// Only if this one is active now; needed directly after another step back, which it would undo.
+        replaces: Option<Fingerprint>,
+    },
     /// Trust this key no more: it only decrypts from now on.
     Revoke {
         /// The key.
@@ -134,10 +141,12 @@ pub enum RenewalCommand {
         /// Which renewal.
         renewal: RenewalId,
     },
-    /// Give up; the key that signs goes on to sign.
+    /// Give up. Where messages wait for the new key to be confirmed, the key before it signs again.
     Abort {
         /// Which renewal.
         renewal: RenewalId,
+        /// The key before the new one signs again in any case.
+        back: bool,
     },
     /// Let new messages wait while those under way come to their end.
     Hold {
@@ -158,6 +167,22 @@ pub enum RenewalCommand {
         /// At whose end that showed. Only if it goes on still.
         drain: Drain,
         /// Why.
+        reason: String,
+    },
+    /// Tell that it ends soon. Only if it goes on still.
+    HoldEnds {
+        /// Which.
+        hold: Hold,
+        /// When, if nobody acts before.
+        at: OffsetDateTime,
+    },
+    /// It has lasted for too long. Only if it goes on still.
+    HoldOver(Hold),
+    /// Refuse those that wait and those that come, until somebody acts. Only if it goes on still.
+    RefuseHeld {
+        /// Which.
+        hold: Hold,
+        /// Why not back to the key before.
         reason: String,
     },
     /// Let the messages go on their way with the new key.
@@ -199,6 +224,37 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What becomes of a hold that has lasted for too long.
+    pub enum AfterHold {
+        /// The key before signs again, and the messages go on their way.
+        Back = "back",
+        /// Messages are refused until somebody acts.
+        Refuse = "refuse",
+    }
+}
+
+/// For how long messages may be held, and then?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldLimit {
+    /// From when the receiver may switch; and those under way may take as long to come to their end.
+    pub most: Duration,
+    /// And then?
+    pub then: AfterHold,
+}
+
+impl Default for HoldLimit {
+    fn default() -> Self {
+        Self {
+            most: MOST_HELD,
+            then: AfterHold::Back,
+        }
+    }
+}
+
+/// A certificate is exchanged in minutes, or something is wrong.
+pub const MOST_HELD: Duration = Duration::from_secs(15 * 60);
+
 /// Who brings a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -208,7 +264,7 @@ pub enum Origin {
     Command,
 }
 
-/// Does an imported key sign at once? One that is not valid yet stays pending in any case.
+/// Does an imported key sign at once? One that is not valid yet does so when it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterImport {
     /// No.
@@ -239,6 +295,8 @@ pub struct Policy {
     pub strategy: Strategy,
     /// For how long after an activation no receiver's answer leads to another one.
     pub settle: Duration,
+    /// For how long messages are held.
+    pub hold: HoldLimit,
 }
 
 /// What SAP keeps old keys for, and the least here.
@@ -254,6 +312,7 @@ impl Default for Policy {
             before_expiry: false,
             strategy: Strategy::PrePublish,
             settle: SETTLE,
+            hold: HoldLimit::default(),
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Gate {
     Holding {
         /// From then on.
         since: OffsetDateTime,
+        /// It lasted for too long: who comes does not wait any more but is refused, until somebody acts.
+        refuses: bool,
     },
 }
 
@@ -30,6 +32,15 @@ pub struct Drain {
     pub renewal: RenewalId,
     /// New messages wait since then.
     pub since: OffsetDateTime,
+}
+
+/// One stretch of time in which an alias's gate is shut as it is: who says that it lasts for too long says of which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Of the new key.
+    pub renewal: RenewalId,
+    /// As it is shut, and since when.
+    pub gate: Gate,
 }
 
 impl Gate {
@@ -45,8 +56,15 @@ impl Gate {
         match self {
             Self::Open => "open",
             Self::Draining { .. } => "draining",
-            Self::Holding { .. } => "holding",
+            Self::Holding { refuses: false, .. } => "holding",
+            Self::Holding { refuses: true, .. } => "refusing",
         }
+    }
+
+    /// New messages are refused.
+    #[must_use]
+    pub const fn refuses(self) -> bool {
+        matches!(self, Self::Holding { refuses: true, .. })
     }
 
     /// When it came to be shut as it is.
@@ -54,7 +72,7 @@ impl Gate {
     pub const fn since(self) -> Option<OffsetDateTime> {
         match self {
             Self::Open => None,
-            Self::Draining { since } | Self::Holding { since } => Some(since),
+            Self::Draining { since } | Self::Holding { since, .. } => Some(since),
         }
     }
 }

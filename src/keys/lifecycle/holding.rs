@@ -34,7 +34,7 @@ impl Lifecycle {
     }
 
     /// Nothing, where it is open, or nothing goes on.
-    fn open_gate(&mut self, reason: &str) -> Vec<Event> {
+    pub(super) fn open_gate(&mut self, reason: &str) -> Vec<Event> {
         let opened = self.open_mut().and_then(|renewal| renewal.open_gate(reason));
         opened.into_iter().collect()
     }
@@ -96,7 +96,7 @@ impl Lifecycle {
         let Some(open) = self.open_renewal() else {
             return Ok(());
         };
-        self.pending_key(open.key())?.key.check_validity(now.moment)
+        self.next_key(open.key())?.check_validity(now.moment)
     }
 }
 
@@ -143,6 +143,7 @@ impl Renewal {
         if trigger == Trigger::Hold {
             self.gate = Gate::Holding {
                 since: now.moment.now,
+                refuses: false,
             };
             events.push(self.tell(RenewalNews::MaySwitch));
         }

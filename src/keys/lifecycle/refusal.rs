@@ -19,6 +19,83 @@ pub enum Refusal {
     /// Not pending but retired.
     #[error("key {0} is retired: use rollback, which goes back one step")]
     Retired(Fingerprint),
+    /// The key before it took its place again.
+    #[error(
+        "key {0} was rolled back: begin its renewal again with `countersign renewal start ALIAS --key {0}`, or go forward \
+         to it with rollback and `replaces`"
+    )]
+    RolledBack(Fingerprint),
+    /// A step back would undo the one before it.
+    #[error(
+        "key {active} signs since the last step back, and another one would go forward to {forward}, which was left then: \
+         where that is meant, say which key it leaves (`replaces`: {active})"
+    )]
+    RolledBackAlready {
+        /// Signs.
+        active: Fingerprint,
+        /// Was rolled back.
+        forward: Fingerprint,
+    },
+    /// The receivers would refuse what it signs.
+    #[error("{}", unconfirmed(.key, *.strategy, .renewal.as_ref()))]
+    Unconfirmed {
+        /// The key.
+        key: Fingerprint,
+        /// Of its alias.
+        strategy: Strategy,
+        /// Its renewal, if one goes on.
+        renewal: Option<RenewalId>,
+    },
+    /// Its time is over.
+    #[error("{} has passed: it is {} here; set a time to come, or leave `at` out to switch now", rfc3339(*.at), rfc3339(*.now))]
+    TimePassed {
+        /// Asked for.
+        at: OffsetDateTime,
+        /// By our clock.
+        now: OffsetDateTime,
+    },
+    /// It was to be the first one.
+    #[error("key {0} signs by now")]
+    NotFirst(Fingerprint),
+    /// Its new key signs, and some receivers may have exchanged their certificates.
+    #[error(
+        "renewal {renewal} cannot be given up without saying which key is to sign: its key {key} does now, and receivers may \
+         have exchanged their certificates. Keep it with `countersign renewal complete {renewal}`, or go back to {} with \
+         `countersign renewal abort {renewal} --back`", old_key(.before.as_ref())
+    )]
+    AbortsEitherWay {
+        /// Which.
+        renewal: RenewalId,
+        /// Its key, which signs.
+        key: Fingerprint,
+        /// The key that it displaced.
+        before: Option<Fingerprint>,
+    },
+    /// A receiver has exchanged its certificate, and refuses the key that signs.
+    #[error(
+        "renewal {renewal} cannot be given up without saying which key is to sign: {} has confirmed the new certificate. \
+         Switch to its key with `countersign keys activate ALIAS {key}`, or stay with the key that signs now by `countersign \
+         renewal abort {renewal} --back`", receivers(.confirmed)
+    )]
+    AbortsConfirmed {
+        /// Which.
+        renewal: RenewalId,
+        /// Its key.
+        key: Fingerprint,
+        /// Those that have it.
+        confirmed: Vec<String>,
+    },
+    /// There is no key before the new one that may sign.
+    #[error(
+        "renewal {renewal} leads back to no key: {}; complete it, activate another key, or revoke its key with `stop`",
+        no_way_back(.before.as_ref())
+    )]
+    NoWayBack {
+        /// Which.
+        renewal: RenewalId,
+        /// What it displaced, and its state.
+        before: Option<(Fingerprint, &'static str)>,
+    },
     /// It never signs again.
     #[error("key {0} is revoked and never signs again: activate another key")]
     Revoked(Fingerprint),
@@ -37,7 +114,7 @@ pub enum Refusal {
     #[error("no key is retired under this alias, so there is none to go back to")]
     NothingRetired,
     /// Outside its certificate's validity.
-    #[error("key {fingerprint} cannot sign now: its certificate {reason}")]
+    #[error("key {fingerprint} cannot sign now: its certificate {reason}{}", wait(.reason))]
     NotValid {
         /// The key.
         fingerprint: Fingerprint,
@@ -197,6 +274,49 @@ fn not_active(expected: &Fingerprint, active: Option<&Fingerprint>) -> String {
     match active {
         Some(active) => format!("the active key is {active}, not {expected}: look again before you switch"),
         None => format!("no key is active, so {expected} cannot be replaced: leave `replaces` out"),
+    }
+}
+
+/// What to do about a certificate that is not valid.
+fn wait(reason: &NotValid) -> String {
+    match reason {
+        NotValid::Early(begin) => format!("; have it activated then, with the time `at` {}", rfc3339(*begin)),
+        NotValid::Expired(_) => String::new(),
+    }
+}
+
+fn unconfirmed(key: &Fingerprint, strategy: Strategy, renewal: Option<&RenewalId>) -> String {
+    let instead = match (strategy, renewal) {
+        (Strategy::Hold, Some(renewal)) => {
+            format!("hold the messages meanwhile, with `countersign renewal hold {renewal} --wait`")
+        }
+        (Strategy::Hold, None) => {
+            "hold the messages meanwhile, with `countersign renewal hold ALIAS --wait`".to_owned()
+        }
+        (Strategy::ReceiverLed | Strategy::PrePublish, Some(_)) => {
+            "do nothing: the proxy switches when the receiver refuses the key that signs now".to_owned()
+        }
+        (Strategy::ReceiverLed | Strategy::PrePublish, None) => {
+            format!(
+                "begin its renewal, with `countersign renewal start ALIAS --key {key}`: the proxy switches when the \
+                     receiver refuses the key that signs now"
+            )
+        }
+    };
+    format!(
+        "the receiver trusts one key, and is not known to have the certificate of {key}: it would refuse every message. \
+         Rather {instead}; to activate the key all the same, say `unconfirmed`"
+    )
+}
+
+fn old_key(key: Option<&Fingerprint>) -> String {
+    key.map_or_else(|| "the key before it".to_owned(), ToString::to_string)
+}
+
+fn no_way_back(before: Option<&(Fingerprint, &'static str)>) -> String {
+    match before {
+        Some((key, state)) => format!("key {key}, which signed before, is {state}"),
+        None => "none signed before its own".to_owned(),
     }
 }
 

@@ -8,6 +8,9 @@ use super::{Gate, Key, Lifecycle, Refusal, RenewalCommand};
 use crate::event::{Event, RenewalNews};
 use crate::keys::{Certificate, Fingerprint};
 
+/// By whoever may.
+const GIVEN_UP: &str = "it was given up";
+
 impl Lifecycle {
     pub(super) fn renew(
         &mut self,
@@ -30,7 +33,7 @@ impl Lifecycle {
                 link,
             } => self.confirm(&renewal, receiver, link.as_ref(), now),
             RenewalCommand::Complete { renewal } => self.complete(&renewal, now),
-            RenewalCommand::Abort { renewal } => self.abort(&renewal, now),
+            RenewalCommand::Abort { renewal, back } => self.abort(&renewal, back, now),
             RenewalCommand::Hold { id, receivers } => self.hold(id, receivers, now),
             RenewalCommand::HoldFor { renewal } => self.hold_for(&renewal, now),
             RenewalCommand::ResumeFor { renewal } => {
@@ -39,6 +42,9 @@ impl Lifecycle {
             }
             RenewalCommand::Drained(drain) => self.drained(&drain, now),
             RenewalCommand::GiveUpHold { drain, reason } => Ok(self.give_up_hold(&drain, &reason)),
+            RenewalCommand::HoldEnds { hold, at } => Ok(self.hold_ends(&hold, at, now)),
+            RenewalCommand::HoldOver(hold) => self.hold_over(&hold, now),
+            RenewalCommand::RefuseHeld { hold, reason } => Ok(self.refuse_held(&hold, &reason)),
             RenewalCommand::Resume => self.resume(),
             RenewalCommand::ProbeAccepted { key, receiver } => Ok(self.probe_accepted(&key, receiver, now)),
             RenewalCommand::Accepted {
@@ -73,8 +79,8 @@ impl Lifecycle {
             }
         }
         let certificate = match key {
-            Some(key) => self.pending_key(key)?.key.certificate().clone(),
-            None => self.only_pending_key()?.certificate().clone(),
+            Some(key) => self.renewable_key(key)?.certificate().clone(),
+            None => self.only_renewable_key()?.certificate().clone(),
         };
         Ok(self.begin(id, certificate, receivers, now))
     }
@@ -142,12 +148,18 @@ impl Lifecycle {
         Ok(self.complete_open(now))
     }
 
-    fn abort(&mut self, id: &RenewalId, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
+    fn abort(&mut self, id: &RenewalId, back: bool, now: Circumstances<'_>) -> Result<Vec<Event>, Refusal> {
         if self.has_ended_with(id, Step::Aborted) {
             return Ok(Vec::new());
         }
         self.going_on(id)?;
-        Ok(self.abort_open("it was given up", now))
+        if self.renewed_key_signs() && (back || self.waits_unconfirmed()) {
+            return self.go_back(GIVEN_UP, now);
+        }
+        if !back {
+            self.check_abortable(now)?;
+        }
+        Ok(self.abort_open(GIVEN_UP, now))
     }
 
     fn complete_open(&mut self, now: Circumstances<'_>) -> Vec<Event> {

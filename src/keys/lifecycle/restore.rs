@@ -117,12 +117,14 @@ impl Lifecycle {
                 since,
                 displacement,
                 kept_until,
+                rolled_back,
             } => {
                 self.retired.push(Retired {
                     key,
                     since,
                     displacement,
                     kept_until,
+                    rolled_back,
                 });
                 self.retired.sort_by_key(|retired| retired.displacement);
             }

@@ -30,6 +30,8 @@ pub struct Schedule {
     pub at: OffsetDateTime,
     /// Only if this one is active then.
     pub replaces: Option<Fingerprint>,
+    /// Only if no key is active before: it was to be the alias's first one, and is not valid yet.
+    pub first: bool,
 }
 
 #[derive(Clone)]
@@ -54,6 +56,8 @@ pub(super) struct Retired {
     pub(super) displacement: u64,
     /// Never brought forward.
     pub(super) kept_until: OffsetDateTime,
+    /// The key before it took its place again, so it can be the next one's once more.
+    pub(super) rolled_back: bool,
 }
 
 #[derive(Clone)]
@@ -104,6 +108,8 @@ pub enum KeyState {
         displacement: u64,
         /// Not purged before.
         kept_until: OffsetDateTime,
+        /// The key before it took its place again.
+        rolled_back: bool,
     },
     /// Trusted no more; decrypts only.
     Revoked {
@@ -162,6 +168,18 @@ impl KeyState {
             return None;
         };
         schedule.as_ref()
+    }
+
+    /// The key before it took its place again, and it may sign once more by a renewal.
+    #[must_use]
+    pub const fn is_rolled_back(&self) -> bool {
+        matches!(
+            self,
+            Self::Retired {
+                rolled_back: true,
+                ..
+            }
+        )
     }
 
     /// Why a revoked key was.
@@ -252,6 +270,7 @@ impl Retired {
             since: self.since,
             displacement: self.displacement,
             kept_until: self.kept_until,
+            rolled_back: self.rolled_back,
         })
     }
 }

@@ -1,7 +1,9 @@
 //! Every rule of the states has a test here; the random sequences of commands are in `keys/model`.
 
+mod beginning;
 mod candidates;
 mod crossing;
+mod giving_up;
 mod holding;
 mod noticing;
 mod renewing;
@@ -113,7 +115,12 @@ fn story(events: &[Event]) -> Vec<(usize, String)> {
         Event::ActivationScheduled { .. } => "scheduled".to_owned(),
         Event::ActivationCancelled { reason, .. } => format!("cancelled: {reason}"),
         Event::KeyActivated { trigger, .. } => format!("activated by {trigger}"),
-        Event::KeyRetired { .. } => "retired".to_owned(),
+        Event::KeyRetired {
+            rolled_back: false, ..
+        } => "retired".to_owned(),
+        Event::KeyRetired {
+            rolled_back: true, ..
+        } => "rolled back".to_owned(),
         Event::RetentionExtended { .. } => "extended".to_owned(),
         Event::KeyRevoked { stopped: false, .. } => "revoked".to_owned(),
         Event::KeyRevoked { stopped: true, .. } => "revoked and stopped".to_owned(),
@@ -164,6 +171,27 @@ fn activate(number: usize, replaces: Option<usize>) -> Command {
         fingerprint: fingerprint(number),
         replaces: replaces.map(fingerprint),
         trigger: Trigger::Activate,
+        unconfirmed: false,
+    }
+}
+
+/// Though nobody has confirmed it.
+fn activate_unconfirmed(number: usize) -> Command {
+    Command::Activate {
+        fingerprint: fingerprint(number),
+        replaces: None,
+        trigger: Trigger::Activate,
+        unconfirmed: true,
+    }
+}
+
+fn roll_back() -> Command {
+    Command::Rollback { replaces: None }
+}
+
+fn roll_back_from(number: usize) -> Command {
+    Command::Rollback {
+        replaces: Some(fingerprint(number)),
     }
 }
 
@@ -173,7 +201,9 @@ fn schedule(number: usize, at: u32, replaces: Option<usize>) -> Command {
         schedule: Schedule {
             at: day(at),
             replaces: replaces.map(fingerprint),
+            first: false,
         },
+        unconfirmed: false,
     }
 }
 
@@ -251,7 +281,17 @@ fn complete(renewal: usize) -> Command {
 }
 
 fn abort(renewal: usize) -> Command {
-    Command::Renewal(RenewalCommand::Abort { renewal: id(renewal) })
+    Command::Renewal(RenewalCommand::Abort {
+        renewal: id(renewal),
+        back: false,
+    })
+}
+
+fn abort_back(renewal: usize) -> Command {
+    Command::Renewal(RenewalCommand::Abort {
+        renewal: id(renewal),
+        back: true,
+    })
 }
 
 fn hold(renewal: usize) -> Command {

@@ -19,12 +19,28 @@ impl Lifecycle {
         self.next_scheduled(moment).is_some() || self.expiry_successor(policy, moment).is_some()
     }
 
+    /// When a key is activated next by itself.
+    #[must_use]
+    pub fn next_activation(&self) -> Option<OffsetDateTime> {
+        let times = self
+            .pending
+            .iter()
+            .filter_map(|pending| pending.schedule.as_ref());
+        times.map(|schedule| schedule.at).min()
+    }
+
     pub(super) fn schedule(
         &mut self,
         fingerprint: &Fingerprint,
         schedule: Schedule,
         moment: Moment,
     ) -> Result<Vec<Event>, Refusal> {
+        if schedule.at < moment.now {
+            return Err(Refusal::TimePassed {
+                at: schedule.at,
+                now: moment.now,
+            });
+        }
         let pending = self.pending_key(fingerprint)?;
         let key = &pending.key;
         if pending.schedule.as_ref() == Some(&schedule) {
@@ -33,9 +49,8 @@ impl Lifecycle {
         let certificate = key.signer.certificate().clone();
         self.check_replaced(schedule.replaces.as_ref())?;
         self.check_order(key)?;
-        let at = schedule.at.max(moment.now);
         certificate
-            .check_validity(at)
+            .check_validity(schedule.at)
             .map_err(|reason| Refusal::NotValidThen {
                 fingerprint: fingerprint.clone(),
                 at: schedule.at,
@@ -87,7 +102,11 @@ impl Lifecycle {
         moment: Moment,
     ) -> Vec<Event> {
         let (fingerprint, replaces) = (key.fingerprint(), schedule.replaces.as_ref());
-        match self.activate(fingerprint, replaces, Trigger::Schedule, policy, moment) {
+        let activated = match self.active() {
+            Some(active) if schedule.first => Err(Refusal::NotFirst(active.fingerprint().clone())),
+            _ => self.activate(fingerprint, replaces, Trigger::Schedule, policy, moment),
+        };
+        match activated {
             Ok(events) => events,
             Err(refusal) => {
                 self.set_schedule(fingerprint, None);
@@ -107,8 +126,10 @@ impl Lifecycle {
             .pending
             .iter()
             .filter_map(|pending| Some((&pending.key, pending.schedule.as_ref()?)));
+        // One that was to be the first waits no longer once another one is.
+        let in_vain = |schedule: &Schedule| schedule.first && self.active.is_some();
         scheduled
-            .filter(|(_, schedule)| schedule.at <= moment.now)
+            .filter(|(_, schedule)| schedule.at <= moment.now || in_vain(schedule))
             .min_by_key(|(_, schedule)| schedule.at)
     }
 

@@ -16,7 +16,7 @@ use super::expected::{Expected, Gate, Key, Led, Now, Renewing, STRATEGIES, State
 use super::witness::Witness;
 use crate::event::Subscriber;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
-use crate::keys::lifecycle::{LinkToken, Policy, Strategy};
+use crate::keys::lifecycle::{AfterHold, HoldLimit, LinkToken, Policy, Strategy};
 use crate::keys::store::tests::open;
 use crate::keys::{Certificate, CommandError, Fingerprint, KeyMaterial, Keys, PrivateKey};
 
@@ -123,6 +123,13 @@ impl Bench {
             },
             // By the monotonic clock, which a model does not have.
             settle: Duration::ZERO,
+            hold: HoldLimit {
+                then: match expected.refuses_in_the_end {
+                    false => AfterHold::Back,
+                    true => AfterHold::Refuse,
+                },
+                ..HoldLimit::default()
+            },
         };
         let policies = ALIASES.iter().zip(&self.expected);
         policies
@@ -169,6 +176,7 @@ impl Bench {
         for expected in &mut self.expected {
             expected.retention = DAY * u32::try_from(90 + random.below(60)).unwrap();
             expected.before_expiry = random.one_in(2);
+            expected.refuses_in_the_end = random.one_in(2);
             if random.one_in(3) {
                 expected.led = STRATEGIES[random.below(3)];
             }
@@ -214,6 +222,10 @@ impl Bench {
 
     pub(super) fn keys_of(&self, alias: usize) -> Vec<usize> {
         self.expected[alias].keys.keys().copied().collect()
+    }
+
+    pub(super) fn active_key_of(&self, alias: usize) -> Option<usize> {
+        self.expected[alias].active()
     }
 
     /// Those that can sign now, or go back to it.

@@ -16,10 +16,11 @@ pub(super) enum Step {
         from_source: bool,
         then: Then,
     },
-    Activate(usize, Option<usize>),
-    Schedule(usize, OffsetDateTime, Option<usize>),
+    /// Instead of which, and whether though it is not confirmed.
+    Activate(usize, Option<usize>, bool),
+    Schedule(usize, OffsetDateTime, Option<usize>, bool),
     Unschedule(usize),
-    Rollback,
+    Rollback(Option<usize>),
     Revoke(usize, With),
     Discard(usize),
     Purge(usize, bool),
@@ -29,6 +30,7 @@ pub(super) enum Step {
 }
 
 pub(super) use notices::Told;
+use renewals::Way;
 pub(super) use renewals::{Gate, Led, Renewal, Renewing, STRATEGIES};
 
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +70,9 @@ pub(super) struct Key {
     pub(super) displaced: Option<OffsetDateTime>,
     /// Larger for what was displaced later.
     pub(super) displacement: u64,
-    pub(super) schedule: Option<(OffsetDateTime, Option<usize>)>,
+    /// When, instead of which, and whether as the first one alone.
+    pub(super) schedule: Option<(OffsetDateTime, Option<usize>, bool)>,
+    pub(super) rolled_back: bool,
 }
 
 impl Key {
@@ -84,6 +88,7 @@ pub(super) struct Expected {
     pub(super) retention: Duration,
     pub(super) before_expiry: bool,
     pub(super) led: Led,
+    pub(super) refuses_in_the_end: bool,
     pub(super) renewals: Vec<Renewal>,
     pub(super) notices: BTreeSet<(usize, Told)>,
     displacements: u64,
@@ -121,21 +126,31 @@ impl Expected {
                 from_source,
                 then,
             } => next.import(key, from_source, then, valid, now)?,
-            Step::Activate(key, replaces) => next.activate(key, replaces, now)?,
-            Step::Schedule(key, at, replaces) => next.schedule(key, at, replaces, now)?,
+            Step::Activate(key, replaces, unconfirmed) => {
+                next.would_be_accepted(key, unconfirmed)?;
+                next.activate(key, replaces, now)?;
+            }
+            Step::Schedule(key, at, replaces, unconfirmed) => {
+                next.would_be_accepted(key, unconfirmed)?;
+                next.schedule(key, at, replaces, now)?;
+            }
             Step::Unschedule(key) => match next.keys.get_mut(&key) {
                 Some(key) if key.state == State::Pending && key.schedule.is_some() => key.schedule = None,
                 _ => return Err(No),
             },
-            Step::Rollback => {
+            Step::Rollback(replaces) => {
                 next.no_drain()?;
-                let retired = next.keys.iter().filter(|(_, key)| key.state == State::Retired);
-                let last = retired.max_by_key(|(_, key)| key.displacement).ok_or(No)?;
-                let (key, valid) = (*last.0, last.1.is_valid(now.wall));
-                if !valid {
+                if replaces.is_some() && replaces != next.active() {
                     return Err(No);
                 }
-                next.switch_to(key, now, false);
+                let retired = next.keys.iter().filter(|(_, key)| key.state == State::Retired);
+                let last = retired.max_by_key(|(_, key)| key.displacement).ok_or(No)?;
+                let forward = last.1.rolled_back && replaces.is_none() && next.active().is_some();
+                let (key, valid) = (*last.0, last.1.is_valid(now.wall));
+                if !valid || forward {
+                    return Err(No);
+                }
+                next.switch_to(key, now, Way::Back);
             }
             Step::Revoke(key, with) => next.revoke(key, with, now)?,
             Step::Discard(key) => match next.state(key) {
@@ -179,20 +194,20 @@ impl Expected {
             displaced: None,
             displacement: 0,
             schedule: None,
+            rolled_back: false,
         };
         let at_once = match then {
             Then::StayPending => false,
             Then::ActivateIfNone => self.active().is_none(),
             Then::Activate => true,
         };
-        let valid = new.is_valid(now.wall);
+        let (valid, begin) = (new.is_valid(now.wall), valid.0);
         self.keys.insert(key, new);
-        if at_once && valid {
-            if self.gate() == Gate::Open {
-                self.switch_to(key, now, false);
-            } else {
-                self.keys.get_mut(&key).unwrap().schedule = Some((now.wall, None));
-            }
+        if at_once && valid && self.gate() == Gate::Open {
+            self.switch_to(key, now, Way::On);
+        } else if at_once {
+            let first = matches!(then, Then::ActivateIfNone);
+            self.keys.get_mut(&key).unwrap().schedule = Some((begin.max(now.wall), None, first));
         }
         Ok(())
     }
@@ -204,10 +219,34 @@ impl Expected {
         self.no_drain()?;
         let replaced = replaces.is_none() || replaces == self.active();
         let valid = self.keys.get(&key).is_some_and(|key| key.is_valid(now.wall));
-        if !replaced || !valid || self.state(key) != Some(State::Pending) {
+        if !replaced || !valid || !self.is_next(key) {
             return Err(No);
         }
-        self.switch_to(key, now, false);
+        self.switch_to(key, now, Way::On);
+        Ok(())
+    }
+
+    /// Pending, or rolled back and what the renewal that goes on leads to.
+    fn is_next(&self, key: usize) -> bool {
+        let again = self.renewed_key() == Some(key) && self.is_rolled_back(key);
+        self.state(key) == Some(State::Pending) || again
+    }
+
+    fn is_rolled_back(&self, key: usize) -> bool {
+        let found = self.keys.get(&key);
+        found.is_some_and(|key| key.state == State::Retired && key.rolled_back)
+    }
+
+    /// A receiver that trusts one key has it, or whoever activates it says that he knows.
+    fn would_be_accepted(&self, key: usize, unconfirmed: bool) -> Result<(), No> {
+        let displaces = self.active().is_some_and(|active| active != key);
+        let trusts_one = self.led != Led::PrePublish;
+        let open = self.open_renewal().filter(|open| open.key == key);
+        let confirmed = open.is_some_and(|open| open.receivers.iter().all(|one| one.confirmed));
+        let refused = displaces && trusts_one && !confirmed && !unconfirmed;
+        if refused && self.is_next(key) && self.gate() != Gate::Draining {
+            return Err(No);
+        }
         Ok(())
     }
 
@@ -218,18 +257,15 @@ impl Expected {
         replaces: Option<usize>,
         now: Now,
     ) -> Result<(), No> {
-        if at <= now.wall {
-            return self.activate(key, replaces, now);
-        }
-        if self.state(key) != Some(State::Pending) {
+        if at < now.wall || self.state(key) != Some(State::Pending) {
             return Err(No);
         }
-        let unchanged = self.keys[&key].schedule == Some((at, replaces));
+        let unchanged = self.keys[&key].schedule == Some((at, replaces, false));
         let replaced = replaces.is_none() || replaces == self.active();
         if !unchanged && (!replaced || !self.is_newer(key) || !self.keys[&key].is_valid(at)) {
             return Err(No);
         }
-        self.keys.get_mut(&key).unwrap().schedule = Some((at, replaces));
+        self.keys.get_mut(&key).unwrap().schedule = Some((at, replaces, false));
         Ok(())
     }
 
@@ -252,7 +288,7 @@ impl Expected {
                 }
                 self.displace(key, now);
                 self.put(key, State::Revoked);
-                self.switch_to(successor, now, false);
+                self.switch_to(successor, now, Way::On);
                 self.say_displaced(successor, key);
             }
             _ => return Err(No),
@@ -282,13 +318,14 @@ impl Expected {
         }
         loop {
             let due = self.keys.iter().filter_map(|(number, key)| {
-                let (at, replaces) = key.schedule.filter(|_| key.state == State::Pending)?;
-                (at <= now.wall).then_some((at, key.sequence, *number, replaces))
+                let (at, replaces, first) = key.schedule.filter(|_| key.state == State::Pending)?;
+                let too_late = first && self.active().is_some();
+                (at <= now.wall || too_late).then_some((at, key.sequence, *number, replaces, too_late))
             });
-            let Some((_, _, key, replaces)) = due.min_by_key(|due| (due.0, due.1)) else {
+            let Some((_, _, key, replaces, too_late)) = due.min_by_key(|due| (due.0, due.1)) else {
                 break;
             };
-            let may = self.is_newer(key);
+            let may = self.is_newer(key) && !too_late;
             if !may || self.activate(key, replaces, now).is_err() {
                 self.keys.get_mut(&key).unwrap().schedule = None;
             }
@@ -310,7 +347,7 @@ impl Expected {
         let renewed = self.renewed_key();
         if let Some((key, _)) = able.max_by_key(|(number, key)| (renewed == Some(**number), key.sequence)) {
             let key = *key;
-            self.switch_to(key, now, false);
+            self.switch_to(key, now, Way::On);
         }
     }
 
@@ -331,13 +368,13 @@ impl Expected {
             .is_none_or(|active| self.keys[&active].sequence < self.keys[&key].sequence)
     }
 
-    /// Whether nothing is under way, as at the end of a drain.
-    fn switch_to(&mut self, key: usize, now: Now, nothing_under_way: bool) {
-        self.renewal_reaches(key, nothing_under_way);
+    fn switch_to(&mut self, key: usize, now: Now, way: Way) {
+        self.renewal_reaches(key, way);
         self.notices.remove(&(key, Told::Purgeable));
         if let Some(active) = self.active() {
             self.displace(active, now);
             self.put(active, State::Retired);
+            self.keys.get_mut(&active).unwrap().rolled_back = way == Way::Back;
         }
         self.put(key, State::Active);
     }
@@ -357,5 +394,6 @@ impl Expected {
         let key = self.keys.get_mut(&key).unwrap();
         key.state = state;
         key.schedule = None;
+        key.rolled_back = false;
     }
 }

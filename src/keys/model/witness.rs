@@ -42,14 +42,14 @@ impl Witness {
                 (&[Some("pending")], "pending")
             }
             Event::KeyActivated {
-                trigger: Trigger::Rollback,
+                trigger: Trigger::Rollback | Trigger::Back,
                 ..
             } => (&[Some("retired")], "active"),
             Event::KeyActivated {
-                trigger: Trigger::Revoke | Trigger::Receiver,
+                trigger: Trigger::Import | Trigger::Schedule,
                 ..
-            } => (&[Some("pending"), Some("retired")], "active"),
-            Event::KeyActivated { .. } => (&[Some("pending")], "active"),
+            } => (&[Some("pending")], "active"),
+            Event::KeyActivated { .. } => (&[Some("pending"), Some("retired")], "active"),
             Event::KeyRetired { .. } => (&[Some("active")], "retired"),
             Event::RetentionExtended { .. } => {
                 assert!(matches!(self.told.get(&key), Some(&("retired" | "revoked"))));
@@ -243,10 +243,13 @@ fn compare_state(entry: &Entry<'_>, key: &super::expected::Key, fingerprint: &dy
         State::Discarded => "discarded",
     };
     assert_eq!(entry.state.name(), expected);
+    assert_eq!(entry.state.is_rolled_back(), key.rolled_back);
     match &entry.state {
         KeyState::Pending { schedule } => {
-            let schedule = schedule.clone().map(|schedule| (schedule.at, schedule.replaces));
-            let expected = key.schedule.map(|(at, replaces)| (at, replaces.map(fingerprint)));
+            let schedule = schedule.clone();
+            let schedule = schedule.map(|schedule| (schedule.at, schedule.replaces, schedule.first));
+            let expected = key.schedule;
+            let expected = expected.map(|(at, replaces, first)| (at, replaces.map(fingerprint), first));
             assert_eq!(schedule, expected);
         }
         KeyState::Active { kept_until, .. } => assert_eq!(*kept_until, key.kept_until),

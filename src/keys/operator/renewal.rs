@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::Operator;
 use crate::keys::lifecycle::{
-    Command, Drain, LinkHash, LinkToken, Refusal, Renewal, RenewalCommand, RenewalId,
+    Command, Drain, Hold, LinkHash, LinkToken, Refusal, Renewal, RenewalCommand, RenewalId,
 };
 use crate::keys::store::StoreError;
 use crate::keys::{CommandError, Fingerprint};
@@ -109,13 +109,60 @@ impl Operator<'_> {
         self.renew(alias, RenewalCommand::Complete { renewal }, now)
     }
 
-    /// Gives the renewal up. The key that signs goes on to sign, and messages that are held go on their way.
+    /// Gives the renewal up. Messages that are held go on their way with the key that signed before, which signs again.
     ///
     /// # Errors
-    /// When it is completed.
+    /// When it is completed; and when the new key signs, or a receiver that trusts one key has confirmed it, and messages are
+    /// not held: then nobody can know which key is to sign, and whoever gives up says so.
     pub fn abort(&self, alias: &str, renewal: &RenewalId, now: OffsetDateTime) -> Result<(), CommandError> {
         let renewal = renewal.clone();
-        self.renew(alias, RenewalCommand::Abort { renewal }, now)
+        let back = false;
+        self.renew(alias, RenewalCommand::Abort { renewal, back }, now)
+    }
+
+    /// The same, and the key that signed before the new one does again in any case.
+    ///
+    /// # Errors
+    /// When it is completed, or that key may not sign.
+    pub fn abort_back(
+        &self,
+        alias: &str,
+        renewal: &RenewalId,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        let renewal = renewal.clone();
+        let back = true;
+        self.renew(alias, RenewalCommand::Abort { renewal, back }, now)
+    }
+
+    /// A hold ends then, unless somebody acts before. One that is another one by now is not told of.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn hold_ends(
+        &self,
+        alias: &str,
+        hold: Hold,
+        at: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<(), CommandError> {
+        self.renew(alias, RenewalCommand::HoldEnds { hold, at }, now)
+    }
+
+    /// A hold has lasted for too long. Where the key before is to sign again and may not, messages are refused. One that is
+    /// another one by now goes on.
+    ///
+    /// # Errors
+    /// When it cannot be stored; then the messages wait on.
+    pub fn hold_over(&self, alias: &str, hold: Hold, now: OffsetDateTime) -> Result<(), CommandError> {
+        let over = self.renew(alias, RenewalCommand::HoldOver(hold.clone()), now);
+        match over {
+            Err(problem @ (CommandError::Refused(_) | CommandError::Unsuitable(_))) => {
+                let reason = problem.to_string();
+                self.renew(alias, RenewalCommand::RefuseHeld { hold, reason }, now)
+            }
+            over => over,
+        }
     }
 
     /// New messages wait while those under way come to their end. Begins the renewal to the only pending key, where none

@@ -111,7 +111,8 @@ fn update(transaction: &Transaction<'_>, alias: &str, entry: &Entry<'_>) -> rusq
     let columns = Columns::of(&entry.state);
     transaction.execute(
         "UPDATE key SET state = ?3, since = ?4, kept_until = ?5, displaced = ?6, displacement = ?7, reason = ?8, \
-         activate_at = ?9, activate_replaces = ?10, private_half = iif(?11, NULL, private_half) WHERE alias = ?1 AND fingerprint = ?2",
+         activate_at = ?9, activate_replaces = ?10, private_half = iif(?11, NULL, private_half), \
+         rolled_back = ?12, activate_first = ?13 WHERE alias = ?1 AND fingerprint = ?2",
         params![
             alias,
             &**entry.fingerprint(),
@@ -124,6 +125,8 @@ fn update(transaction: &Transaction<'_>, alias: &str, entry: &Entry<'_>) -> rusq
             columns.activate_at,
             columns.activate_replaces,
             matches!(entry.state, KeyState::Purged { .. } | KeyState::Discarded { .. }),
+            columns.rolled_back,
+            columns.activate_first,
         ],
     )?;
     Ok(())
@@ -140,6 +143,8 @@ struct Columns {
     reason: Option<String>,
     activate_at: Option<i64>,
     activate_replaces: Option<String>,
+    rolled_back: bool,
+    activate_first: bool,
 }
 
 impl Columns {
@@ -148,10 +153,12 @@ impl Columns {
             state: state.name().to_owned(),
             since: state.since().map(milliseconds),
             kept_until: state.kept_until().map(milliseconds),
+            rolled_back: state.is_rolled_back(),
             ..Self::default()
         };
         match state {
             KeyState::Pending { schedule } => {
+                columns.activate_first = schedule.as_ref().is_some_and(|schedule| schedule.first);
                 columns.activate_at = schedule.as_ref().map(|schedule| milliseconds(schedule.at));
                 let replaces = schedule.as_ref().and_then(|schedule| schedule.replaces.as_ref());
                 columns.activate_replaces = replaces.map(Fingerprint::to_string);
@@ -182,6 +189,8 @@ impl Columns {
             reason: row.get(12)?,
             activate_at: row.get(13)?,
             activate_replaces: row.get(14)?,
+            rolled_back: row.get(15)?,
+            activate_first: row.get(16)?,
         })
     }
 
@@ -194,7 +203,8 @@ impl Columns {
                 let at = self.activate_at.map(|at| time(at).ok_or(())).transpose().ok()?;
                 let replaces = self.activate_replaces.as_ref().map(|replaces| replaces.parse());
                 let replaces = replaces.transpose().ok()?;
-                let schedule = at.map(|at| Schedule { at, replaces });
+                let first = self.activate_first;
+                let schedule = at.map(|at| Schedule { at, replaces, first });
                 Some(KeyState::Pending { schedule })
             }
             "active" => Some(KeyState::Active {
@@ -205,6 +215,7 @@ impl Columns {
                 since: since?,
                 displacement: self.displacement?.try_into().ok()?,
                 kept_until: kept_until?,
+                rolled_back: self.rolled_back,
             }),
             "revoked" => Some(KeyState::Revoked {
                 since: since?,
@@ -273,7 +284,7 @@ pub(super) fn load(
 fn rows(connection: &Connection) -> rusqlite::Result<Vec<Stored>> {
     let mut statement = connection.prepare(
         "SELECT id, alias, sequence, certificate, key_type, imported, private_half, state, since, kept_until, \
-         displaced, displacement, reason, activate_at, activate_replaces FROM key ORDER BY alias, sequence",
+         displaced, displacement, reason, activate_at, activate_replaces, rolled_back, activate_first FROM key ORDER BY alias, sequence",
     )?;
     statement.query_map([], Stored::read)?.collect()
 }

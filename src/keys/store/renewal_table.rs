@@ -43,10 +43,10 @@ fn save_renewal(
     renewal: &Renewal,
 ) -> rusqlite::Result<()> {
     transaction.execute(
-        "INSERT INTO renewal (id, alias, position, fingerprint, displaced, strategy, goes_on, gate, gate_since) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+        "INSERT INTO renewal (id, alias, position, fingerprint, displaced, strategy, goes_on, gate, gate_since, refuses) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
          ON CONFLICT (id) DO UPDATE SET displaced = excluded.displaced, strategy = excluded.strategy, \
-         goes_on = excluded.goes_on, gate = excluded.gate, gate_since = excluded.gate_since",
+         goes_on = excluded.goes_on, gate = excluded.gate, gate_since = excluded.gate_since, refuses = excluded.refuses",
         params![
             &*renewal.id,
             alias,
@@ -55,11 +55,21 @@ fn save_renewal(
             renewal.displaced.as_deref(),
             renewal.strategy.name(),
             renewal.is_open(),
-            renewal.gate.name(),
+            word(renewal.gate),
             renewal.gate.since().map(milliseconds),
+            renewal.gate.refuses(),
         ],
     )?;
     Ok(())
+}
+
+/// That messages are refused stands in a column of its own.
+const fn word(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Open => "open",
+        Gate::Draining { .. } => "draining",
+        Gate::Holding { .. } => "holding",
+    }
 }
 
 /// None is ever taken back.
@@ -103,7 +113,7 @@ fn save_receivers(transaction: &Transaction<'_>, renewal: &Renewal) -> rusqlite:
 /// With their aliases, in the order of their start.
 pub(super) fn load(connection: &Connection, file: &Path) -> Result<Vec<(String, StoredRenewal)>, StoreError> {
     let mut statement = connection
-        .prepare("SELECT id, alias, fingerprint, displaced, strategy, gate, gate_since FROM renewal ORDER BY alias, position")
+        .prepare("SELECT id, alias, fingerprint, displaced, strategy, gate, gate_since, refuses FROM renewal ORDER BY alias, position")
         .failed(file)?;
     let rows = statement
         .query_map([], Stored::read)
@@ -132,6 +142,7 @@ struct Stored {
     strategy: String,
     gate: String,
     gate_since: Option<i64>,
+    refuses: bool,
 }
 
 impl Stored {
@@ -144,6 +155,7 @@ impl Stored {
             strategy: row.get(4)?,
             gate: row.get(5)?,
             gate_since: row.get(6)?,
+            refuses: row.get(7)?,
         })
     }
 
@@ -155,10 +167,10 @@ impl Stored {
     ) -> Option<StoredRenewal> {
         let displaced = self.displaced.as_ref().map(|key| key.parse::<Fingerprint>());
         let since = self.gate_since.and_then(time);
-        let gate = match (self.gate.as_str(), since) {
-            ("open", None) => Gate::Open,
-            ("draining", Some(since)) => Gate::Draining { since },
-            ("holding", Some(since)) => Gate::Holding { since },
+        let gate = match (self.gate.as_str(), since, self.refuses) {
+            ("open", None, false) => Gate::Open,
+            ("draining", Some(since), false) => Gate::Draining { since },
+            ("holding", Some(since), refuses) => Gate::Holding { since, refuses },
             _ => return None,
         };
         Some(StoredRenewal {

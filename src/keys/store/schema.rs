@@ -23,6 +23,7 @@ const VERSIONS: &[&str] = &[
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// For others who hold the database for a moment, such as a backup.

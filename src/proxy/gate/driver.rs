@@ -114,6 +114,13 @@ impl Gate {
                 None => Deed::Wait,
             },
             State::Holding | State::Refused => Deed::Probe,
+            State::Refusing => {
+                for one in line.dismiss() {
+                    // Who has just given up goes away in any case.
+                    let _ = one.send(Call::GoAway);
+                }
+                Deed::Wait
+            }
             State::Open => {
                 self.advance(&mut line);
                 // The rest is called by those that go before, or stands aside.
@@ -137,7 +144,7 @@ impl Gate {
         let mut line = self.line();
         line.recall();
         match self.state(&mut line) {
-            State::Draining => {}
+            State::Draining | State::Refusing => {}
             State::Open => self.advance(&mut line),
             State::Holding => Self::send_ahead(line.probe()),
             State::Refused => Self::send_ahead(line.probe_in_turn()),

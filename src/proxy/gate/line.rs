@@ -166,6 +166,14 @@ impl<C> Line<C> {
         self.recall();
     }
 
+    /// All that wait are to go away.
+    pub(super) fn dismiss(&mut self) -> Vec<C> {
+        self.recall();
+        self.bytes = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_values().map(|one| one.call).collect()
+    }
+
     /// Whether all but a probe wait, even where the gate is open.
     pub(super) fn is_refused(&self) -> bool {
         self.refused

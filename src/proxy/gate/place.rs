@@ -36,6 +36,12 @@ pub(in crate::proxy) enum NotPassed {
         "the message waited while the receiver exchanges its certificate, which takes too long; send it again later"
     )]
     TooLong,
+    /// The time for the exchange is over.
+    #[error(
+        "the receiver has not exchanged its certificate in time, and messages are refused until whoever runs the proxy acts; \
+         send it again later"
+    )]
+    HoldOver,
     /// We stop.
     #[error(
         "the message waited while the receiver exchanges its certificate, and the proxy stops; send it again later"
@@ -67,6 +73,9 @@ impl Gate {
         let (waiting, called) = terms.waiting();
         let place = {
             let mut line = self.line();
+            if self.state(&mut line) == State::Refusing {
+                return Err(NotPassed::HoldOver);
+            }
             let place = Place::new(self, line.join(waiting, &terms.bounds)?);
             self.advance(&mut line);
             place
@@ -138,7 +147,10 @@ impl Place {
     async fn called(self, called: oneshot::Receiver<Call>, until: Instant) -> Result<Pass, NotPassed> {
         tokio::select! {
             biased;
-            Ok(call) = called => Ok(Pass { place: self, call: Some(call) }),
+            Ok(call) = called => match call {
+                Call::GoAway => Err(NotPassed::HoldOver),
+                Call::Go | Call::GoAhead => Ok(Pass { place: self, call: Some(call) }),
+            },
             () = sleep_until(until) => Err(NotPassed::TooLong),
             () = self.gate.ended() => Err(NotPassed::Stopped),
         }

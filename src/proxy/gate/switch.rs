@@ -100,7 +100,7 @@ impl Gate {
             let mut line = self.line();
             self.state(&mut line)
         };
-        if state == State::Holding {
+        if matches!(state, State::Holding | State::Refusing) {
             self.resume(key, receiver).await;
         } else {
             let failed = match active.as_ref().filter(|active| self.may_switch(active)) {

@@ -187,13 +187,24 @@ async fn hold_by_commands_alone_and_called_off() {
     scene
         .command(&id, "confirm", json!({"receiver": scene.origin}))
         .await;
-    let aborted = scene.command(&id, "abort", json!(null)).await;
-    assert_eq!(aborted["step"], "aborted");
+    let abort = format!("renewals/{id}/abort");
+    let either = scene.whole.operate(Method::POST, &abort, json!(null)).await;
+    let either = either.problem(409);
+    for way in ["countersign renewal complete", "--back"] {
+        assert!(either.contains(way), "{either}");
+    }
+    assert_eq!(scene.message_signed_by().await, next);
+    scene.receiver_trusts(&[&scene.first]).await;
+    let aborted = scene.command(&id, "abort", json!({"back": true})).await;
     assert_eq!(
-        scene.message_signed_by().await,
-        next,
-        "the key that signs goes on to sign"
+        (
+            &aborted["step"],
+            &aborted["rolled_back"],
+            &aborted["signs"]["fingerprint"]
+        ),
+        (&json!("aborted"), &json!(true), &json!(scene.first))
     );
+    assert_eq!(scene.message_signed_by().await, scene.first);
     let over = format!("renewals/{id}/hold");
     let over = scene
         .whole

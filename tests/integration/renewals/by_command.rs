@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::{Scene, path_of, signed_by};
+use crate::support::admin::{new_key, pem};
 use crate::support::authority::Authority;
 use crate::support::client::request;
 
@@ -250,4 +251,92 @@ async fn what_cannot_be_done_says_what_can() {
         .visit_with(request(Method::GET, "/api/v1/renewals"), "")
         .await;
     assert_eq!(elsewhere.status, 404);
+}
+
+/// What is said of a new key, and its name.
+async fn imported(scene: &Scene, file: &str) -> (String, String) {
+    scene.whole.write(file, pem(&new_key("Next")));
+    let said = types(scene, &format!("keys import orders --key {file}")).await;
+    let key = word_after(&said, "orders has the new key ").to_owned();
+    (said, key)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_tells_the_step_that_fits_and_obeyed_no_message_is_refused() {
+    let led = "key_refused = [\"countersign\"]";
+    for (strategy, route) in [("pre-publish", ""), ("hold", ""), ("receiver-led", led)] {
+        let scene = Scene::set(&format!("strategy = \"{strategy}\""), route).await;
+        let (said, new) = imported(&scene, "next.pem").await;
+        match strategy {
+            "pre-publish" => assert_eq!(next(&said), format!("renewal start orders --key {new}")),
+            "hold" => assert_eq!(next(&said), "renewal hold orders --wait"),
+            _ => assert!(said.contains("Nothing is to be typed"), "{said}"),
+        }
+        if strategy == "receiver-led" {
+            assert!(!said.contains("countersign keys activate"), "{said}");
+        } else {
+            types(&scene, next(&said)).await;
+        }
+        if strategy == "hold" {
+            types(&scene, "renewal abort orders").await;
+        }
+        for _ in 0..20 {
+            assert_eq!(scene.message_signed_by().await, scene.first);
+        }
+        assert_eq!(scene.receiver.counts().refused, 0, "{strategy}");
+        // With another one there, it is said which.
+        let (said, other) = imported(&scene, "other.pem").await;
+        let expected = match strategy {
+            "hold" => "renewal hold orders --wait".to_owned(), // the first one was rolled back
+            _ => format!("renewal start orders --key {other}"),
+        };
+        assert_eq!(next(&said), expected, "{strategy}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_is_given_up_says_which_key_signs_and_how_to_begin_again() {
+    let scene = Scene::set("strategy = \"hold\"", "").await;
+    let new = scene.import().await;
+    let said = types(&scene, "renewal hold orders --wait").await;
+    let signs = |key: &str| format!("orders: every new message is signed with {key} (CN=");
+    assert!(said.contains(&signs(&new)) && said.contains(", since "), "{said}");
+    assert!(
+        said.contains("To go back to the old key, type\n  countersign renewal abort r-"),
+        "{said}"
+    );
+    let said = types(&scene, "renewal abort orders").await;
+    assert!(
+        said.contains("is aborted.") && said.contains(&signs(&scene.first)),
+        "{said}"
+    );
+    assert_eq!(scene.message_signed_by().await, scene.first);
+    let shown = types(&scene, "renewal show orders").await;
+    assert!(shown.contains("step      aborted, rolled back since "), "{shown}");
+    let list = types(&scene, "keys show orders").await;
+    assert!(list.contains(", rolled back, kept until "), "{list}");
+    let said = types(&scene, "renewal start orders").await;
+    assert!(said.contains("is created."), "{said}");
+
+    // Activated by hand it would be refused, and so it is here.
+    let refused = is_refused(&scene, &format!("keys activate orders {new}")).await;
+    assert!(refused.contains("countersign renewal hold r-"), "{refused}");
+    let past = is_refused(
+        &scene,
+        &format!("keys activate orders {new} --unconfirmed --at 2020-01-01T00:00:00Z"),
+    )
+    .await;
+    assert!(past.contains("2020-01-01T00:00:00Z has passed: it is "), "{past}");
+    let said = types(&scene, &format!("keys activate orders {new} --unconfirmed")).await;
+    assert!(said.starts_with(&signs(&new)), "{said}");
+    let said = types(&scene, "keys rollback orders").await;
+    assert!(said.starts_with(&signs(&scene.first)), "{said}");
+    let refused = is_refused(&scene, "keys rollback orders").await;
+    assert!(refused.contains("(`replaces`: "), "{refused}");
+    let said = types(
+        &scene,
+        &format!("keys rollback orders --replaces {}", scene.first),
+    )
+    .await;
+    assert!(said.starts_with(&signs(&new)), "{said}");
 }

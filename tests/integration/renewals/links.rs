@@ -216,3 +216,51 @@ async fn what_was_called_off_asks_for_nothing() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_rolled_back_says_so_and_shows_the_certificate_that_signs() {
+    let scene = Scene::set("strategy = \"hold\"", "").await;
+    let (id, _) = renewal(&scene).await;
+    let link = scene.link(&id).await;
+    scene.command(&id, "hold", json!(null)).await;
+    scene.gate_becomes("holding").await;
+    let aborted = scene.command(&id, "abort", json!(null)).await;
+    assert_eq!(aborted["signs"]["fingerprint"], json!(scene.first));
+    for answer in [
+        look(&scene, &link).await,
+        post(&scene, &link, "step=switched").await,
+    ] {
+        let page = answer.text();
+        assert!(
+            answer.status == 410 && page.contains("rolled this exchange back"),
+            "{page}"
+        );
+        assert!(page.contains("put the one in use now in its place"), "{page}");
+        let shown: String = page.chars().filter(|character| *character != ':').collect();
+        assert!(shown.contains(&scene.first.to_ascii_uppercase()), "{page}");
+    }
+    assert_eq!(confirmed(&scene, &id).await, json!(null));
+
+    // A rollback by command while the renewal goes on says the same.
+    let again = scene
+        .operate(Method::POST, "aliases/orders/renewals", json!(null))
+        .await;
+    let id = text(&again["id"]);
+    let link = scene.link(&id).await;
+    scene.command(&id, "hold", json!(null)).await;
+    scene.gate_becomes("holding").await;
+    scene
+        .operate(Method::POST, "aliases/orders/rollback", json!(null))
+        .await;
+    assert!(
+        look(&scene, &link)
+            .await
+            .text()
+            .contains("rolled this exchange back")
+    );
+    let shown = scene.get(&format!("renewals/{id}")).await;
+    assert_eq!(
+        (&shown["rolled_back"], &shown["waiting_for"]["to"]),
+        (&json!(true), &json!("start-again"))
+    );
+}

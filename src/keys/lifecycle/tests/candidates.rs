@@ -97,7 +97,7 @@ fn after_a_switch_the_displaced_key_is_the_candidate_for_the_way_back_and_forth(
     assert_eq!(life.candidate(TODAY), Some(0));
     assert_eq!(
         story(&life.run(accepted(2, 0, 1), TODAY)),
-        told([(0, "activated by receiver"), (1, "retired")])
+        told([(0, "activated by receiver"), (1, "rolled back")])
     );
     assert_eq!(life.state.renewals().len(), 1, "it is the same one still");
     assert_eq!(life.candidate(TODAY), Some(1));
@@ -121,7 +121,7 @@ fn the_next_pending_key_comes_before_the_way_back() {
 #[test]
 fn after_a_rollback_by_an_operator_the_key_taken_back_is_the_candidate_while_the_renewal_goes_on() {
     let mut life = led([active(0), pending(1), accepted(1, 1, 0)]);
-    life.run(Command::Rollback, TODAY);
+    life.run(roll_back(), TODAY);
     assert_eq!(life.candidate(TODAY), Some(1));
     life.run(abort(1), TODAY);
     assert_eq!(life.candidate(TODAY), None);

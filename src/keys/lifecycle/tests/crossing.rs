@@ -36,11 +36,11 @@ fn an_acceptance_that_comes_when_the_keys_are_others_switches_nothing() {
         )
     };
     for meanwhile in [
-        vec![activate(2, None)],
+        vec![activate_unconfirmed(2)],
         vec![discard(1)],
         vec![revoke(1, None)],
         vec![abort(1)],
-        vec![activate(1, None), complete(1)],
+        vec![activate_unconfirmed(1), complete(1)],
         vec![revoke(0, Some(Replacement::Stop))],
     ] {
         let mut life = before();
@@ -69,6 +69,7 @@ fn what_would_switch_while_a_hold_drains_is_refused_and_nothing_changes() {
             fingerprint: fingerprint(1),
             replaces: Some(fingerprint(0)),
             trigger: Trigger::Event,
+            unconfirmed: true,
         },
     ] {
         life.run(pending(2), TODAY);
@@ -76,7 +77,7 @@ fn what_would_switch_while_a_hold_drains_is_refused_and_nothing_changes() {
     }
     life.is_left_alone_by(activate(0, None));
     let again = self::life(Strategy::Hold, [active(2), active(0), pending(1), hold(1)]);
-    assert_eq!(again.refusal(Command::Rollback, TODAY), Refusal::Draining);
+    assert_eq!(again.refusal(roll_back(), TODAY), Refusal::Draining);
 }
 
 #[test]
@@ -174,16 +175,16 @@ fn a_key_that_goes_while_messages_wait_for_it_ends_the_hold() {
 fn a_command_that_lets_another_key_sign_ends_the_wait_for_the_receiver() {
     let mut back = holding();
     assert_eq!(
-        story(&back.run(Command::Rollback, TODAY)),
+        story(&back.run(roll_back(), TODAY)),
         told([
             (0, "activated by rollback"),
-            (1, "retired"),
+            (1, "rolled back"),
             (1, "hold ended: another key was activated"),
         ])
     );
     let mut on = holding();
     on.run(pending(2), TODAY);
-    let events = story(&on.run(activate(2, None), TODAY));
+    let events = story(&on.run(activate_unconfirmed(2), TODAY));
     assert_eq!(
         events.last(),
         Some(&(1, "hold ended: another key was activated".to_owned()))

@@ -38,7 +38,8 @@ fn messages_wait_until_those_under_way_are_through_and_the_receiver_has_switched
     assert_eq!(
         life.state.gate(),
         Gate::Holding {
-            since: day(TODAY + 1)
+            since: day(TODAY + 1),
+            refuses: false
         }
     );
     assert_eq!(
@@ -230,14 +231,6 @@ fn the_end_of_the_renewal_is_the_end_of_the_hold() {
             (1, "hold ended: the renewal is completed"),
             (1, "renewal completed")
         ])
-    );
-    let mut aborted = holds([active(0), pending(1), hold(1), drained()]);
-    aborted.run(abort(1), TODAY);
-    assert_eq!(aborted.state.gate(), Gate::Open);
-    assert_eq!(
-        aborted.names(),
-        [(1, "active"), (0, "retired")],
-        "the key that signs stays"
     );
 }
 

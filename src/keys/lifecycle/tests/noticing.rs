@@ -83,11 +83,11 @@ fn a_key_that_is_displaced_once_more_becomes_purgeable_once_more() {
         notices(&mut life, 31),
         told([(3, "expires within 60d"), (2, "purgeable")])
     );
-    life.run(Command::Rollback, 32);
+    life.run(roll_back(), 32);
     assert_eq!(
         notices(&mut life, 33),
         told([(2, "expires within 30d"), (3, "purgeable")])
     );
-    life.run(Command::Rollback, 34);
+    life.run(roll_back_from(2), 34);
     assert_eq!(notices(&mut life, 35), told([(2, "purgeable")]));
 }

@@ -137,7 +137,7 @@ fn one_whose_key_was_taken_back_is_not_completed_by_anything() {
         Refusal::NotReplacedYet { .. }
     ));
     life.run(activate(1, None), TODAY);
-    life.run(Command::Rollback, TODAY);
+    life.run(roll_back(), TODAY);
     assert!(matches!(
         life.refusal(complete(1), TODAY),
         Refusal::NotReplacedYet { .. }
@@ -153,7 +153,7 @@ fn one_whose_key_was_taken_back_is_not_completed_by_anything() {
 }
 
 #[test]
-fn aborted_it_leaves_the_key_that_signs_and_is_over() {
+fn aborted_it_leaves_the_old_key_and_is_over() {
     let mut life = begun();
     assert_eq!(
         story(&life.run(abort(1), TODAY)),
@@ -170,8 +170,8 @@ fn aborted_it_leaves_the_key_that_signs_and_is_over() {
     }
     life.run(start(2, 1, &[ERP]), TODAY);
     life.run(activate(1, None), TODAY);
-    life.run(abort(2), TODAY);
-    assert_eq!(life.names(), [(1, "active"), (0, "retired")]);
+    life.run(abort_back(2), TODAY);
+    assert_eq!(life.names(), [(0, "active"), (1, "retired")]);
     let completed = life.refusal(complete(2), TODAY);
     assert!(matches!(completed, Refusal::RenewalOver { .. }));
 }
@@ -235,7 +235,7 @@ fn its_end_comes_with_that_of_its_key() {
 fn a_key_that_was_taken_back_and_purged_ends_it_too() {
     let mut life = begun();
     life.run(activate(1, None), TODAY);
-    life.run(Command::Rollback, TODAY);
+    life.run(roll_back(), TODAY);
     let events = life.run(purge(1, false), TODAY + 90);
     assert_eq!(
         story(&events),

@@ -43,11 +43,11 @@ fn it_runs_from_the_latest_displacement_and_never_ends_earlier_than_it_did() {
     let mut life = keeping(Life::of([active(0)]), 365);
     life.run(active(1), 30); // 0 is kept until 395
     let mut life = keeping(life, 90);
-    life.run(Command::Rollback, 31);
+    life.run(roll_back(), 31);
     assert_eq!(life.kept_until(1), Some(day(121)));
-    life.run(Command::Rollback, 32);
+    life.run(roll_back_from(0), 32);
     assert_eq!(life.kept_until(0), Some(day(395)), "not day 122");
-    life.run(Command::Rollback, 33);
+    life.run(roll_back_from(1), 33);
     assert_eq!(life.kept_until(1), Some(day(123)), "from its latest displacement");
 }
 

@@ -83,22 +83,49 @@ fn a_retired_key_comes_back_by_rollback_only_one_step() {
         life.refusal(activate(0, None), TODAY),
         Refusal::Retired(fingerprint(0))
     );
-    let events = life.run(Command::Rollback, TODAY);
+    let events = life.run(roll_back(), TODAY);
     assert_eq!(
         story(&events),
-        told([(1, "activated by rollback"), (2, "retired")])
+        told([(1, "activated by rollback"), (2, "rolled back")])
     );
     assert_eq!(life.names(), [(1, "active"), (2, "retired"), (0, "retired")]);
-    life.run(Command::Rollback, TODAY);
+}
+
+#[test]
+fn a_second_step_back_in_a_row_would_go_forward_and_is_taken_only_by_who_says_so() {
+    let mut life = Life::of([0, 1, 2].map(active));
+    life.run(roll_back(), TODAY);
+    let refusal = life.refusal(roll_back(), TODAY);
+    let already = Refusal::RolledBackAlready {
+        active: fingerprint(1),
+        forward: fingerprint(2),
+    };
+    assert_eq!(refusal, already);
+    assert!(matches!(
+        life.refusal(roll_back_from(2), TODAY),
+        Refusal::NotActive { .. }
+    ));
+    life.run(roll_back_from(1), TODAY);
     assert_eq!(life.names(), [(2, "active"), (1, "retired"), (0, "retired")]);
+    assert!(matches!(
+        life.refusal(roll_back(), TODAY),
+        Refusal::RolledBackAlready { .. }
+    ));
+
+    // After another key has signed, a step back is one back again.
+    let mut life = Life::of([0, 1].map(active));
+    life.run(roll_back(), TODAY);
+    life.run(active(2), TODAY);
+    life.run(roll_back(), TODAY);
+    assert_eq!(life.names(), [(0, "active"), (2, "retired"), (1, "retired")]);
 }
 
 #[test]
 fn there_is_no_way_back_to_nothing_or_to_an_expired_key() {
     let mut life = Life::of([active(0)]);
-    assert_eq!(life.refusal(Command::Rollback, TODAY), Refusal::NothingRetired);
+    assert_eq!(life.refusal(roll_back(), TODAY), Refusal::NothingRetired);
     life.run(active(3), TODAY);
-    let refusal = life.refusal(Command::Rollback, 41).to_string();
+    let refusal = life.refusal(roll_back(), 41).to_string();
     assert!(refusal.contains("expired on 1970-02-10T00:00:00Z"), "{refusal}");
 }
 
@@ -125,6 +152,7 @@ fn an_event_activates_no_key_that_was_imported_before_the_active_one() {
         fingerprint: fingerprint(number),
         replaces: None,
         trigger: Trigger::Event,
+        unconfirmed: false,
     };
     let older = Refusal::Older {
         fingerprint: fingerprint(0),

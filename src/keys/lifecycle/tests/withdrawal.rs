@@ -8,7 +8,7 @@ fn a_pending_or_retired_key_is_revoked_and_never_signs_again() {
     assert_eq!(story(&life.run(revoke(0, None), TODAY)), told([(0, "revoked")]));
     assert_eq!(story(&life.run(revoke(2, None), TODAY)), told([(2, "revoked")]));
     assert_eq!(life.names(), [(1, "active"), (2, "revoked"), (0, "revoked")]);
-    assert_eq!(life.refusal(Command::Rollback, TODAY), Refusal::NothingRetired);
+    assert_eq!(life.refusal(roll_back(), TODAY), Refusal::NothingRetired);
     assert_eq!(
         life.refusal(activate(2, None), TODAY),
         Refusal::Revoked(fingerprint(2))
@@ -41,7 +41,7 @@ fn after_a_stop_an_operator_or_a_new_key_of_the_source_starts_again() {
     let mut stopped = Life::of([active(0), active(1)]);
     stopped.run(revoke(1, Some(Replacement::Stop)), TODAY);
     let mut rolled_back = stopped.clone();
-    rolled_back.run(Command::Rollback, TODAY);
+    rolled_back.run(roll_back(), TODAY);
     assert_eq!(rolled_back.names(), [(0, "active"), (1, "revoked")]);
     // The source still has the revoked key: nothing. Then it has another one.
     stopped.run(brought(1, Origin::Source, AfterImport::ActivateIfNone), TODAY);

@@ -32,13 +32,18 @@ impl Bench {
                 };
                 imported.map(drop)
             }
-            Step::Activate(one, replaces) => operator.activate(name, key(one), replaces.map(key), now),
-            Step::Schedule(one, at, replaces) => {
-                let replaces = replaces.map(key);
-                operator.activate_at(name, key(one), Schedule { at, replaces }, now)
+            Step::Activate(one, replaces, false) => operator.activate(name, key(one), replaces.map(key), now),
+            Step::Activate(one, replaces, true) => {
+                operator.activate_unconfirmed(name, key(one), replaces.map(key), now)
+            }
+            Step::Schedule(one, at, replaces, unconfirmed) => {
+                let (replaces, first) = (replaces.map(key), false);
+                let schedule = Schedule { at, replaces, first };
+                operator.activate_at(name, key(one), schedule, unconfirmed, now)
             }
             Step::Unschedule(one) => operator.cancel(name, key(one), now),
-            Step::Rollback => operator.rollback(name, now),
+            Step::Rollback(None) => operator.rollback(name, now),
+            Step::Rollback(Some(one)) => operator.rollback_from(name, key(one), now),
             Step::Revoke(one, with) => {
                 let replacement = match with {
                     With::Nothing => None,
@@ -83,7 +88,13 @@ impl Bench {
                 operator.confirm_by_link(token.map_or("none", |token| token.secret()), now)
             }
             Renewing::Complete(number) => operator.complete(name, &id(number), now),
-            Renewing::Abort(number) => operator.abort(name, &id(number), now),
+            Renewing::Abort(number, false) => operator.abort(name, &id(number), now),
+            Renewing::Abort(number, true) => operator.abort_back(name, &id(number), now),
+            Renewing::HoldOver => {
+                let ring = self.keys().ring();
+                let hold = ring.alias(name).and_then(Lifecycle::current_hold);
+                hold.map_or(Ok(()), |hold| operator.hold_over(name, hold, now))
+            }
             Renewing::Hold => operator.hold(name, receivers(1), now).map(drop),
             Renewing::Drained => {
                 let ring = self.keys().ring();

@@ -20,6 +20,16 @@ pub(crate) enum Gate {
     Open,
     Draining,
     Holding,
+    Refusing,
+}
+
+/// How one key takes the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    On,
+    /// With nothing under way, as at the end of a drain.
+    Held,
+    Back,
 }
 
 /// Renewals are numbered in the order of their start, receivers are 0 and 1.
@@ -31,7 +41,9 @@ pub(crate) enum Renewing {
     Confirm(usize, usize),
     ConfirmByLink(usize, usize),
     Complete(usize),
-    Abort(usize),
+    /// Whether the key before signs again in any case.
+    Abort(usize, bool),
+    HoldOver,
     Hold,
     Drained,
     Resume,
@@ -69,6 +81,11 @@ pub(crate) struct Link {
 impl Renewal {
     pub(crate) fn is_over(&self) -> bool {
         self.completed || self.aborted
+    }
+
+    /// Messages wait for its key to be confirmed.
+    fn is_held(&self) -> bool {
+        matches!(self.gate, Gate::Holding | Gate::Refusing)
     }
 
     fn receiver(&mut self, number: usize) -> Result<&mut Receiver, No> {
@@ -125,11 +142,9 @@ impl Expected {
                 renewal.end(true);
                 Ok(())
             }
-            Renewing::Abort(number) => {
-                if self.renewals.get(number).is_some_and(|renewal| renewal.aborted) {
-                    return Ok(());
-                }
-                self.going_on(number)?.end(false);
+            Renewing::Abort(number, back) => self.abort(number, back, now),
+            Renewing::HoldOver => {
+                self.hold_over(now);
                 Ok(())
             }
             Renewing::Hold => self.hold(now),
@@ -194,7 +209,7 @@ impl Expected {
         self.keys[&candidate].is_valid(now).then_some(candidate)
     }
 
-    pub(super) fn renewal_reaches(&mut self, key: usize, nothing_under_way: bool) {
+    pub(super) fn renewal_reaches(&mut self, key: usize, way: Way) {
         let displaced = self.active();
         let Some(renewal) = self.renewals.last_mut() else {
             return;
@@ -202,7 +217,7 @@ impl Expected {
         if !renewal.is_over() && !renewal.activated && renewal.key == key {
             renewal.activated = true;
             renewal.displaced = displaced;
-            if nothing_under_way {
+            if way == Way::Held {
                 renewal.gate = Gate::Holding;
             }
         }
@@ -230,7 +245,7 @@ impl Expected {
         );
         let signed = before.active();
         let revoked = signed.is_some_and(|key| self.state(key) == Some(State::Revoked));
-        let other = renewal.gate == Gate::Holding && self.active() != Some(renewal.key);
+        let other = renewal.is_held() && self.active() != Some(renewal.key);
         if gone {
             self.renewals.last_mut().unwrap().end(false);
         } else if revoked || other {
@@ -275,8 +290,9 @@ impl Expected {
         }
         let pending = self.pending();
         let key = match key {
-            Some(key) if pending.contains(&key) => key,
+            Some(key) if pending.contains(&key) || self.is_rolled_back(key) => key,
             None if pending.len() == 1 => pending[0],
+            None if pending.is_empty() => self.left_last().ok_or(No)?,
             _ => return Err(No),
         };
         self.begin(key, receivers);
@@ -355,7 +371,7 @@ impl Expected {
         }
         let key = self.renewals.last().unwrap().key;
         if self.keys[&key].is_valid(now.wall) {
-            self.switch_to(key, now, true);
+            self.switch_to(key, now, Way::Held);
         } else {
             self.open_gate();
         }
@@ -373,15 +389,64 @@ impl Expected {
         if renewal.key == key {
             renewal.accepted_by_0();
         }
-        self.switch_to(key, now, false);
+        // After `begin` the renewal that goes on is that of the key.
+        let back = self.open_renewal().is_some_and(|open| open.key == replaces);
+        self.switch_to(key, now, if back { Way::Back } else { Way::On });
+    }
+
+    /// The key that was displaced last, if the one before took its place again.
+    fn left_last(&self) -> Option<usize> {
+        let retired = self.keys.iter().filter(|(_, key)| key.state == State::Retired);
+        let last = retired.max_by_key(|(_, key)| key.displacement)?;
+        last.1.rolled_back.then_some(*last.0)
+    }
+
+    fn abort(&mut self, number: usize, back: bool, now: Now) -> Result<(), No> {
+        if self.renewals.get(number).is_some_and(|renewal| renewal.aborted) {
+            return Ok(());
+        }
+        let (active, led) = (self.active(), self.led);
+        let renewal = self.going_on(number)?;
+        let signs = renewal.activated && active == Some(renewal.key);
+        let confirmed = renewal.receivers.iter().filter(|one| one.confirmed).count();
+        let waits = renewal.is_held() && (confirmed == 0 || confirmed < renewal.receivers.len());
+        if signs && (back || waits) {
+            return self.go_back(now);
+        }
+        let half_way = !renewal.activated && confirmed > 0 && led != Led::PrePublish;
+        if !back && (signs || half_way) {
+            return Err(No);
+        }
+        renewal.end(false);
+        Ok(())
+    }
+
+    fn go_back(&mut self, now: Now) -> Result<(), No> {
+        let displaced = self.renewals.last().and_then(|renewal| renewal.displaced);
+        let old = displaced.filter(|key| self.state(*key) == Some(State::Retired));
+        let old = old.filter(|key| self.keys[key].is_valid(now.wall)).ok_or(No)?;
+        self.switch_to(old, now, Way::Back);
+        self.renewals.last_mut().unwrap().end(false);
+        Ok(())
+    }
+
+    fn hold_over(&mut self, now: Now) {
+        match self.gate() {
+            Gate::Open | Gate::Refusing => {}
+            Gate::Draining => self.open_gate(),
+            Gate::Holding => {
+                if self.refuses_in_the_end || self.go_back(now).is_err() {
+                    self.renewals.last_mut().unwrap().gate = Gate::Refusing;
+                }
+            }
+        }
     }
 
     fn probe_accepted(&mut self, key: usize) {
-        if self.gate() != Gate::Holding {
+        let Some(renewal) = self.renewals.last_mut() else {
             return;
-        }
-        let renewal = self.renewals.last_mut().unwrap();
-        if renewal.key == key {
+        };
+        if renewal.is_held() && renewal.key == key {
             renewal.accepted_by_0();
             self.open_gate();
         }

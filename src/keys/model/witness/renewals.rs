@@ -23,6 +23,14 @@ impl Witness {
                 assert_eq!(was, "draining");
                 "holding"
             }
+            RenewalNews::HoldEnds { .. } => {
+                assert_eq!(was, "holding");
+                was
+            }
+            RenewalNews::HoldRefuses { .. } => {
+                assert_eq!(was, "holding");
+                "refusing"
+            }
             RenewalNews::HoldEnded { .. } => {
                 assert_ne!(was, "open");
                 "open"
@@ -98,7 +106,7 @@ impl Witness {
         let mut statement = store
             .connection()
             .prepare(
-                "SELECT alias, position, id, fingerprint, gate, \
+                "SELECT alias, position, id, fingerprint, iif(refuses, 'refusing', gate), \
                  (SELECT count(*) FROM renewal_step WHERE renewal = id), \
                  (SELECT count(*) FROM renewal_receiver WHERE renewal = id), \
                  (SELECT count(confirmed) FROM renewal_receiver WHERE renewal = id), goes_on \
@@ -144,6 +152,7 @@ fn compare_renewal(found: &Renewal, expected: &ExpectedRenewal, fingerprint: &dy
         Gate::Open => "open",
         Gate::Draining => "draining",
         Gate::Holding => "holding",
+        Gate::Refusing => "refusing",
     };
     assert_eq!(found.gate.name(), gate);
     assert!(

@@ -61,7 +61,7 @@ fn the_database_of_a_later_version_is_refused() {
     let directory = with_database(|file| run(file, "PRAGMA user_version = 99"));
     let refused = refusal(directory.path());
     assert!(
-        refused.contains("later version of countersign (schema 99, this one knows 5)"),
+        refused.contains("later version of countersign (schema 99, this one knows 6)"),
         "{refused}"
     );
     assert!(refused.contains("restore a backup"), "{refused}");

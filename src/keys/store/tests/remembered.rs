@@ -22,9 +22,10 @@ fn every_state(keys: &Keys) {
     let schedule = Schedule {
         at: NOW + DAY * 2,
         replaces: Some(fingerprint(2)),
+        first: false,
     };
     operator
-        .activate_at(ALIAS, fingerprint(4), schedule, NOW)
+        .activate_at(ALIAS, fingerprint(4), schedule, false, NOW)
         .unwrap();
     import(keys, 5, AfterImport::StayPending);
     let reason = "superseded".parse().unwrap();

@@ -96,7 +96,13 @@ fn a_restarted_proxy_is_still_holding_and_drains_on() {
     let drain = renewed(&keys).drain().unwrap();
     keys.by(Author::timer()).drained(ALIAS, drain, NOW + DAY).unwrap();
     let keys = restarted(directory.path(), keys, Strategy::Hold);
-    assert_eq!(renewed(&keys).gate(), Gate::Holding { since: NOW + DAY });
+    assert_eq!(
+        renewed(&keys).gate(),
+        Gate::Holding {
+            since: NOW + DAY,
+            refuses: false
+        }
+    );
     keys.by(Author::cli()).resume(ALIAS, NOW + DAY).unwrap();
     let keys = restarted(directory.path(), keys, Strategy::Hold);
     assert_eq!(renewed(&keys).gate(), Gate::Open);
