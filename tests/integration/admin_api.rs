@@ -365,7 +365,7 @@ async fn every_refusal_is_a_problem_document_whatever_the_client_accepts() {
         .problem(400);
     assert!(
         unknown.contains(
-            "unknown field `replace`, expected one of `replaces`, `at`, `cancel` at line 1 column 10"
+            "unknown field `replace`, expected one of `replaces`, `at`, `unconfirmed`, `cancel` at line 1 column 10"
         ),
         "{unknown}"
     );
