@@ -213,6 +213,7 @@ impl Proxy {
     ) -> Result<Judged, Refusal> {
         let (signed, memory) = self.signing.sign(route, received, with, exchange).await?;
         exchange.passed(Phase::Sign);
+        let memory = self.reading.outlay(&signed, memory)?;
         let response = route
             .receiver
             .send(head, signed, memory, exchange.deadline())

@@ -24,7 +24,7 @@ pub mod verify;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use time::OffsetDateTime;
 
 pub use error::{MessageError, MessageErrorKind, SignError};
@@ -38,7 +38,6 @@ use crate::xml::encoding::Decoder;
 use crate::xml::scan::Scanner;
 use crate::xml::splice::splice;
 use envelope::{Envelope, Outline};
-use error::Refusal;
 use key_reference::KeyReference;
 use security_header::Digests;
 use verify::Expected;
@@ -118,7 +117,7 @@ impl Protection {
             decoder: Decoder::new(charset),
             scanner: Scanner::new(self.limits),
             envelope: Envelope::new(Arc::clone(&self.profile)),
-            segments: Vec::new(),
+            segments: Segments::default(),
         }
     }
 
@@ -172,19 +171,21 @@ impl Protection {
         Ok(SignedMessage { segments })
     }
 
-    /// Proves with the second engine that `signed` is this message, signed with this key at `now` as the profile has
-    /// it. Takes as long as signing, and longer: call it where that is called.
+    /// Proves with the second engine that `signed`, the segments of a [`SignedMessage`], is this message, signed with
+    /// this key at `now` as the profile has it. Takes several times as long as signing: call it off the threads that
+    /// move bytes.
     ///
     /// # Errors
-    /// When it is not; then it must not be sent.
+    /// When it is not; then it must not be sent. Or when `goes_on`, which is asked between steps, says no.
     pub fn self_check(
         &self,
         message: &PlainMessage,
-        signed: &SignedMessage,
+        signed: &[Bytes],
         signer: &Signer,
         now: OffsetDateTime,
+        goes_on: &dyn Fn() -> bool,
     ) -> Result<(), SelfCheckError> {
-        let (plain, signed) = (message.segments.concat(), signed.segments.concat());
+        let (plain, signed) = (message.segments.concat(), signed.concat());
         let expected = Expected {
             profile: &self.profile,
             limits: &self.limits,
@@ -192,7 +193,7 @@ impl Protection {
             chain: signer.chain(),
             now,
         };
-        expected.check(&plain, &signed)
+        expected.check(&plain, &signed, goes_on)
     }
 
     /// What the header is made by.
@@ -236,17 +237,45 @@ pub struct MessageReader {
     decoder: Decoder,
     scanner: Scanner,
     envelope: Envelope,
-    segments: Vec<Bytes>,
+    segments: Segments,
+}
+
+/// What has been read, as it came; only drips are put together, for each would take more memory around it than in it.
+#[derive(Default)]
+struct Segments {
+    all: Vec<Bytes>,
+    drips: BytesMut,
+}
+
+impl Segments {
+    /// Bytes up to which a piece is a drip.
+    const DRIP: usize = 1 << 10;
+
+    fn push(&mut self, text: Bytes) {
+        if text.len() > Self::DRIP {
+            self.put_drips_together();
+            self.all.push(text);
+        } else {
+            self.drips.extend_from_slice(&text);
+        }
+    }
+
+    fn put_drips_together(&mut self) -> &[Bytes] {
+        if !self.drips.is_empty() {
+            self.all.push(std::mem::take(&mut self.drips).freeze());
+        }
+        &self.all
+    }
 }
 
 impl MessageReader {
-    /// Takes the next bytes of the message; keeps them without copying.
+    /// Takes the next bytes of the message; keeps them without copying, but for very few.
     ///
     /// # Errors
     /// As soon as the message can no longer be a SOAP message that we sign.
     pub fn feed(&mut self, chunk: Bytes) -> Result<(), MessageError> {
         let text = self.decoder.decode(chunk);
-        let text = text.map_err(|error| MessageError::in_encoding(&error, &self.segments))?;
+        let text = text.map_err(|error| self.misread(&error))?;
         self.take(text)
     }
 
@@ -262,17 +291,16 @@ impl MessageReader {
     /// When something is missing.
     pub fn finish(mut self) -> Result<PlainMessage, MessageError> {
         let text = self.decoder.finish();
-        let text = text.map_err(|error| MessageError::in_encoding(&error, &self.segments))?;
+        let text = text.map_err(|error| self.misread(&error))?;
         self.take(text)?;
+        self.segments.put_drips_together();
+        let segments = self.segments.all;
         self.scanner
-            .finish()
-            .map_err(|error| Refusal::from(error).at(&self.segments))?;
-        let outline = self
-            .envelope
-            .finish()
-            .map_err(|refusal| refusal.at(&self.segments))?;
+            .finish(&mut self.envelope)
+            .map_err(|refusal| refusal.at(&segments))?;
+        let outline = self.envelope.finish().map_err(|refusal| refusal.at(&segments))?;
         Ok(PlainMessage {
-            segments: self.segments,
+            segments,
             outline,
             transcoded: self.decoder.transcodes(),
             disagreement: self.decoder.disagreement().map(str::to_owned),
@@ -285,7 +313,11 @@ impl MessageReader {
         }
         let result = self.scanner.feed(&text, &mut self.envelope);
         self.segments.push(text);
-        result.map_err(|refusal| refusal.at(&self.segments))
+        result.map_err(|refusal| refusal.at(self.segments.put_drips_together()))
+    }
+
+    fn misread(&mut self, error: &crate::xml::encoding::Error) -> MessageError {
+        MessageError::in_encoding(error, self.segments.put_drips_together())
     }
 }
 

@@ -61,16 +61,22 @@ impl fmt::Display for Position {
     }
 }
 
-/// What a peer's document may ask of us, against exhaustion (CVE-2013-2160, coercive parsing).
-/// Both engines enforce the same limits.
+/// What a peer's document may ask of us, against exhaustion (CVE-2013-2160, coercive parsing). Both engines enforce the
+/// same limits, and within them the work is linear in the document's bytes. The defaults are several times what messages
+/// of real stacks have: 46 declarations in scope, 39 attributes, 17 levels, namespace names of 101 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Elements open at the same time.
     pub depth: usize,
     /// Attributes and namespace declarations on one element.
     pub attributes: usize,
-    /// Namespace declarations in scope at the same time, those that others hide among them.
+    /// The same on all elements open at the same time: a canonicaliser looks through those that have a prefix.
+    pub open_attributes: usize,
+    /// Namespace declarations in scope at the same time, those that others hide among them: a parser looks through
+    /// them for every name.
     pub declarations: usize,
+    /// Bytes of a namespace name: canonical form may repeat it on every element.
+    pub namespace: usize,
     /// Bytes of a name, prefix included.
     pub name: usize,
     /// Bytes of one attribute value, as written.
@@ -81,8 +87,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             depth: 256,
-            attributes: 512,
-            declarations: 512,
+            attributes: 256,
+            open_attributes: 512,
+            declarations: 128,
+            namespace: 512,
             name: 1024,
             value: 1024 * 1024,
         }

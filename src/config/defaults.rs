@@ -43,6 +43,8 @@ pub(super) const HOLD_RELEASE: usize = 8;
 pub(super) const SELF_CHECK: f64 = 0.01;
 /// Bytes; libxml2's tree takes ten times as many, for as long as it looks.
 pub(super) const SELF_CHECK_MAX: usize = 8 * 1024 * 1024;
+/// What the largest takes on a machine that is slow, or busy.
+pub(super) const SELF_CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))

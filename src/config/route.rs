@@ -76,6 +76,20 @@ pub struct SelfCheck {
     pub share: f64,
     /// Bytes of the signed message above which none is looked at.
     pub max: usize,
+    /// How long a look may take.
+    pub timeout: Duration,
+    /// What becomes of a message when it took longer.
+    pub late: LateSelfCheck,
+}
+
+vocabulary! {
+    /// What becomes of a signed message at which the second engine did not look in time.
+    pub enum LateSelfCheck {
+        /// It is sent, as one that was not due.
+        Send = "send",
+        /// It is refused.
+        Refuse = "refuse",
+    }
 }
 
 vocabulary! {
@@ -177,6 +191,12 @@ impl SelfCheck {
             max: table
                 .optional("self_check_max", value::size)
                 .unwrap_or(defaults::SELF_CHECK_MAX),
+            timeout: table
+                .optional("self_check_timeout", value::duration)
+                .unwrap_or(defaults::SELF_CHECK_TIMEOUT),
+            late: table
+                .optional("self_check_late", value::word)
+                .unwrap_or(LateSelfCheck::Send),
         }
     }
 }

@@ -51,5 +51,7 @@ vocabulary! {
         Failed = "failed",
         /// The message was due, and too large.
         Skipped = "skipped",
+        /// It took longer than it may; whether the message left is the route's setting.
+        GivenUp = "given-up",
     }
 }

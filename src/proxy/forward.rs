@@ -5,7 +5,6 @@
 //! There is no way to send a message that is not signed.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
@@ -15,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::headers::Pseudonym;
-use super::read::Reservation;
+use super::read::Outlay;
 use super::reply::UnverifiedResponse;
 use crate::config::RouteConfig;
 use crate::tls::TlsError;
@@ -113,7 +112,7 @@ impl Receiver {
         &self,
         head: &request::Parts,
         message: SignedMessage,
-        memory: Arc<Reservation>,
+        memory: Outlay,
         deadline: Instant,
     ) -> Result<UnverifiedResponse, ForwardError> {
         let (body, sent) = Outgoing::message(message, memory);

@@ -117,14 +117,8 @@ impl Proxy {
             Ok(Err(_)) => return Err(ProbeError::NotSigned("signing stopped".to_owned())),
             Err(_) => return Err(ProbeError::NotSigned("the key did not sign in time".to_owned())),
         };
-        let memory = self
-            .reading
-            .reserve(signed.segments().iter().map(Bytes::len).sum())?;
-        let answer = match route
-            .receiver
-            .send(&probe.head, signed, Arc::new(memory), deadline)
-            .await
-        {
+        let memory = self.reading.outlay(&signed, Arc::new(self.reading.reserve(0)?))?;
+        let answer = match route.receiver.send(&probe.head, signed, memory, deadline).await {
             Ok(response) => {
                 self.clocks
                     .observe(route.receiver.address(), response.headers(), self.clock.now());

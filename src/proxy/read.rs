@@ -11,7 +11,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, request};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::task::coop::consume_budget;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Exchange;
@@ -19,7 +19,7 @@ use super::load::{Exhausted, Limit, Share};
 use super::media_type::MediaType;
 use super::route::Route;
 use crate::config::ProxyConfig;
-use crate::wss::{MessageError, PlainMessage, Protection, SoapVersion};
+use crate::wss::{MessageError, PlainMessage, Protection, SignedMessage, SoapVersion};
 
 mod coding;
 
@@ -29,6 +29,9 @@ pub(super) use coding::{CodingError, Decoding};
 /// connection can be used again; past that it is closed.
 const DRAIN_BYTES: usize = 8 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// Bytes that are read before others have their turn: some milliseconds at most, whatever is in them.
+const AT_A_TURN: usize = 64 * 1024;
 
 /// A whole message and the memory that it is allowed to take. A clone is the same message: it is kept where it may have
 /// to be signed once more.
@@ -116,19 +119,26 @@ impl Reading {
         self.expect(declared_length(&head.headers))?;
         let mut decoding = Decoding::of(&head.headers)?;
         let mut reader = route.protection.read(media_type.charset());
-        let (mut length, mut memory) = (0, self.buffered.take(0)?);
+        let (mut length, mut memory, mut read) = (0, self.buffered.take(0)?, 0);
         while let Some(chunk) = body.next(exchange.deadline()).await? {
             decoding.feed(chunk);
-            while let Some(piece) = decoding.next()? {
+            while let Some(mut piece) = decoding.next()? {
                 length += piece.len();
                 if length > self.max_message {
                     return Err(ReadError::TooLarge(self.max_message));
                 }
                 memory.merge(self.buffered.take(piece.len())?);
-                let fed = reader.feed(piece);
-                exchange.soap_version_read(reader.soap_version());
-                fed?;
-                consume_budget().await; // a chunk may inflate to many pieces, and others want their turn
+                while !piece.is_empty() {
+                    let turn = piece.split_to(piece.len().min(AT_A_TURN - read));
+                    read += turn.len();
+                    let fed = reader.feed(turn);
+                    exchange.soap_version_read(reader.soap_version());
+                    fed?;
+                    if read == AT_A_TURN {
+                        read = 0;
+                        yield_now().await;
+                    }
+                }
             }
         }
         decoding.finish()?;
@@ -162,6 +172,19 @@ impl Reading {
     /// Memory for a message of so many bytes.
     pub(super) fn reserve(&self, bytes: usize) -> Result<Reservation, Exhausted> {
         self.buffered.take(bytes).map(Reservation)
+    }
+
+    /// The same for a signed message, as far as it is larger than what it was made of.
+    pub(super) fn outlay(
+        &self,
+        signed: &SignedMessage,
+        plain: Arc<Reservation>,
+    ) -> Result<Outlay, Exhausted> {
+        let bytes: usize = signed.segments().iter().map(Bytes::len).sum();
+        Ok(Outlay {
+            _inserted: self.reserve(bytes.saturating_sub(plain.bytes()))?,
+            _plain: plain,
+        })
     }
 
     /// Refuses at once what would be refused on the way. Nothing is reserved yet: who declares much and sends little
@@ -200,6 +223,12 @@ impl Reservation {
     pub(super) fn bytes(&self) -> usize {
         self.0.amount()
     }
+}
+
+/// What a message takes until it has been sent: as it came, and what signing put into it.
+pub(super) struct Outlay {
+    _plain: Arc<Reservation>,
+    _inserted: Reservation,
 }
 
 /// The body of a request, which is read, or drained, or left alone.

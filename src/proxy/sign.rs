@@ -1,17 +1,16 @@
 //! Step 4: a [`PlainMessage`] is signed by the key that is active now.
 //!
 //! Signing is work for a core, RSA for milliseconds: it never runs on the threads that move bytes,
-//! and never on more of them than there are cores. There the second engine looks at the result, too, where it is
-//! due: what it finds wrong never leaves. A key on a token waits for that elsewhere, so that a slow token takes no core
-//! from other keys.
+//! and never on more of them than there are cores. A key on a token waits for that elsewhere, so that a slow token takes
+//! no core from other keys. What was signed is looked at by the second engine where it is due (`judges`).
 
+mod judges;
 mod sampling;
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use bytes::Bytes;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
@@ -24,10 +23,12 @@ use super::route::Route;
 use crate::clock::Clock;
 use crate::keys::pkcs11::TokenError;
 use crate::keys::{Keys, NoUsableKey, Signer, SignerError};
-use crate::metrics::{Metrics, SelfCheckOutcome};
-use crate::wss::{MessageError, PlainMessage, SelfCheckError, SignError, SignedMessage};
+use crate::metrics::Metrics;
+use crate::wss::{MessageError, SelfCheckError, SignError, SignedMessage};
 
 pub(super) use sampling::Sampling;
+
+use judges::{Case, Judges};
 
 /// Messages that may wait for a core, for each core: at 5 ms for an RSA-4096 signature, the last one waits about a
 /// second. More would only be late, and hold memory meanwhile.
@@ -58,6 +59,11 @@ pub(super) enum SigningError {
         "the message could not be signed: {0}; whoever runs the proxy looks at the alias's key and the route's profile"
     )]
     Failed(SignError),
+    /// The self-check was given up.
+    #[error(
+        "the signed message could not be checked in time and was not sent, as this route demands; send it again later"
+    )]
+    SelfCheckLate,
     /// We failed, and saw it in time.
     #[error(
         "the signed message did not pass the self-check and was not sent: {0}; whoever runs the proxy reports this as an \
@@ -94,6 +100,7 @@ pub(super) struct Signing {
     cores: Arc<Semaphore>,
     tokens: Arc<Semaphore>,
     waiting: Limit,
+    judges: Judges,
     metrics: Arc<Metrics>,
 }
 
@@ -107,6 +114,7 @@ impl Signing {
             cores: Arc::new(Semaphore::new(cores)),
             tokens: Arc::new(Semaphore::new(AT_TOKENS)),
             waiting: Limit::new(cores * WAITING_PER_CORE),
+            judges: Judges::new(metrics.clone()),
             metrics,
         }
     }
@@ -130,16 +138,13 @@ impl Signing {
         let now = self.clock.now();
         let signer = self.signer(&route.alias, with, now)?;
 
-        let (route, key, metrics) = (route.clone(), signer.clone(), self.metrics.clone());
-        let signing = route.clone();
+        let (signing, key, plain) = (route.clone(), signer.clone(), received.clone());
         let work = spawn_blocking(move || {
             let begun = Instant::now();
-            let signed = signing.protection.sign(&received.message, &key, now)?;
-            let took = begun.elapsed();
-            self_check(&signing, &received.message, &signed, &key, now, &metrics)?;
-            // Held to the end of the work, even if nobody waits for it any more.
-            drop(place);
-            Ok::<_, SigningError>((signed, received.memory, took))
+            let signed = signing.protection.sign(&plain.message, &key, now)?;
+            // Both held to the end of the work, even if nobody waits for it any more.
+            drop((place, plain));
+            Ok::<_, SigningError>((signed, begun.elapsed()))
         });
         let done = if on_token {
             let done = timeout_at(exchange.deadline(), work).await;
@@ -147,11 +152,19 @@ impl Signing {
         } else {
             work.await
         };
-        let (signed, memory, took) = done.map_err(|_| SignError::Stopped)??;
+        let (signed, took) = done.map_err(|_| SignError::Stopped)??;
+        let case = Case {
+            route,
+            plain: &received,
+            signed: &signed,
+            signer: &signer,
+            now,
+        };
+        self.judges.look(case, exchange.deadline()).await?;
 
-        self.record(&route, &signer, now, took);
+        self.record(route, &signer, now, took);
         exchange.signed_with(signer.certificate().fingerprint());
-        Ok((signed, memory))
+        Ok((signed, received.memory))
     }
 
     fn signer(&self, alias: &str, with: &With, now: OffsetDateTime) -> Result<Arc<Signer>, NoUsableKey> {
@@ -184,38 +197,4 @@ impl Signing {
             took,
         );
     }
-}
-
-/// Lets the second engine look at the message, if it is due.
-fn self_check(
-    route: &Route,
-    message: &PlainMessage,
-    signed: &SignedMessage,
-    signer: &Arc<Signer>,
-    now: OffsetDateTime,
-    metrics: &Metrics,
-) -> Result<(), SelfCheckError> {
-    if !route.sampling.is_due(signer) {
-        return Ok(());
-    }
-    if route
-        .sampling
-        .is_too_large(signed.segments().iter().map(Bytes::len).sum())
-    {
-        metrics.self_checked(&route.name, SelfCheckOutcome::Skipped);
-        return Ok(());
-    }
-    let checked = route.protection.self_check(message, signed, signer, now);
-    match &checked {
-        Ok(()) => {
-            route.sampling.passed(signer);
-            metrics.self_checked(&route.name, SelfCheckOutcome::Passed);
-        }
-        Err(reason) => {
-            let key = signer.certificate().fingerprint();
-            tracing::error!(route = route.name, %key, %reason, "a signed message did not pass the self-check");
-            metrics.self_checked(&route.name, SelfCheckOutcome::Failed);
-        }
-    }
-    checked
 }

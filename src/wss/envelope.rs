@@ -13,7 +13,8 @@ pub(super) use outline::{Opening, Outline, Place};
 use super::SoapVersion;
 use super::error::{Reason, Refusal};
 use super::names::{self, DS, SOAP11, SOAP12, WSU};
-use super::profile::{ExistingSecurityHeader, InnerSignature, ProcessingInstructions, Profile};
+use super::policy::MOST_PARTS;
+use super::profile::{ExistingSecurityHeader, InnerSignature, Part, ProcessingInstructions, Profile};
 use super::reference::Reference;
 use crate::xml::namespace::Namespaces;
 use crate::xml::scan::{Amendment, EndTag, Handler, Piece, StartTag};
@@ -45,6 +46,8 @@ pub(super) struct Envelope {
     namespaces: Option<Namespaces>,
     edits: Vec<Edit>,
     references: Vec<Reference>,
+    /// Parts of the message that may still begin.
+    parts_left: usize,
     /// The part that the tag at hand begins, by its id.
     begun: Option<String>,
     part: Option<OpenPart>,
@@ -66,7 +69,11 @@ enum Inside {
 
 impl Envelope {
     pub(super) fn new(profile: Arc<Profile>) -> Self {
+        // Theirs or ours, there is one.
+        let apart = [Part::Timestamp, Part::Token];
+        let apart = apart.iter().filter(|part| profile.sign.contains(part)).count();
         Self {
+            parts_left: MOST_PARTS - apart,
             profile,
             version: None,
             prefix: String::new(),
@@ -122,7 +129,7 @@ impl Envelope {
         };
         self.prefix = String::from_utf8_lossy(tag.namespaces.text(tag.prefix)).into_owned();
         self.place = Some(Place::NewHeader(tag.source.end()));
-        self.namespaces = Some(tag.namespaces.clone());
+        self.namespaces = Some(tag.namespaces.here());
         Ok(())
     }
 
@@ -138,7 +145,7 @@ impl Envelope {
         };
         if self.inside == Inside::Header {
             self.place = Some(Place::Header(Opening::of(tag)));
-            self.namespaces = Some(tag.namespaces.clone());
+            self.namespaces = Some(tag.namespaces.here());
         }
         self.header_seen |= self.inside == Inside::Header;
         self.body_seen |= self.inside == Inside::Body;

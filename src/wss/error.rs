@@ -96,6 +96,10 @@ pub(super) enum Reason {
         "a ds:Signature in the Body uses inclusive canonicalisation, which signing would break; declare the wsu namespace on the Envelope before signing it"
     )]
     InnerSignature,
+    #[error(
+        "more than {0} parts to sign; receivers take no more in one signature: send fewer header blocks, or let the profile's `sign` name fewer"
+    )]
+    TooManyParts(usize),
     #[error(transparent)]
     NoRandomness(NoRandomness),
 }

@@ -98,9 +98,10 @@ impl PrefixList {
     pub(super) fn prefixes(&self, namespaces: &Namespaces) -> Vec<Prefix> {
         let listed = |prefix: &Prefix| {
             let text = namespaces.text(*prefix);
+            let name = if text.is_empty() { b"#default" } else { text };
             self.0
-                .iter()
-                .any(|name| name.as_bytes() == if text.is_empty() { b"#default" } else { text })
+                .binary_search_by(|known| known.as_bytes().cmp(name))
+                .is_ok()
         };
         namespaces
             .bound_before(namespaces.mark())

@@ -34,7 +34,7 @@ pub enum Comments {
 pub struct Canonicalizer<S> {
     sink: S,
     comments: Comments,
-    /// The InclusiveNamespaces PrefixList; [`Prefix::NONE`] is `#default`.
+    /// The InclusiveNamespaces PrefixList, sorted; [`Prefix::NONE`] is `#default`.
     inclusive: Vec<Prefix>,
     /// The namespace nodes that stand on the open elements of the output.
     rendered: Vec<Rendered>,
@@ -66,7 +66,8 @@ const STAGE: usize = (2 << 10) - LONG;
 
 impl<S: Sink> Canonicalizer<S> {
     /// Begins before the start tag of the element.
-    pub fn new(sink: S, inclusive: Vec<Prefix>, comments: Comments) -> Self {
+    pub fn new(sink: S, mut inclusive: Vec<Prefix>, comments: Comments) -> Self {
+        inclusive.sort_unstable();
         Self {
             sink,
             comments,
@@ -198,12 +199,24 @@ impl<S: Sink> Canonicalizer<S> {
                 self.choose(attribute.prefix, tag.namespaces);
             }
         }
-        for at in 0..self.inclusive.len() {
-            let Some(&prefix) = self.inclusive.get(at) else {
-                break;
-            };
-            if is_apex || tag.namespaces.is_bound_since(prefix, tag.mark) {
-                self.choose(prefix, tag.namespaces);
+        if !self.inclusive.is_empty() && (is_apex || tag.namespaces.mark() != tag.mark) {
+            self.choose_listed(tag, is_apex);
+        }
+    }
+
+    /// The prefixes of the list are rendered at the apex, and where they are declared anew.
+    fn choose_listed(&mut self, tag: &StartTag<'_>, is_apex: bool) {
+        if is_apex {
+            let inclusive = std::mem::take(&mut self.inclusive);
+            for prefix in &inclusive {
+                self.choose(*prefix, tag.namespaces);
+            }
+            self.inclusive = inclusive;
+        } else {
+            for prefix in tag.namespaces.bound_since(tag.mark) {
+                if self.inclusive.binary_search(&prefix).is_ok() {
+                    self.choose(prefix, tag.namespaces);
+                }
             }
         }
     }
@@ -309,7 +322,7 @@ pub fn canonicalize<'a, S: Sink>(
     };
     let mut scanner = Scanner::within(limits, namespaces);
     scanner.feed(document, &mut root)?;
-    scanner.finish()?;
+    scanner.finish(&mut root)?;
     Ok(root.canonicalizer.finish(&[]))
 }
 
@@ -417,7 +430,7 @@ mod tests {
             for chunk in document.as_bytes().chunks(size) {
                 scanner.feed(chunk, &mut root).unwrap();
             }
-            scanner.finish().unwrap();
+            scanner.finish(&mut root).unwrap();
             assert_eq!(
                 String::from_utf8(root.canonicalizer.finish(&[])).unwrap(),
                 whole,

@@ -275,36 +275,45 @@ impl Namespaces {
             .filter(|prefix| *prefix != Prefix::XML)
     }
 
-    /// Every prefix with a meaning here, and its namespace name; without `xml`.
-    pub fn in_scope(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let declared = self
-            .prefixes
-            .iter()
-            .enumerate()
-            .filter(|(number, _)| *number != Prefix::XML.0);
-        declared.filter_map(|(_, known)| {
-            known
-                .innermost
-                .map(|binding| (self.known(known), self.name(binding)))
-        })
-    }
-
     /// A prefix (not the default) that stands for the namespace here.
     #[must_use]
     pub fn prefix_of(&self, name: &[u8]) -> Option<&[u8]> {
-        self.in_scope()
-            .find(|(prefix, bound)| !prefix.is_empty() && *bound == name)
-            .map(|(prefix, _)| prefix)
+        let mut bound = self.in_force().map(|(bound, _)| bound.prefix);
+        bound
+            .find(|prefix| *prefix != Prefix::NONE && *prefix != Prefix::XML && self.resolve(*prefix) == name)
+            .map(|prefix| self.text(prefix))
     }
 
     /// `preferred`, or it with a number, whichever means nothing here: never rebinds what others use.
     #[must_use]
     pub fn unused_prefix(&self, preferred: &str) -> String {
-        let taken = |candidate: &str| self.in_scope().any(|(prefix, _)| prefix == candidate.as_bytes());
+        let taken = |candidate: &str| {
+            let text = candidate.as_bytes();
+            let known = self.find(text, Word::of(text, text.len()));
+            known.is_some_and(|prefix| self.binding(prefix).is_some())
+        };
         std::iter::once(preferred.to_owned())
             .chain((1_u32..).map(|number| format!("{preferred}{number}")))
             .find(|candidate| !taken(candidate))
             .unwrap_or_default()
+    }
+
+    /// Just what is in force here: the document may have had many more prefixes before.
+    #[must_use]
+    pub fn here(&self) -> Self {
+        let mut here = Self::new();
+        for (bound, binding) in self.in_force().filter(|(bound, _)| bound.prefix != Prefix::XML) {
+            let prefix = here.number(self.text(bound.prefix));
+            here.bind(prefix, self.name(binding));
+        }
+        here
+    }
+
+    /// The declarations that no other hides.
+    fn in_force(&self) -> impl Iterator<Item = (&Bound, Binding)> {
+        let all = self.bindings.iter().enumerate();
+        all.map(|(height, bound)| (bound, Binding::above(height)))
+            .filter(|(bound, binding)| self.binding(bound.prefix) == Some(*binding))
     }
 }
 

@@ -35,6 +35,8 @@ use utf8::Utf8;
 /// U+FEFF in UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const CDATA: &[u8] = b"<![CDATA[";
+/// Bytes of a broken-off token up to which it is looked at whenever more of it comes.
+const SHORT: usize = 1 << 10;
 
 /// Reads one document.
 pub struct Scanner {
@@ -44,12 +46,16 @@ pub struct Scanner {
     base: u64,
     /// The token that the last chunk broke off.
     carry: Vec<u8>,
+    /// How long it has to be before it is looked at again: one that comes in drips is read a few times, not once a drip.
+    worth_a_look: usize,
     utf8: Utf8,
     lexer: Lexer,
     namespaces: Namespaces,
     /// How many declarations `namespaces` may hold, with those around a fragment, which are others' affair.
     most_declarations: usize,
     open: Vec<Open>,
+    /// What they have together.
+    open_attributes: usize,
     root_seen: bool,
     /// What is long about the names of the open elements, end to end.
     names: Vec<u8>,
@@ -74,6 +80,8 @@ enum State {
 struct Open {
     name: OpenName,
     mark: Mark,
+    /// How many it has, declarations among them.
+    attributes: usize,
 }
 
 /// How far a step came; `None`: the buffer ends within the token.
@@ -94,11 +102,13 @@ impl Scanner {
             state: State::Start,
             base: 0,
             carry: Vec::new(),
+            worth_a_look: 0,
             utf8: Utf8::default(),
             lexer: Lexer::default(),
             most_declarations: limits.declarations.saturating_add(namespaces.declarations()),
             namespaces,
             open: Vec::with_capacity(16),
+            open_attributes: 0,
             root_seen: false,
             names: Vec::new(),
         }
@@ -107,7 +117,7 @@ impl Scanner {
     /// The next bytes of the document.
     ///
     /// # Errors
-    /// The scanner's or the handler's; nothing can be fed afterwards.
+    /// The scanner's or the handler's, at the latest when the document is complete; nothing can be fed afterwards.
     pub fn feed<H: Handler>(&mut self, chunk: &[u8], handler: &mut H) -> Result<(), H::Error> {
         let arrived = self.base + self.carry.len() as u64;
         self.utf8.check(chunk).map_err(|at| Error {
@@ -131,8 +141,16 @@ impl Scanner {
     /// The document is complete.
     ///
     /// # Errors
-    /// When it isn't.
-    pub fn finish(&self) -> Result<(), Error> {
+    /// When it isn't, and those of [`Scanner::feed`].
+    pub fn finish<H: Handler>(&mut self, handler: &mut H) -> Result<(), H::Error> {
+        let rest = std::mem::take(&mut self.carry);
+        let done = self.scan(&rest, 0, rest.len(), handler)?;
+        self.base += done as u64;
+        self.carry = rest.get(done..).unwrap_or(&[]).to_vec();
+        Ok(self.is_complete()?)
+    }
+
+    fn is_complete(&self) -> Result<(), Error> {
         let what = match self.state {
             _ if !self.carry.is_empty() => "in the middle of a tag, a reference or a line end",
             State::Epilog if self.utf8.is_complete() => return Ok(()),
@@ -151,11 +169,20 @@ impl Scanner {
     /// Completes the broken-off token with as little of the chunk as it takes; how much that was.
     fn finish_carried<H: Handler>(&mut self, chunk: &[u8], handler: &mut H) -> Result<usize, H::Error> {
         let mut buffer = std::mem::take(&mut self.carry);
+        if buffer.len() + chunk.len() < self.worth_a_look {
+            buffer.extend_from_slice(chunk);
+            self.carry = buffer;
+            return Ok(chunk.len());
+        }
         let broken_off = buffer.len();
         let (mut taken, mut at) = (0, 0);
         while at < broken_off {
             if taken == chunk.len() {
                 buffer.drain(..at);
+                self.worth_a_look = match buffer.len() {
+                    ..SHORT => 0,
+                    long => long * 2,
+                };
                 self.carry = buffer;
                 break;
             }

@@ -120,7 +120,7 @@ fn too_much() -> Vec<Row> {
             "too many attributes",
             body(&format!("<a{attributes}/>")),
             400,
-            "512",
+            "256",
         ),
         row(
             "too large",

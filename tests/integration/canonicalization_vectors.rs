@@ -264,7 +264,7 @@ impl<'v> Apex<'v> {
         };
         let mut scanner = Scanner::within(Limits::default(), namespaces);
         scanner.feed(document, &mut apex).unwrap();
-        scanner.finish().unwrap();
+        scanner.finish(&mut apex).unwrap();
         apex.canonicalizer.finish(&[])
     }
 }

@@ -48,6 +48,37 @@ async fn a_message_over_the_bound_is_skipped_and_counted() {
     assert_eq!((count(&proxy, "passed"), count(&proxy, "skipped")), (0, 1));
 }
 
+#[tokio::test]
+async fn a_look_that_takes_too_long_is_given_up_and_the_setting_says_what_becomes_of_the_message() {
+    let receiver = Receiver::start().await;
+    for (late, status, left) in [
+        ("", StatusCode::OK, 1),
+        ("self_check_late = \"send\"", StatusCode::OK, 2),
+        ("self_check_late = \"refuse\"", StatusCode::SERVICE_UNAVAILABLE, 2),
+    ] {
+        let proxy = proxy::to(receiver.url("/"))
+            .route("self_check_timeout = \"1ns\"")
+            .also_route(late)
+            .start()
+            .await;
+        let answer = proxy.flow().await.post("/orders", SOAP11, MESSAGE).await;
+        assert_eq!(answer.status, status, "{late}");
+        if status != StatusCode::OK {
+            let sentence = answer.sentence();
+            assert!(
+                sentence.contains("could not be checked in time and was not sent"),
+                "{sentence}"
+            );
+        }
+        assert_eq!(
+            (count(&proxy, "passed"), count(&proxy, "given-up")),
+            (0, 1),
+            "{late}"
+        );
+        assert_eq!(receiver.requests().len(), left, "{late}");
+    }
+}
+
 /// Self-checks of the route that ended so.
 fn count(proxy: &TestProxy, outcome: &str) -> u32 {
     let counter = format!("countersign_self_checks_total{{outcome=\"{outcome}\",route=\"orders\"}} ");
@@ -123,7 +154,8 @@ fn found(sabotage: countersign::wss::sabotage::Sabotage) -> &'static str {
         | S::SwappedDigests
         | S::SwappedIds => "was changed after it was signed",
         S::UnknownId => "nothing has the id",
-        S::BodyNotCovered | S::TimestampNotCovered | S::CoveredTwice => "the profile demands",
+        S::BodyNotCovered | S::TimestampNotCovered => "the profile demands",
+        S::CoveredTwice => "two References to #",
         S::TokenOfAnotherKey | S::SignatureOfAnotherKey => "does not verify with the key of",
         S::AnotherKey => "signed by CN=Another in place of CN=Orders",
         S::AlteredPayload | S::LostComment | S::LostInstruction | S::AlteredHeader => {

@@ -39,7 +39,7 @@ fn check_of(
         chain: signer.chain(),
         now: NOW,
     };
-    expected.check(plain, signed)
+    expected.check(plain, signed, &|| true)
 }
 
 /// What the check says of a message that was signed after this was replaced in it.
@@ -365,7 +365,9 @@ fn a_message_at_its_limits_has_room_for_the_insertion() {
     let limits = Limits {
         depth: 3,
         attributes: 4,
+        open_attributes: 6,
         declarations: 4,
+        namespace: 41,
         name: 10,
         value: 41,
     };
@@ -400,8 +402,8 @@ fn a_message_at_its_limits_has_room_for_the_insertion() {
 #[test]
 fn as_many_references_and_prefixes_as_it_takes_may_come_in() {
     let header = |number| format!("<a:To xmlns:a=\"http://www.w3.org/2005/08/addressing\">{number}</a:To>");
-    let headers: String = (0..200).map(header).collect();
-    let prefixes: String = (0..300)
+    let headers: String = (0..29).map(header).collect();
+    let prefixes: String = (0..120)
         .map(|number| format!(" xmlns:p{number}=\"urn:p\""))
         .collect();
     let plain =
@@ -519,4 +521,27 @@ fn the_prefix_of_an_id_rebinds_nothing() {
     let checked = check(good.as_bytes(), rebound.as_bytes(), &profile);
     let reason = SelfCheckError::Changed("the prefix of an id meant something else");
     assert_eq!(checked, Err(reason));
+}
+
+#[test]
+fn a_message_with_more_parts_than_receivers_take_is_refused_before_it_is_read_to_its_end() {
+    let block = "<a:To xmlns:a=\"http://www.w3.org/2005/08/addressing\"/>";
+    let of_blocks = |count: usize, sign: &[Part]| {
+        let header = format!("<s:Header>{}</s:Header>", block.repeat(count));
+        let plain = envelope("", "<s:Body/>").replace("<s:Header/>", &header);
+        let profile = Profile {
+            sign: sign.to_vec(),
+            ..Profile::default()
+        };
+        let signed = try_sign(plain.as_bytes(), profile.clone(), &signer())?;
+        assert_eq!(check(plain.as_bytes(), &signed, &profile), Ok(()));
+        Ok::<_, String>(())
+    };
+    let of_theirs = [Part::Body, Part::Addressing];
+    let with_ours = [Part::Body, Part::Timestamp, Part::Token, Part::Addressing];
+    for (sign, most) in [(&of_theirs[..], 29), (&with_ours, 27)] {
+        assert_eq!(of_blocks(most, sign), Ok(()));
+        let refusal = of_blocks(most + 1, sign).unwrap_err();
+        assert!(refusal.contains("more than 30 parts to sign"), "{refusal}");
+    }
 }

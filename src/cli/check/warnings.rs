@@ -13,6 +13,7 @@ use crate::keys::source::Source;
 use crate::keys::store::Survey;
 use crate::keys::{SignatureAlgorithm, Signer, Strategy};
 use crate::wss::Profile;
+use crate::wss::policy::MOST_PARTS;
 use crate::wss::profile::{DigestAlgorithm, KeyIdentifier, Part};
 
 /// Time enough to get a certificate from most authorities and to a receiver.
@@ -235,6 +236,13 @@ fn of_profile(profile: &Profile, signer: Option<&Signer>) -> Vec<String> {
         (
             !profile.sign.contains(&Part::Body),
             "the Body is not signed: anybody may change it on the way".to_owned(),
+        ),
+        (
+            profile.sign.len() > MOST_PARTS,
+            format!(
+                "sign names {} parts, and a message with more than {MOST_PARTS} of them is refused: receivers take no more",
+                profile.sign.len()
+            ),
         ),
         (
             adds_unsigned_timestamp,

@@ -3,21 +3,20 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 
-use super::super::read::Reservation;
+use super::super::read::Outlay;
 use crate::wss::SignedMessage;
 
 /// A body made of a signed message's segments, which are not copied. Its memory is given back when it has been sent.
 pub(super) struct Outgoing {
     segments: VecDeque<Bytes>,
     left: u64,
-    _memory: Option<Arc<Reservation>>,
+    _memory: Option<Outlay>,
     /// Dropped with the body: tells [`Sent`].
     _unsent: oneshot::Sender<Infallible>,
 }
@@ -27,7 +26,7 @@ pub(super) type Sent = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Outgoing {
     /// The one way by which a message gets into a request.
-    pub(super) fn message(message: SignedMessage, memory: Arc<Reservation>) -> (Self, Sent) {
+    pub(super) fn message(message: SignedMessage, memory: Outlay) -> (Self, Sent) {
         Self::new(message.into_segments().into(), Some(memory))
     }
 
@@ -36,7 +35,7 @@ impl Outgoing {
         Self::new(VecDeque::new(), None)
     }
 
-    fn new(segments: VecDeque<Bytes>, memory: Option<Arc<Reservation>>) -> (Self, Sent) {
+    fn new(segments: VecDeque<Bytes>, memory: Option<Outlay>) -> (Self, Sent) {
         let left = segments.iter().map(|segment| segment.len() as u64).sum();
         let (unsent, sent) = oneshot::channel();
         let sent = Box::pin(async move {

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::Semaphore;
 
-use crate::config::SelfCheck;
+use crate::config::{LateSelfCheck, SelfCheck};
 use crate::keys::Signer;
 
 /// The choice for one route; it begins anew with each configuration.
@@ -16,6 +18,15 @@ pub(in crate::proxy) struct Sampling {
     proven: ArcSwapOption<Signer>,
     /// Messages of which the share is taken.
     count: AtomicU64,
+    place: Arc<Semaphore>,
+}
+
+/// Why a message is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// No message of its key has been found to be right.
+    First,
+    OfTheShare,
 }
 
 impl Sampling {
@@ -25,17 +36,37 @@ impl Sampling {
             settings,
             proven: ArcSwapOption::empty(),
             count: AtomicU64::new(0),
+            place: Arc::new(Semaphore::new(1)),
         }
     }
 
-    /// Is the next message of this key due?
-    pub(super) fn is_due(&self, signer: &Arc<Signer>) -> bool {
-        let is_proven = self
-            .proven
-            .load()
-            .as_ref()
-            .is_some_and(|proven| Arc::ptr_eq(proven, signer));
-        !is_proven || self.is_of_the_share()
+    /// Is the next message of this key due, and why?
+    pub(super) fn due(&self, signer: &Arc<Signer>) -> Option<Due> {
+        match self.is_proven(signer) {
+            true => self.is_of_the_share().then_some(Due::OfTheShare),
+            false => Some(Due::First),
+        }
+    }
+
+    /// Has a message of this key been found to be right?
+    pub(super) fn is_proven(&self, signer: &Arc<Signer>) -> bool {
+        let proven = self.proven.load();
+        proven.as_ref().is_some_and(|proven| Arc::ptr_eq(proven, signer))
+    }
+
+    /// How long a look may take, its wait for a place included.
+    pub(super) fn patience(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// What becomes of a message at which the look was given up.
+    pub(super) fn late(&self) -> LateSelfCheck {
+        self.settings.late
+    }
+
+    /// Where one message is looked at, and the others of the route wait.
+    pub(super) fn place(&self) -> Arc<Semaphore> {
+        self.place.clone()
     }
 
     /// Too large to be looked at: the tree would take many times its size.
@@ -43,7 +74,7 @@ impl Sampling {
         bytes > self.settings.max
     }
 
-    /// A message of this key was found to be right.
+    /// A message of this key has been found to be right.
     pub(super) fn passed(&self, signer: &Arc<Signer>) {
         self.proven.store(Some(signer.clone()));
     }
@@ -63,7 +94,12 @@ mod tests {
     #[test]
     fn the_share_is_what_was_set() {
         for (share, expected) in [(0.0, 0), (0.01, 10), (0.25, 250), (1.0, 1000)] {
-            let sampling = Sampling::new(SelfCheck { share, max: 1 });
+            let sampling = Sampling::new(SelfCheck {
+                share,
+                max: 1,
+                timeout: Duration::ZERO,
+                late: LateSelfCheck::Send,
+            });
             let due = (0..1000).filter(|_| sampling.is_of_the_share()).count();
             assert_eq!(due, expected, "{share}");
         }

@@ -27,10 +27,10 @@ impl Ids {
             })
         };
         if !can_be_referred_to(&text) {
-            return refuse(Reason::IdNotReferable(text));
+            return refuse(Reason::IdNotReferable(shown(&text)));
         }
         if self.met.contains(id) || !self.named.insert(id.into()) {
-            return refuse(Reason::IdNotUnique(text));
+            return refuse(Reason::IdNotUnique(shown(&text)));
         }
         Ok(text)
     }
@@ -48,7 +48,7 @@ impl Ids {
                 continue;
             }
             if self.named.contains(id) {
-                let reason = Reason::IdNotUnique(String::from_utf8_lossy(id).into_owned());
+                let reason = Reason::IdNotUnique(shown(&String::from_utf8_lossy(id)));
                 return Err(Refusal {
                     offset: Some(tag.source.start()),
                     reason,
@@ -60,6 +60,15 @@ impl Ids {
             }
         }
         Ok(())
+    }
+}
+
+/// As much of an id as people need: it may be as long as any value.
+fn shown(id: &str) -> String {
+    const MOST: usize = 64;
+    match id.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", id.get(..end).unwrap_or_default()),
+        None => id.to_owned(),
     }
 }
 

@@ -3,9 +3,10 @@
 
 use bytes::Bytes;
 
-use super::{Envelope, Inside, depth};
+use super::{Envelope, Inside, depth, refuse};
 use crate::wss::error::{Reason, Refusal};
 use crate::wss::names::{WSA, WSA_2004, WSSE, WSU};
+use crate::wss::policy::MOST_PARTS;
 use crate::wss::profile::Part;
 use crate::wss::reference::{Digest, PrefixList, Reference, Transform, new_id};
 use crate::xml::canonical::{Canonicalizer, Comments};
@@ -25,6 +26,13 @@ impl Envelope {
     pub(super) fn begin_part(&mut self, tag: &StartTag<'_>) -> Result<Option<Amendment>, Refusal> {
         if !self.begins_part(tag) {
             return Ok(None);
+        }
+        // A Timestamp has its place.
+        if tag.depth < depth::IN_SECURITY {
+            self.parts_left = match self.parts_left.checked_sub(1) {
+                Some(left) => left,
+                None => return refuse(tag, Reason::TooManyParts(MOST_PARTS)),
+            };
         }
         if let Some(own) = tag.attribute(WSU, "Id") {
             self.begun = Some(self.ids.name(own, tag)?);

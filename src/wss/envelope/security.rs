@@ -37,7 +37,7 @@ impl Envelope {
             ExistingSecurityHeader::Replace => {}
             ExistingSecurityHeader::Extend => {
                 self.place = Some(Place::Security(Opening::of(tag)));
-                self.namespaces = Some(tag.namespaces.clone());
+                self.namespaces = Some(tag.namespaces.here());
             }
         }
         self.security = Security::Open(tag.source.start());

@@ -2,6 +2,7 @@
 //! ids of the parts, with their declarations. It is found by where the profile has it, never by its looks: what
 //! the sender wrote cannot pass for it, and is not judged.
 
+use std::collections::HashSet;
 use std::iter::{successors, zip};
 
 use super::envelope::{Envelope, Outline};
@@ -55,7 +56,7 @@ impl<'i, 'o> Insertion<'i, 'o> {
             Created::Security => vec![Node::Element(signed.security)],
             Created::Neither => elements.iter().copied().map(Node::Element).collect(),
         };
-        let demanded: Vec<_> = demanded(profile, signed).collect();
+        let demanded: HashSet<_> = demanded(profile, signed).collect();
         for (before, after) in counterparts(plain, signed, extended, &elements)? {
             if demanded.contains(&after) {
                 inserted.extend(added_id(before, after)?);

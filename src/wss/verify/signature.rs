@@ -2,6 +2,8 @@
 //! its order, each once. What is not expected is refused, never skipped (CVE-2025-29774: a second
 //! SignedInfo).
 
+use std::collections::HashSet;
+
 use super::strict::{algorithm, base64, childless, exactly, exactly_of};
 use super::{VerifyError, signature_method};
 use crate::keys::SignatureAlgorithm;
@@ -54,13 +56,20 @@ impl<'t> Signature<'t> {
                 "SignedInfo has not 1 to {most} References"
             )));
         }
+        let references: Vec<_> = references
+            .into_iter()
+            .map(|at| Reference::read(at, policy))
+            .collect::<Result<_, _>>()?;
+        // Each would be canonicalised anew, and says nothing new.
+        let mut ids = HashSet::new();
+        if let Some(twice) = references.iter().find(|reference| !ids.insert(&reference.id)) {
+            let reason = format!("a signature has two References to #{}", twice.id);
+            return Err(VerifyError::Header(reason));
+        }
         Ok(Self {
             form: canonical_form(canonicalization, policy)?,
             algorithm: signature_method::read(method, policy)?,
-            references: references
-                .into_iter()
-                .map(|at| Reference::read(at, policy))
-                .collect::<Result<_, _>>()?,
+            references,
             value: base64(value)?,
             signed_info,
             key_info,

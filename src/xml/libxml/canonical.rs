@@ -1,20 +1,21 @@
 //! Canonical XML by libxml2, of a document or of one element with all it holds.
 //!
-//! The time is linear in the size of what is canonicalised: the element is taken out of its
-//! surroundings for as long as it lasts, and visibility is one look at a mark.
+//! The time is linear in the size of what is canonicalised: the element is taken out of its surroundings for as long
+//! as it lasts, visibility is one look at a mark, and a PrefixList is only what matters at each element. Only the
+//! inclusive forms cost the product of elements and declarations in scope: no message is canonicalised by them.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io::Write;
 use std::ptr::{NonNull, null_mut};
 
 use libxml::bindings::{
-    _xmlDoc, xmlC14NExecute, xmlC14NIsVisibleCallback, xmlC14NMode, xmlC14NMode_XML_C14N_1_0,
-    xmlC14NMode_XML_C14N_1_1, xmlC14NMode_XML_C14N_EXCLUSIVE_1_0, xmlChar, xmlOutputBufferClose,
-    xmlOutputBufferCreateIO,
+    _xmlDoc, _xmlNode, xmlC14NExecute, xmlC14NMode, xmlC14NMode_XML_C14N_1_0, xmlC14NMode_XML_C14N_1_1,
+    xmlC14NMode_XML_C14N_EXCLUSIVE_1_0, xmlOutputBufferClose, xmlOutputBufferCreateIO,
 };
 
 use super::errors::Errors;
-use super::visibility::{Isolated, Marks, Node, is_visible};
+use super::listed::Listed;
+use super::visibility::{Isolated, is_visible};
 use super::{Element, Tree};
 use crate::spelling::vocabulary;
 
@@ -65,23 +66,8 @@ impl Tree {
     /// When libxml2 finds none.
     pub fn canonicalize(&self, form: &CanonicalForm) -> Result<Vec<u8>, CanonicalError> {
         let mut octets = Vec::new();
-        execute(self.document.0, None, form, &mut octets)?;
+        execute(self.document.0, self.root, form, &mut octets)?;
         Ok(octets)
-    }
-
-    /// The canonical form of the document without these nodes, and without what they hold.
-    ///
-    /// # Errors
-    /// When libxml2 finds none, or `out` fails; then what was written is worth nothing.
-    pub fn canonicalize_without(
-        &self,
-        hidden: &[Node<'_>],
-        form: &CanonicalForm,
-        out: &mut dyn Write,
-    ) -> Result<(), CanonicalError> {
-        let mut marks = Marks::default();
-        hidden.iter().for_each(|node| marks.hide(*node));
-        execute(self.document.0, Some(is_visible), form, out)
     }
 }
 
@@ -102,14 +88,14 @@ impl Element<'_> {
     /// When libxml2 finds none, or `out` fails; then what was written is worth nothing.
     pub fn canonicalize_to(self, form: &CanonicalForm, out: &mut dyn Write) -> Result<(), CanonicalError> {
         let isolated = Isolated::new(self);
-        execute(isolated.document(), Some(is_visible), form, out)
+        execute(isolated.document(), self.raw, form, out)
     }
 }
 
-/// Runs libxml2's canonicaliser over all the document shows.
+/// Runs libxml2's canonicaliser over all the document shows, which begins with `apex`.
 fn execute(
     document: NonNull<_xmlDoc>,
-    visibility: xmlC14NIsVisibleCallback,
+    apex: NonNull<_xmlNode>,
     form: &CanonicalForm,
     out: &mut dyn Write,
 ) -> Result<(), CanonicalError> {
@@ -117,25 +103,22 @@ fn execute(
     let prefixes: Vec<_> = prefixes
         .collect::<Result<_, _>>()
         .map_err(|nul| CanonicalError(nul.to_string()))?;
-    let mut list: Vec<*mut xmlChar> = prefixes
-        .iter()
-        .map(|prefix| prefix.as_ptr().cast_mut().cast())
-        .collect();
-    list.push(null_mut());
+    let mut listed = Listed::new(&prefixes, apex);
+    let list = listed.array();
 
     let mut sink = Sink { out, written: 0 };
     let errors = Errors::kept();
     // SAFETY: the sink outlives the buffer, which is closed below
     let buffer = unsafe { xmlOutputBufferCreateIO(Some(write), None, (&raw mut sink).cast(), null_mut()) };
     let (mode, comments) = (mode_number(form.mode), c_int::from(form.with_comments));
-    // SAFETY: live document, a list that ends with null, a buffer without encoder
+    // SAFETY: live document, a list that ends with null and outlives the call, a buffer without encoder
     let executed = unsafe {
         xmlC14NExecute(
             document.as_ptr(),
-            visibility,
-            null_mut(),
+            Some(is_visible),
+            (&raw mut listed).cast(),
             mode,
-            list.as_mut_ptr(),
+            list,
             comments,
             buffer,
         )

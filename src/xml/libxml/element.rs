@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::{NonNull, null};
 
 use libxml::bindings::{
-    _xmlAttr, _xmlDoc, _xmlNode, xmlElementType, xmlElementType_XML_CDATA_SECTION_NODE,
+    _xmlAttr, _xmlDoc, _xmlNode, xmlChar, xmlElementType, xmlElementType_XML_CDATA_SECTION_NODE,
     xmlElementType_XML_ELEMENT_NODE, xmlElementType_XML_PI_NODE, xmlElementType_XML_TEXT_NODE, xmlNs,
 };
 
@@ -62,7 +62,7 @@ impl<'t> Element<'t> {
     /// Is this its name?
     #[must_use]
     pub fn is(self, namespace: &str, local: &str) -> bool {
-        self.local_name() == local && self.namespace() == namespace
+        is_name(self.node().name, self.node().ns, namespace, local)
     }
 
     /// The value of an attribute; `namespace` is empty for none.
@@ -96,6 +96,15 @@ impl<'t> Element<'t> {
             raw,
             tree: PhantomData,
         })
+    }
+
+    /// Is a declaration in scope that says the same, and is not hidden by another?
+    pub(super) fn has_in_scope(self, declaration: Declaration<'_>) -> bool {
+        let scope = std::iter::successors(Some(self), |at| at.parent());
+        let same_prefix = scope
+            .flat_map(Self::declarations)
+            .find(|outer| outer.prefix() == declaration.prefix());
+        same_prefix.is_some_and(|outer| outer.name() == declaration.name())
     }
 
     /// The element that holds it; none for the document element.
@@ -151,6 +160,16 @@ impl<'t> Element<'t> {
             .all(|node| kind(node) == xmlElementType_XML_ELEMENT_NODE)
     }
 
+    /// What gives its name a namespace; null for none.
+    pub(super) fn bound_by(self) -> *mut xmlNs {
+        self.node().ns
+    }
+
+    /// The local name, as libxml2 keeps it.
+    pub(super) fn raw_name(self) -> *const xmlChar {
+        self.node().name
+    }
+
     fn next_sibling(self) -> Option<Self> {
         siblings(self.node().next).find_map(as_element)
     }
@@ -176,9 +195,7 @@ impl<'t> Attribute<'t> {
     /// Is this its name? `namespace` is empty for none.
     #[must_use]
     pub fn is(self, namespace: &str, local: &str) -> bool {
-        // SAFETY: a name ends with NUL and lives as long as the tree
-        let name = unsafe { borrow(self.attribute().name) };
-        name == local && namespace_name(self.attribute().ns) == namespace
+        is_name(self.attribute().name, self.attribute().ns, namespace, local)
     }
 
     /// Is it written with this prefix? None has the empty one.
@@ -194,6 +211,21 @@ impl<'t> Attribute<'t> {
         siblings(self.attribute().children).filter_map(text_of).collect()
     }
 
+    /// What gives its name a namespace; null for none.
+    pub(super) fn bound_by(self) -> *mut xmlNs {
+        self.attribute().ns
+    }
+
+    /// The local name, as libxml2 keeps it.
+    pub(super) fn raw_name(self) -> *const xmlChar {
+        self.attribute().name
+    }
+
+    /// Is it left out for now?
+    pub(super) fn is_marked(self) -> bool {
+        !self.attribute()._private.is_null()
+    }
+
     /// For one look at a field, like [`Element::node`].
     fn attribute(&self) -> &_xmlAttr {
         // SAFETY: the tree keeps the attribute alive, and nothing writes to it
@@ -202,6 +234,12 @@ impl<'t> Attribute<'t> {
 }
 
 impl Declaration<'_> {
+    /// Is it left out for now?
+    pub(super) fn is_marked(self) -> bool {
+        // SAFETY: a declaration of the tree
+        !unsafe { self.raw.as_ref() }._private.is_null()
+    }
+
     /// Whether both declare the same prefix for the same namespace.
     #[must_use]
     pub fn says_the_same(self, other: Declaration<'_>) -> bool {
@@ -228,12 +266,12 @@ fn siblings(first: *mut _xmlNode) -> impl Iterator<Item = NonNull<_xmlNode>> {
     })
 }
 
-fn kind(node: NonNull<_xmlNode>) -> xmlElementType {
+pub(super) fn kind(node: NonNull<_xmlNode>) -> xmlElementType {
     // SAFETY: a node of the tree
     unsafe { node.as_ref() }.type_
 }
 
-fn as_element<'t>(node: NonNull<_xmlNode>) -> Option<Element<'t>> {
+pub(super) fn as_element<'t>(node: NonNull<_xmlNode>) -> Option<Element<'t>> {
     (kind(node) == xmlElementType_XML_ELEMENT_NODE).then(|| Element::new(node))
 }
 
@@ -250,13 +288,46 @@ fn text_of<'t>(node: NonNull<_xmlNode>) -> Option<Cow<'t, str>> {
 }
 
 fn namespace_name<'t>(declaration: *const xmlNs) -> Cow<'t, str> {
-    // SAFETY: null, or a declaration that lives as long as the tree
-    let name = unsafe { declaration.as_ref() }.map_or(null(), |declaration| declaration.href);
     // SAFETY: null, or a text that ends with NUL and lives as long as the tree
-    unsafe { borrow(name) }
+    unsafe { borrow(name_of(declaration)) }
 }
 
-fn prefix_of<'t>(declaration: *const xmlNs) -> Cow<'t, str> {
+fn name_of(declaration: *const xmlNs) -> *const xmlChar {
+    // SAFETY: null, or a declaration that lives as long as the tree
+    unsafe { declaration.as_ref() }.map_or(null(), |declaration| declaration.href)
+}
+
+/// Whether a local name and what binds it, of the tree, are this name.
+fn is_name(name: *const xmlChar, bound_by: *const xmlNs, namespace: &str, local: &str) -> bool {
+    // SAFETY: a name ends with NUL and lives as long as the tree
+    let is_local = unsafe { says(name, local) };
+    // SAFETY: null, or a text that ends with NUL and lives as long as the tree
+    is_local && unsafe { says(name_of(bound_by), namespace) }
+}
+
+/// Whether a text of libxml2's, null being empty, is this one; it is read no further than that takes.
+///
+/// # Safety
+/// `text` is null or ends with NUL.
+unsafe fn says(text: *const xmlChar, expected: &str) -> bool {
+    if text.is_null() {
+        return expected.is_empty();
+    }
+    let mut at = text;
+    for octet in expected.bytes() {
+        // SAFETY: everything before was no NUL
+        if octet == 0 || unsafe { at.read() } != octet {
+            return false;
+        }
+        // SAFETY: this was no NUL either
+        at = unsafe { at.add(1) };
+    }
+    // SAFETY: as above
+    let end = unsafe { at.read() };
+    end == 0
+}
+
+pub(super) fn prefix_of<'t>(declaration: *const xmlNs) -> Cow<'t, str> {
     // SAFETY: null, or a declaration that lives as long as the tree
     let prefix = unsafe { declaration.as_ref() }.map_or(null(), |declaration| declaration.prefix);
     // SAFETY: null, or a text that ends with NUL and lives as long as the tree

@@ -17,6 +17,8 @@ pub(super) type Text = *const xmlChar;
 pub(super) struct Tag<'t> {
     /// Elements open around it.
     pub(super) open: usize,
+    /// Attributes of those and of its own, declarations among them.
+    pub(super) open_attributes: usize,
     /// Namespace declarations in scope, its own among them.
     pub(super) in_scope: usize,
     /// Prefix and local name.
@@ -46,6 +48,11 @@ impl Tag<'_> {
             "attributes of one element",
         )?;
         at_most(
+            limits.open_attributes,
+            self.open_attributes,
+            "attributes of elements open at the same time",
+        )?;
+        at_most(
             limits.declarations,
             self.in_scope,
             "namespace declarations in scope",
@@ -65,7 +72,7 @@ impl Tag<'_> {
         name(length(prefix), length(local))?;
         for &[prefix, namespace] in self.declared {
             name("xmlns".len(), length(prefix))?;
-            value(length(namespace))?;
+            at_most(limits.namespace, length(namespace), "bytes in one namespace name")?;
         }
         for &[local, prefix, _, begin, end] in self.carried {
             name(length(prefix), length(local))?;

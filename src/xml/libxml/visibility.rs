@@ -11,6 +11,7 @@ use libxml::bindings::{
     _xmlDoc, _xmlNode, xmlElementType_XML_ELEMENT_NODE, xmlElementType_XML_NAMESPACE_DECL, xmlNs,
 };
 
+use super::listed::Listed;
 use super::{Attribute, Declaration, Element};
 
 /// A node that can be left out.
@@ -20,7 +21,7 @@ pub enum Node<'t> {
     Element(Element<'t>),
     /// An attribute.
     Attribute(Attribute<'t>),
-    /// A namespace declaration, wherever it is in scope.
+    /// A namespace declaration.
     Declaration(Declaration<'t>),
 }
 
@@ -29,9 +30,10 @@ pub enum Node<'t> {
 pub(super) struct Marks(Vec<*mut *mut c_void>);
 
 impl Marks {
+    /// Marks the node itself, not what it holds.
     pub(super) fn hide(&mut self, node: Node<'_>) {
         match node {
-            Node::Element(element) => element.descendants().for_each(|within| self.mark(within)),
+            Node::Element(element) => self.mark(element),
             Node::Attribute(attribute) => {
                 // SAFETY: an attribute of a live tree
                 self.put(unsafe { &raw mut (*attribute.raw.as_ptr())._private });
@@ -107,10 +109,10 @@ impl Drop for Isolated {
     }
 }
 
-/// Elements, attributes, namespaces and texts have their type in one place; `_private` comes first in
-/// all of them but namespaces. A text is shown if its element is.
+/// Asked of every node before libxml2 looks at it. Elements, attributes, namespaces and texts have their type in one
+/// place; `_private` comes first in all of them but namespaces. A text is shown if its element is.
 pub(super) unsafe extern "C" fn is_visible(
-    _: *mut c_void,
+    listed: *mut c_void,
     node: *mut _xmlNode,
     parent: *mut _xmlNode,
 ) -> c_int {
@@ -123,7 +125,14 @@ pub(super) unsafe extern "C" fn is_visible(
         // SAFETY: as above
         unsafe { (*node)._private }
     };
+    let is_element = kind == xmlElementType_XML_ELEMENT_NODE;
+    if is_element && let Some(node) = NonNull::new(node) {
+        // SAFETY: what libxml2 was given to pass on, in use nowhere else
+        let listed = unsafe { &mut *listed.cast::<Listed<'_>>() };
+        // SAFETY: an element of the document; libxml2 reads the list after this
+        unsafe { listed.turn_to(node) };
+    }
     // SAFETY: null, or the element of the node
-    let parent = unsafe { parent.as_ref() }.filter(|_| kind != xmlElementType_XML_ELEMENT_NODE);
+    let parent = unsafe { parent.as_ref() }.filter(|_| !is_element);
     (mark.is_null() && parent.is_none_or(|parent| parent._private.is_null())).into()
 }

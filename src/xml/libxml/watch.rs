@@ -24,6 +24,18 @@ use crate::xml::{Limits, Position};
 struct Watch {
     limits: Limits,
     refusal: Option<ParseError>,
+    /// Attributes of the open elements and of those around each, declarations among them.
+    attributes: Vec<usize>,
+}
+
+impl Watch {
+    /// Attributes of the open elements, with those of one that is opened within so many.
+    fn open(&mut self, around: usize, more: usize) -> usize {
+        self.attributes.truncate(around);
+        let attributes = self.attributes.last().copied().unwrap_or_default() + more;
+        self.attributes.push(attributes);
+        attributes
+    }
 }
 
 /// Owns a parser context, whose watch outlives it.
@@ -50,6 +62,7 @@ impl<'w> Parser<'w> {
         let mut watch = Watch {
             limits: *limits,
             refusal: None,
+            attributes: Vec::new(),
         };
         let parser = Parser::watched_by(&mut watch);
         let bytes = bytes.as_ptr().cast();
@@ -228,9 +241,12 @@ unsafe extern "C" fn start_element(
     // SAFETY: libxml2 passes the context as user data, and nothing writes to it meanwhile
     let fields = unsafe { &*parser };
     // SAFETY: the watch outlives the parser, and callbacks do not nest
-    let limits = unsafe { &(*fields._private.cast::<Watch>()).limits };
+    let watch = unsafe { &mut *fields._private.cast::<Watch>() };
+    let open = fields.nodeNr.unsigned_abs() as usize;
+    let own = (namespace_count.unsigned_abs() + attribute_count.unsigned_abs()) as usize;
     let tag = Tag {
-        open: fields.nodeNr.unsigned_abs() as usize,
+        open,
+        open_attributes: watch.open(open, own),
         // A stack of pairs, those of this tag among them
         in_scope: fields.nsNr.unsigned_abs() as usize / 2,
         name: [prefix, local],
@@ -240,7 +256,7 @@ unsafe extern "C" fn start_element(
         carried: unsafe { rows(attributes, attribute_count) },
     };
     // SAFETY: all of this tag
-    match unsafe { tag.check(limits) } {
+    match unsafe { tag.check(&watch.limits) } {
         // SAFETY: libxml2 passes the context as user data
         Err(exceeded) => unsafe { refuse(parser, ParseErrorKind::Limit, &exceeded) },
         // SAFETY: the very arguments that libxml2 would have passed

@@ -25,8 +25,14 @@ impl Scanner {
         if self.open.len() >= self.limits.depth {
             return Err(self.error(at, Problem::TooDeep(self.limits.depth)).into());
         }
+        let attributes = self.lexer.attributes.len();
+        self.open_attributes += attributes;
+        if self.open_attributes > self.limits.open_attributes {
+            let most = self.limits.open_attributes;
+            return Err(self.error(at, Problem::TooManyOpenAttributes(most)).into());
+        }
         let mark = self.namespaces.mark();
-        let declares = resolve::declare(&mut self.namespaces, &mut self.lexer, buffer, mark);
+        let declares = resolve::declare(&mut self.namespaces, &mut self.lexer, buffer, mark, &self.limits);
         let declares = declares.map_err(|Fault(at, problem)| self.error(at, problem))?;
         if declares && self.namespaces.has_more_than(self.most_declarations) {
             let most = self.limits.declarations;
@@ -37,7 +43,11 @@ impl Scanner {
         let in_order = resolve::attributes(&mut self.namespaces, &mut self.lexer, buffer)
             .map_err(|Fault(at, problem)| self.error(at, problem))?;
         let name = OpenName::keep(&lexed.name, buffer, &mut self.names);
-        self.open.push(Open { name, mark });
+        self.open.push(Open {
+            name,
+            mark,
+            attributes,
+        });
         self.state = State::Content;
         self.root_seen = true;
         let tag = self.tag(buffer, at, &lexed, prefix, mark, declares || !in_order);
@@ -178,8 +188,14 @@ impl Scanner {
             depth: self.open.len(),
             is_canonical,
         })?;
-        if let Some(Open { name, mark }) = self.open.pop() {
+        if let Some(Open {
+            name,
+            mark,
+            attributes,
+        }) = self.open.pop()
+        {
             name.forget(&mut self.names);
+            self.open_attributes -= attributes;
             if self.namespaces.mark() != mark {
                 self.namespaces.leave(mark);
             }

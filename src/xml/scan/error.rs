@@ -99,6 +99,12 @@ pub enum Problem {
     /// [`Limits::attributes`](crate::xml::Limits::attributes).
     #[error("more than {0} attributes on one element")]
     TooManyAttributes(usize),
+    /// [`Limits::open_attributes`](crate::xml::Limits::open_attributes).
+    #[error("more than {0} attributes on elements within each other")]
+    TooManyOpenAttributes(usize),
+    /// [`Limits::namespace`](crate::xml::Limits::namespace).
+    #[error("a namespace name of more than {0} bytes")]
+    NamespaceTooLong(usize),
     /// [`Limits::declarations`](crate::xml::Limits::declarations).
     #[error("more than {0} namespace declarations in scope")]
     TooManyDeclarations(usize),

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::Problem;
 use super::chars;
 use super::lossy;
 use super::name::Name;
 use super::tag::{Attribute, Fault, Lexer};
+use super::{Limits, Problem};
 use crate::xml::namespace::{Mark, Namespaces, Prefix, XML, XMLNS};
 use crate::xml::word::Word;
 
@@ -18,9 +18,10 @@ pub(super) fn declare(
     lexer: &mut Lexer,
     buffer: &[u8],
     mark: Mark,
+    limits: &Limits,
 ) -> Result<bool, Fault> {
     match lexer.may_declare {
-        true => declare_some(namespaces, lexer, buffer, mark),
+        true => declare_some(namespaces, lexer, buffer, mark, limits),
         false => Ok(false),
     }
 }
@@ -30,6 +31,7 @@ fn declare_some(
     lexer: &mut Lexer,
     buffer: &[u8],
     mark: Mark,
+    limits: &Limits,
 ) -> Result<bool, Fault> {
     let made = &lexer.made;
     let mut failed = None;
@@ -42,7 +44,11 @@ fn declare_some(
             _ => return true,
         };
         if failed.is_none() {
-            let bound = bind(namespaces, declared, name, attribute.value(buffer, made), mark);
+            let value = attribute.value(buffer, made);
+            let bound = match value.len() > limits.namespace {
+                true => Err(Problem::NamespaceTooLong(limits.namespace)),
+                false => bind(namespaces, declared, name, value, mark),
+            };
             failed = bound.err().map(|problem| Fault(attribute.name.start(), problem));
         }
         false
