@@ -16,7 +16,7 @@ help:
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS (600)'
 	@echo 'make bench    benchmarks'
 	@echo 'make load     switches under load, by each strategy: latency around them, as tables and plots (10 minutes)'
-	@echo 'make soak     faults, reloads, overload and renewals at length, on an optimised build'
+	@echo 'make soak     faults, shapes of message, reloads, overload and renewals at length, on an optimised build'
 
 release:
 	@scripts/setup build
@@ -53,7 +53,7 @@ fuzz:
 soak:
 	@scripts/setup test
 	COUNTERSIGN_SOAK=1 cargo test --release --locked --test integration -- \
-	  --nocapture --test-threads=1 crash:: faults:: reload_under_load:: overload:: \
+	  --nocapture --test-threads=1 crash:: faults:: linear:: reload_under_load:: overload:: \
 	  strategies::
 	COUNTERSIGN_SOAK=1 cargo test --release --locked --lib -- --nocapture keys::model
 

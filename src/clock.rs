@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -43,4 +44,14 @@ impl fmt::Debug for Clock {
 pub fn rfc3339(time: OffsetDateTime) -> String {
     let time = time.truncate_to_millisecond();
     time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
+}
+
+/// How long this thread has had a processor to itself: what work costs, however busy the machine is.
+#[must_use]
+pub fn time_on_the_processor() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(
+        time.tv_sec.try_into().unwrap_or_default(),
+        time.tv_nsec.try_into().unwrap_or_default(),
+    )
 }

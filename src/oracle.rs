@@ -21,8 +21,10 @@ use crate::xml::scan::declaration::{self, Parsed};
 use crate::xml::scan::{Error, Problem};
 
 mod events;
+mod growth;
 
 pub use events::read_events;
+pub use growth::{Grown, Shape, Work, slow_inputs};
 
 /// How the scanner and libxml2 differ over a document.
 #[derive(Debug)]

@@ -50,6 +50,7 @@ mod key_life;
 mod key_refused;
 mod key_sources;
 mod keys_command;
+mod linear;
 mod listener_tls;
 mod nothing_wrong_leaves;
 mod overload;
