@@ -1,5 +1,5 @@
 //! Where log lines go: standard error, as text or JSON. What they say is decided where it happens; none
-//! carries a message's content or a secret.
+//! carries a message's content or a secret. What others wrote is bounded and escaped on its way out, in `lines`.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::OnceLock;
@@ -12,6 +12,13 @@ use tracing_subscriber::{Layer, Registry, reload};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
 
+mod lines;
+mod seldom;
+
+pub use seldom::Seldom;
+
+use lines::{Bounded, BoundedJson};
+
 /// How much is logged, once logging has started: for the whole process, as logging is.
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
@@ -23,12 +30,13 @@ pub fn start(config: LogConfig) -> Result<(), TryInitError> {
     let lines = match config.format {
         LogFormat::Text => tracing_subscriber::fmt::layer()
             .with_ansi(stderr().is_terminal())
+            .fmt_fields(Bounded)
             .with_writer(stderr)
             .boxed(),
         LogFormat::Json => tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
-            .with_writer(stderr)
+            .with_writer(BoundedJson)
             .boxed(),
     };
     let (targets, handle) = reload::Layer::new(targets(config.level));

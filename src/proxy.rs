@@ -27,7 +27,7 @@ mod exchange;
 mod forward;
 mod gate;
 mod headers;
-mod load;
+pub(crate) mod load;
 pub(crate) mod media_type;
 pub mod probe;
 mod read;
@@ -115,6 +115,7 @@ impl Proxy {
             connections: listener::Settings {
                 tls: tls.map(Arc::new),
                 client_timeout: config.proxy.client_timeout,
+                bounds: listener::Bounds::FLOWS,
             },
             routes,
             requests: self.requests.with_most(most_requests(config.proxy.max_requests)),

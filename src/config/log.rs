@@ -37,6 +37,8 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// The least that is logged.
     pub level: LogLevel,
+    /// Whether it has what the faults of receivers say, which may quote a message.
+    pub receiver_text: bool,
 }
 
 impl LogConfig {
@@ -44,6 +46,7 @@ impl LogConfig {
         Self {
             format: table.optional("format", value::word).unwrap_or(LogFormat::Text),
             level: table.optional("level", value::word).unwrap_or(LogLevel::Info),
+            receiver_text: table.optional("receiver_text", value::boolean).unwrap_or(true),
         }
     }
 }

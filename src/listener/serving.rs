@@ -1,5 +1,6 @@
 //! Connections to a listener beside the proxy's: a bounded number, each for a bounded time, ended gracefully. Few clients
-//! are meant to be there; whoever else comes takes nothing from messages.
+//! are meant to be there; whoever else comes takes nothing from messages, and keeps nobody out: where all places are
+//! taken, somebody gives way.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,20 +8,22 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::service::{Service, service_fn};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Connections at a time; more wait to be accepted.
+use super::{Bounds, Place, Places, Yielding};
+use crate::logging::Seldom;
+
+/// Connections at a time.
 const MAX_CONNECTIONS: usize = 128;
 /// Then a connection ends, so that clients that never read do not hold all of them; others have a new one at once.
 const CONNECTION_TIME: Duration = Duration::from_secs(600);
 /// For a head, and for taking some of an answer.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is under way at the end may take this long.
 const GRACE: Duration = Duration::from_secs(5);
 /// After a failed accept, most often for want of file descriptors.
@@ -44,7 +47,7 @@ pub async fn serve_router(
     current: impl Fn() -> Serving + Clone + Send + 'static,
     stop: impl Future<Output = ()>,
 ) {
-    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new(section, MAX_CONNECTIONS, Yielding::Everybody);
     let (going, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
@@ -52,9 +55,8 @@ pub async fn serve_router(
         tokio::select! {
             () = &mut stop => break,
             Some(_ended) = connections.join_next() => {}
-            (accepted, place) = accept(section, &listener, &free) => {
-                let connection = connection(section, accepted, current.clone(), stopped.clone());
-                connections.spawn(async move { connection.await; drop(place) });
+            (accepted, place) = accept(section, &listener, &places) => {
+                connections.spawn(connection(section, accepted, current.clone(), stopped.clone(), place));
             }
         }
     }
@@ -62,51 +64,49 @@ pub async fn serve_router(
     while connections.join_next().await.is_some() {}
 }
 
-/// The next connection, once there is a place for it.
+/// The next connection, and its place.
 async fn accept(
     section: &'static str,
     listener: &TcpListener,
-    free: &Arc<Semaphore>,
-) -> ((TcpStream, SocketAddr), Option<OwnedSemaphorePermit>) {
-    // Never closed, so there is always one to wait for.
-    let place = free.clone().acquire_owned().await.ok();
+    places: &Places,
+) -> ((TcpStream, SocketAddr), Place) {
+    static NOT_ACCEPTED: Seldom = Seldom::new(5);
     loop {
+        places.room().await;
         match listener.accept().await {
-            Ok(accepted) => return (accepted, place),
+            Ok((stream, address)) => return ((stream, address), places.take(address.ip())),
             Err(error) => {
-                tracing::warn!(%section, %error, "a connection was not accepted");
+                if let Some(omitted) = NOT_ACCEPTED.due() {
+                    tracing::warn!(%section, %error, omitted, "a connection was not accepted");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// Serves until the client closes, its time is over or the sender of `stopped` is gone.
+/// Serves until the client closes, its place is another's, its time is over or the sender of `stopped` is gone.
 async fn connection(
     section: &'static str,
     (stream, address): (TcpStream, SocketAddr),
     current: impl Fn() -> Serving + Send + 'static,
     mut stopped: watch::Receiver<()>,
+    place: Place,
 ) {
-    let graceful = GracefulShutdown::new();
     let settings = super::Settings {
         tls: current().tls,
         client_timeout: CLIENT_TIMEOUT,
+        bounds: Bounds::FEW,
     };
     let service = service_fn(move |request| TowerToHyperService::new(current().router).call(request));
-    let mut served = std::pin::pin!(super::serve(
-        stream,
-        address,
-        settings,
-        service,
-        graceful.watcher()
-    ));
+    let (end, ending) = oneshot::channel::<()>();
+    let ending = async move { drop(ending.await) };
+    let mut served = std::pin::pin!(super::serve(stream, address, settings, service, ending, &place));
     tokio::select! {
         () = &mut served => return,
-        _ = timeout(CONNECTION_TIME, stopped.changed()) => {}
+        _ = timeout(CONNECTION_TIME, stopped.changed()) => drop(end),
     }
-    let ending = async { tokio::join!(graceful.shutdown(), served) };
-    if timeout(GRACE, ending).await.is_err() {
+    if timeout(GRACE, served).await.is_err() {
         tracing::warn!(%section, %address, "a request was cut before it was over");
     }
 }

@@ -10,15 +10,16 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Proxy;
 use super::reply::ReplyBody;
-use crate::{listener, open_files};
+use crate::listener::{self, Place, Places, Yielding};
+use crate::logging::Seldom;
+use crate::open_files;
 
 /// After a failed accept, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -39,29 +40,31 @@ pub async fn serve(
     current: impl Fn() -> Arc<Proxy> + Clone + Send + 'static,
     mut stop: oneshot::Receiver<Duration>,
 ) -> Drained {
-    let (mut connections, graceful) = (JoinSet::new(), GracefulShutdown::new());
-    let slots = Arc::new(Semaphore::new(open_files::connections()));
+    let mut connections = JoinSet::new();
+    let (going, stopped) = watch::channel(());
+    let places = Places::new("[proxy]", open_files::connections(), Yielding::Quiet);
     let patience = loop {
         tokio::select! {
             patience = &mut stop => break patience.unwrap_or_default(),
             Some(_ended) = connections.join_next() => {}
-            accepted = accept(&listener, &slots) => match accepted {
-                Ok((stream, address, slot)) => {
-                    let settings = current().connections.clone();
-                    let served = listener::serve(stream, address, settings, service(current.clone()), graceful.watcher());
+            accepted = accept(&listener, &places) => match accepted {
+                Ok((stream, address, place)) => {
+                    let (settings, service) = (current().connections.clone(), service(current.clone()));
+                    let mut stopped = stopped.clone();
                     connections.spawn(async move {
-                        served.await;
-                        drop(slot);
+                        let ending = async move { drop(stopped.changed().await) };
+                        listener::serve(stream, address, settings, service, ending, &place).await;
                     });
                 }
                 Err(error) => not_accepted(&error).await,
             },
         }
     };
-    drop(listener);
+    drop((listener, going));
     current().end_waits(patience);
     let under_way = current().requests_under_way();
-    let _late = timeout(patience, graceful.shutdown()).await;
+    let all = async { while connections.join_next().await.is_some() {} };
+    let _late = timeout(patience, all).await;
     // Connections that are left without a request only wait for their clients to close, too.
     let cut = current().requests_under_way();
     connections.shutdown().await;
@@ -72,13 +75,10 @@ pub async fn serve(
 }
 
 /// The next connection, once there is room for it; until then the kernel queues it.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+async fn accept(listener: &TcpListener, places: &Places) -> io::Result<(TcpStream, SocketAddr, Place)> {
+    places.room().await;
     let (stream, address) = listener.accept().await?;
-    Ok((stream, address, slot))
+    Ok((stream, address, places.take(address.ip())))
 }
 
 /// Answers the requests of one connection.
@@ -92,6 +92,9 @@ fn service(
 }
 
 async fn not_accepted(error: &io::Error) {
-    tracing::warn!(%error, "a connection was not accepted; if files ran out, raise the limit of open files");
+    static NOT_ACCEPTED: Seldom = Seldom::new(5);
+    if let Some(omitted) = NOT_ACCEPTED.due() {
+        tracing::warn!(%error, omitted, "a connection was not accepted; if files ran out, raise the limit of open files");
+    }
     sleep(ACCEPT_PAUSE).await;
 }

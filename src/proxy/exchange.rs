@@ -11,6 +11,7 @@ use super::load::Share;
 use super::read;
 use super::route::Route;
 use crate::keys::Fingerprint;
+use crate::logging::Seldom;
 use crate::metrics::{Metrics, Outcome, Phase};
 use crate::wss::SoapVersion;
 
@@ -132,9 +133,12 @@ impl Drop for Exchange {
     }
 }
 
+/// Lines a minute, of a route or of requests without one, that are more than for debugging.
+pub(super) const LINES: u32 = 60;
+
 /// Writes the request's line at the level given.
 macro_rules! line {
-    ($level:ident, $exchange:expr) => {
+    ($level:ident, $exchange:expr, $omitted:expr) => {
         tracing::$level!(
             route = $exchange.route_name(),
             method = %$exchange.method,
@@ -143,6 +147,7 @@ macro_rules! line {
             key = $exchange.key.as_deref(),
             seconds = $exchange.begun.elapsed().as_secs_f64(),
             reason = $exchange.reason,
+            omitted = Some($omitted).filter(|omitted| *omitted > 0),
             "request"
         )
     };
@@ -150,17 +155,26 @@ macro_rules! line {
 
 impl Exchange {
     /// One line a request: what needs somebody on our side or the receiver's warns, what the sender must
-    /// change informs, the rest is for debugging. `reason` is our own sentence, never a message's content.
+    /// change informs, the rest is for debugging, and so is what goes beyond a bound. `reason` is our own sentence, which may
+    /// quote a head, and never a message's content.
     fn log(&self) {
+        /// Of requests that are for no route: whoever reaches the port can have them told.
+        static STRANGERS: Seldom = Seldom::new(LINES);
+        if matches!(self.outcome, Outcome::Answered) {
+            return line!(debug, self, 0u64);
+        }
+        let lines = self.route().map_or(&STRANGERS, |route| &route.lines);
+        let Some(omitted) = lines.due() else {
+            return line!(debug, self, 0u64);
+        };
         match self.outcome {
-            Outcome::Answered => line!(debug, self),
-            Outcome::Refused | Outcome::Abandoned => line!(info, self),
+            Outcome::Answered | Outcome::Refused | Outcome::Abandoned => line!(info, self, omitted),
             Outcome::NoKey
             | Outcome::NotSigned
             | Outcome::Overloaded
             | Outcome::Unreachable
             | Outcome::TimedOut
-            | Outcome::BrokenOff => line!(warn, self),
+            | Outcome::BrokenOff => line!(warn, self, omitted),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What all messages together may take: requests, bytes, signatures. A flood is refused, not swallowed.
+//! What all messages together may take: requests, bytes, signatures; and what those may who ask the admin listener. A flood
+//! is refused, not swallowed.
 //!
 //! The bound belongs to a configuration, the count to the process: after a reload, what older requests hold still counts.
 
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Something of which there is only so much.
 #[derive(Clone)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     most: usize,
     taken: Arc<AtomicUsize>,
 }
@@ -15,11 +16,11 @@ pub(super) struct Limit {
 /// More than there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no more of it now")]
-pub(super) struct Exhausted;
+pub(crate) struct Exhausted;
 
 impl Limit {
     /// Of which nothing has been taken yet.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
             taken: Arc::default(),
@@ -27,7 +28,7 @@ impl Limit {
     }
 
     /// Another bound on what is taken of this one.
-    pub(super) fn with_most(&self, most: usize) -> Self {
+    pub(crate) fn with_most(&self, most: usize) -> Self {
         Self {
             most,
             taken: self.taken.clone(),
@@ -35,7 +36,7 @@ impl Limit {
     }
 
     /// Takes as much, at once or not at all.
-    pub(super) fn take(&self, amount: usize) -> Result<Share, Exhausted> {
+    pub(crate) fn take(&self, amount: usize) -> Result<Share, Exhausted> {
         let more = |taken: usize| taken.checked_add(amount).filter(|taken| *taken <= self.most);
         self.taken
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
@@ -47,30 +48,30 @@ impl Limit {
     }
 
     /// Whether as much could be taken now.
-    pub(super) fn has(&self, amount: usize) -> bool {
+    pub(crate) fn has(&self, amount: usize) -> bool {
         amount <= self.most.saturating_sub(self.taken())
     }
 
     /// How much is taken now.
-    pub(super) fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
 }
 
 /// A part of what there is; given back when dropped.
-pub(super) struct Share {
+pub(crate) struct Share {
     of: Arc<AtomicUsize>,
     amount: usize,
 }
 
 impl Share {
     /// How much it is.
-    pub(super) fn amount(&self) -> usize {
+    pub(crate) fn amount(&self) -> usize {
         self.amount
     }
 
     /// Takes in another part of the same.
-    pub(super) fn merge(&mut self, mut other: Self) {
+    pub(crate) fn merge(&mut self, mut other: Self) {
         debug_assert!(Arc::ptr_eq(&self.of, &other.of), "parts of the same");
         self.amount += std::mem::take(&mut other.amount);
     }

@@ -148,7 +148,8 @@ impl Proxy {
             attempts = names.join(","),
             "the receiver is probed"
         );
-        let noted = spawn_blocking(move || keys.by(author).note("receiver-probed", &alias, detail, now));
+        let noted =
+            spawn_blocking(move || keys.by(author).note("receiver-probed", Some(&alias), detail, now));
         let stopped = |_| ProbeError::NotSigned("the audit was not written".to_owned());
         Ok(noted.await.map_err(stopped)??)
     }

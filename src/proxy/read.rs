@@ -203,12 +203,20 @@ impl Reading {
 
 /// Logs what is odd about a message that we sign all the same.
 fn remark(message: &PlainMessage, route: &Route) {
-    if let Some(disagreement) = message.encoding_disagreement() {
-        tracing::warn!(route = route.name, "{disagreement}");
+    let (disagreement, breaks) = (message.encoding_disagreement(), message.breaks_inner_signature());
+    if disagreement.is_none() && !breaks {
+        return;
     }
-    if message.breaks_inner_signature() {
+    let Some(omitted) = route.remarks.due() else {
+        return;
+    };
+    if let Some(disagreement) = disagreement {
+        tracing::warn!(route = route.name, omitted, "{disagreement}");
+    }
+    if breaks {
         tracing::warn!(
             route = route.name,
+            omitted,
             "the Body carries a signature of its own that our wsu:Id may break; \
              if its receiver refuses it, ask the sender for exclusive canonicalization"
         );

@@ -11,18 +11,22 @@ use std::time::Duration;
 use http::header::HOST;
 use http::{Method, Uri, Version, request};
 
-use super::UnusableTls;
 use super::answer::FaultLog;
 use super::forward::Receiver;
 use super::gate::{Gate, Gates};
 use super::headers::Pseudonym;
 use super::sign::Sampling;
+use super::{UnusableTls, exchange};
 use crate::config::{AliasConfig, Client, Config, FaultStatus, HoldBounds, RouteConfig, Url};
 use crate::keys::Strategy;
 use crate::listener::Peer;
+use crate::logging::Seldom;
 use crate::wss::Protection;
 use crate::wss::key_refused::KeyRefused;
 use crate::xml::Limits;
+
+/// Lines a minute about what is odd with a route's messages.
+const REMARKS: u32 = 5;
 
 /// One integration flow to one receiver.
 pub(super) struct Route {
@@ -41,6 +45,10 @@ pub(super) struct Route {
     pub(super) key_refused: KeyRefused,
     /// Those that were logged.
     pub(super) faults: FaultLog,
+    /// Those of its requests, in the log.
+    pub(super) lines: Seldom,
+    /// What is odd about its messages, likewise.
+    pub(super) remarks: Seldom,
     /// The receiver sends faults with status 200 as well.
     pub(super) faults_with_200: bool,
     clients: Vec<Client>,
@@ -118,7 +126,13 @@ impl Routes {
             match Receiver::new(settings, self.own_name.clone(), earlier) {
                 Ok(receiver) => {
                     let alias = config.aliases.get(&settings.alias);
-                    let route = Arc::new(Route::new(settings, alias, receiver, &self.gates));
+                    let route = Arc::new(Route::new(
+                        settings,
+                        alias,
+                        receiver,
+                        &self.gates,
+                        config.log.receiver_text,
+                    ));
                     by_path.extend(settings.path.clone().map(|path| (path, route.clone())));
                     by_url.extend(settings.url.clone().map(|url| (url, route)));
                 }
@@ -185,7 +199,13 @@ fn without_query(address: &Uri) -> String {
 }
 
 impl Route {
-    fn new(config: &RouteConfig, alias: Option<&AliasConfig>, receiver: Receiver, gates: &Gates) -> Self {
+    fn new(
+        config: &RouteConfig,
+        alias: Option<&AliasConfig>,
+        receiver: Receiver,
+        gates: &Gates,
+        receiver_text: bool,
+    ) -> Self {
         let strategy = alias.map_or(Strategy::PrePublish, |alias| alias.strategy);
         Self {
             strategy,
@@ -198,7 +218,9 @@ impl Route {
             receiver,
             fault_status: config.fault_status,
             key_refused: config.key_refused.clone(),
-            faults: FaultLog::new(),
+            faults: FaultLog::new(receiver_text),
+            lines: Seldom::new(exchange::LINES),
+            remarks: Seldom::new(REMARKS),
             faults_with_200: config.faults_with_200,
             clients: config.clients.clone(),
             total: config.timeouts.total,

@@ -5,14 +5,15 @@ use std::sync::atomic::Ordering;
 use http::header::{CONTENT_LENGTH, COOKIE, VIA};
 use http::{Method, Response, StatusCode, Version};
 use http_body_util::Full;
+use tokio::net::TcpStream;
 
 use crate::support::authority::Authority;
 use crate::support::client::{Flow, SOAP11, request};
-use crate::support::frames::{DATA, END_STREAM, Frame, Frames, GOAWAY, HEADERS, RST_STREAM};
+use crate::support::frames::{DATA, END_STREAM, Frame, Frames, GOAWAY, HEADERS, RST_STREAM, SETTINGS};
 use crate::support::proxy::{self, TestProxy};
 use crate::support::raw::Raw;
 use crate::support::receiver::{ACKNOWLEDGED, Receiver, scripted, scripted_frames};
-use crate::support::within;
+use crate::support::{eventually, within};
 
 const MESSAGE: &str = include_str!("../messages/body-two-children.xml");
 
@@ -63,6 +64,29 @@ async fn a_refusal_by_http_2_leaves_the_connection_usable() {
         assert_eq!((good.status, good.text()), (StatusCode::OK, ACKNOWLEDGED));
     }
     assert_eq!(receiver.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_flow_that_takes_nothing_of_its_answers_is_cut_off() {
+    let receiver = Receiver::start().await;
+    let setup = proxy::to(receiver.url("/")).proxy("client_timeout = \"1s\"");
+    let proxy = setup.start().await;
+    let mut frames = Frames::connect(TcpStream::connect(proxy.address()).await.unwrap()).await;
+    // SETTINGS_INITIAL_WINDOW_SIZE of nought.
+    frames.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
+    let fields: [(&[u8], &[u8]); 5] = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":authority", b"localhost"),
+        (b":path", b"/orders"),
+        (b"content-type", b"image/png"),
+    ];
+    for stream in 0..4 {
+        frames.request(2 * stream + 1, &fields, END_STREAM).await;
+    }
+    while frames.next().await.is_some() {}
+    let none = "\ncountersign_requests_under_way 0\n";
+    eventually("nothing is under way", || proxy.metrics().contains(none)).await;
 }
 
 #[tokio::test]

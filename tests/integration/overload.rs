@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::support::client::Flow;
 use crate::support::load::{Tally, percentiles};
+use crate::support::raw::Raw;
 use crate::support::receiver::Receiver;
 use crate::support::served::{Place, Served};
 use crate::support::soak::soak;
@@ -82,6 +83,23 @@ async fn connections_wait_where_files_are_few() {
     }
     assert_eq!((all.accepted.len(), all.failed), (100, Vec::new()));
     assert!(!served.log().contains("not accepted"), "{}", served.log());
+}
+
+/// Many more than it may keep open.
+#[tokio::test]
+async fn who_sends_nothing_keeps_no_flow_out_where_files_are_few() {
+    let receiver = Receiver::answering(|_| Response::new(Full::from("done"))).await;
+    let served = Place::new().serve_with_files(100, &sections("", &receiver)).await;
+    let (mut silent, mut idle, mut tally) = (Vec::new(), Vec::new(), Tally::default());
+    for number in 0..40 {
+        silent.push(Raw::connect(served.proxy).await);
+        let mut flow = Flow::connect(served.proxy).await;
+        let begun = Instant::now();
+        assert!(tally.send(&mut flow, &format!("urn:example:{number}")).await);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        idle.push(flow);
+    }
+    assert_eq!((tally.accepted.len(), tally.failed), (40, Vec::new()));
 }
 
 const MEMORY: &str = "process_resident_memory_bytes";

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use crate::admin::Admin;
 use crate::admin::problem::{PROBLEM_JSON, Problem};
 use crate::admin::view::ProblemView;
+use crate::logging::Seldom;
 
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
@@ -35,14 +36,11 @@ pub(in crate::admin) async fn answer(
     };
     let allowed = &admin.config.events.allowed_origins;
     let known = |own: &String| origin.as_bytes().eq_ignore_ascii_case(own.as_bytes());
-    if !allowed.iter().any(known) {
-        tracing::warn!(
-            ?origin,
-            "a sender of events that is not allowed to asked for the handshake"
-        );
+    let is_known = allowed.iter().any(known);
+    tell(origin, is_known);
+    if !is_known {
         return Err(Problem::new(StatusCode::FORBIDDEN, NOT_ALLOWED));
     }
-    tracing::info!(?origin, "a sender of events was answered the handshake");
     // How fast it sends bounds nothing here: each event waits for its turn.
     let granted = [
         allow,
@@ -50,6 +48,21 @@ pub(in crate::admin) async fn answer(
         (ALLOWED_RATE, HeaderValue::from_static("*")),
     ];
     Ok((StatusCode::NO_CONTENT, granted).into_response())
+}
+
+/// Whoever reaches the port can have it said.
+fn tell(origin: &HeaderValue, is_known: bool) {
+    static ASKED: Seldom = Seldom::new(20);
+    let Some(omitted) = ASKED.due() else { return };
+    if is_known {
+        tracing::info!(?origin, omitted, "a sender of events was answered the handshake");
+    } else {
+        tracing::warn!(
+            ?origin,
+            omitted,
+            "a sender of events that is not allowed to asked for the handshake"
+        );
+    }
 }
 
 const NOT_ALLOWED: &str =

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::time::Instant;
+use tracing::field;
 
 use super::Finding;
 use crate::wss::fault::Fault;
@@ -23,6 +24,8 @@ const SHOWN: usize = 300;
 
 /// The memory of one route.
 pub(in crate::proxy) struct FaultLog {
+    /// Whether the log says what faults say; their code it has in any case.
+    text: bool,
     told: Mutex<Told>,
     /// So that no receiver can choose faults that are taken for one another.
     hasher: RandomState,
@@ -37,8 +40,9 @@ struct Told {
 }
 
 impl FaultLog {
-    pub(in crate::proxy) fn new() -> Self {
+    pub(in crate::proxy) fn new(text: bool) -> Self {
         Self {
+            text,
             told: Mutex::default(),
             hasher: RandomState::new(),
         }
@@ -54,7 +58,7 @@ impl FaultLog {
             route,
             status = status.as_u16(),
             code = %Line(&code, SHOWN),
-            text = %Line(&text, SHOWN),
+            text = self.text.then(|| field::display(Line(&text, SHOWN))),
             key_refused = finding == Finding::KeyRefused,
             omitted,
             "the receiver answered with a fault"
@@ -88,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_faults_is_no_flood_of_lines() {
-        let (log, begun) = (FaultLog::new(), Instant::now());
+        let (log, begun) = (FaultLog::new(true), Instant::now());
         let due = |text: &str, seconds| log.due("{urn:x}Code", text, begun + Duration::from_secs(seconds));
         assert_eq!(due("same", 0), Some(0));
         assert_eq!(due("same", 1), None);

@@ -161,7 +161,9 @@ impl Served {
         let line = log
             .lines()
             .find(|line| line.contains("listening") && line.contains(section))?;
-        line.split_once("address=")?.1.trim().parse().ok()
+        let address = line.split_once("address")?.1.trim_start_matches(['=', '"', ':']);
+        let end = address.find(|own: char| !matches!(own, '0'..='9' | '.' | ':'));
+        address.get(..end.unwrap_or(address.len()))?.parse().ok()
     }
 
     /// The operator's.
