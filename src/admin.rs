@@ -21,6 +21,7 @@ use access::Caller;
 use routes::Routes;
 
 mod access;
+mod address;
 mod audit;
 mod certificates;
 mod commands;
@@ -29,6 +30,7 @@ mod draining;
 mod events;
 mod guard;
 mod json;
+mod load;
 mod monitor;
 mod overview;
 mod preflight;
@@ -37,6 +39,7 @@ mod problem;
 mod renewals;
 mod requests;
 mod routes;
+mod strangers;
 mod token;
 pub mod view;
 mod withdrawal;
@@ -106,7 +109,7 @@ impl Admin {
         let routes = events(renewals(requests(routes)));
         let routes = routes.permit(Role::Operator, routes!(probe::probe));
         let routes = if metrics_open {
-            routes.open(metrics)
+            routes.open_within_bounds(metrics)
         } else {
             routes.permit(Role::Viewer, metrics)
         };

@@ -25,9 +25,11 @@ use crate::files::Files;
 use crate::keys::Keys;
 use crate::keys::store::{StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
+use crate::logging::Seldom;
 use crate::metrics::{KeyFact, Metrics, OutboxFact, StoreFact};
 use crate::proxy::{self, Drained, Gates, Proxy};
 
+mod changes;
 mod reload;
 mod running;
 mod side;
@@ -74,6 +76,8 @@ struct Core {
     ready: Arc<AtomicBool>,
     /// Those that the configuration read last names, in force or not.
     files: Mutex<Files>,
+    /// Reloads in the audit.
+    noted: Seldom,
     /// One reload at a time.
     reloading: tokio::sync::Mutex<()>,
 }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rustls::ServerConfig;
@@ -23,7 +23,7 @@ use crate::certificates::{self, Wanted};
 use crate::clock::Clock;
 use crate::config::{Config, PublicConfig};
 use crate::keys::Keys;
-use crate::listener::Serving;
+use crate::listener::{self, Serving};
 
 /// What the listener shows.
 #[derive(Clone)]
@@ -47,6 +47,7 @@ impl Public {
             .route("/certificates/{alias}", get(of_alias))
             .route("/confirm/{token}", get(confirm::show).post(confirm::act))
             .fallback(nothing_here)
+            .layer(from_fn(one_host))
             .layer(map_response(page::guard))
             .with_state(self);
         Serving { tls, router }
@@ -79,6 +80,14 @@ async fn of_alias(
     };
     certificates::answer(&alias, keys, &wanted, &headers)
         .unwrap_or_else(|refused| (refused.status(), sentence(&refused.to_string())).into_response())
+}
+
+/// By whatever name: something in front of us may have chosen it.
+async fn one_host(request: Request, next: Next) -> Response {
+    match listener::host(&request) {
+        Ok(_) => next.run(request).await,
+        Err(refused) => (StatusCode::BAD_REQUEST, sentence(&refused.to_string())).into_response(),
+    }
 }
 
 async fn nothing_here() -> (StatusCode, &'static str) {

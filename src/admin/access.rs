@@ -9,6 +9,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
+use super::load::{Common, Load};
 use super::problem::Problem;
 use super::token::{Token, TokenError, bearer};
 use crate::config::{AccessConfig, AdminConfig, Aliases, Credential, OPERATOR, Role};
@@ -49,23 +50,25 @@ impl Actor {
 }
 
 /// One who asks, and has shown who it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Caller {
     actor: Actor,
     role: Role,
     aliases: Aliases,
+    load: Load,
 }
 
 impl Caller {
-    fn operator() -> Self {
+    fn operator(common: &Common) -> Self {
         Self {
+            load: common.caller(),
             actor: Actor::new(OPERATOR, Shown::Token),
             role: Role::Operator,
             aliases: Aliases::All,
         }
     }
 
-    fn of(entry: &AccessConfig) -> Self {
+    fn of(entry: &AccessConfig, common: &Common) -> Self {
         let shown = match entry.credential {
             Credential::TokenFile(_) => Shown::Token,
             Credential::ClientSubject(_) => Shown::Certificate,
@@ -74,6 +77,7 @@ impl Caller {
             actor: Actor::new(&entry.name, shown),
             role: entry.role,
             aliases: entry.aliases.clone(),
+            load: common.caller(),
         }
     }
 
@@ -85,6 +89,11 @@ impl Caller {
     /// What it may do.
     pub(super) fn role(&self) -> Role {
         self.role
+    }
+
+    /// What it has taken.
+    pub(super) fn load(&self) -> &Load {
+        &self.load
     }
 
     /// Whether the alias exists for it; in everything it is told, others do not.
@@ -101,6 +110,7 @@ pub struct Access(Arc<Known>);
 struct Known {
     tokens: Vec<(Token, Caller)>,
     subjects: Vec<(DistinguishedName, Caller)>,
+    common: Common,
 }
 
 /// Why nobody can be let in: each token that is of no use.
@@ -157,7 +167,7 @@ impl Access {
         match operator {
             Ok(token) => known
                 .tokens
-                .extend(token.map(|token| (token, Caller::operator()))),
+                .extend(token.map(|token| (token, Caller::operator(&known.common)))),
             Err(problem) => errors.push(AccessError {
                 name: OPERATOR.to_owned(),
                 line: None,
@@ -211,9 +221,12 @@ impl Known {
                 if let Some(caller) = self.by_token(&token) {
                     return Err(CredentialError::SameAs(caller.actor.name.clone()));
                 }
-                self.tokens.push((token, Caller::of(entry)));
+                self.tokens.push((token, Caller::of(entry, &self.common)));
             }
-            Credential::ClientSubject(subject) => self.subjects.push((subject.clone(), Caller::of(entry))),
+            Credential::ClientSubject(subject) => {
+                let caller = Caller::of(entry, &self.common);
+                self.subjects.push((subject.clone(), caller));
+            }
         }
         Ok(())
     }

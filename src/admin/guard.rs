@@ -1,24 +1,27 @@
 //! Stands before every route that is not open: who is it, may it, and is its request of a sensible
 //! size? Only then does a handler see it. Every command is logged here, with who gave it.
 
-use std::error::Error;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
 use http_body::Body as _;
-use http_body_util::LengthLimitError;
+use http_body_util::BodyExt;
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::{Instrument, field};
 
 use super::access::{Access, Actor, Caller};
+use super::load::{Held, Load, holding};
 use super::problem::Problem;
+use super::strangers::Strangers;
 use crate::config::Role;
 use crate::keys::CommandError;
 use crate::listener::Peer;
+use crate::proxy::load::Share;
 
 /// Bytes of a request; a keystore with its chain is a few thousand.
 const MAX_BODY: usize = 1024 * 1024;
@@ -29,6 +32,8 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(super) struct Guard {
     pub(super) access: Access,
+    /// Who was not let in.
+    pub(super) strangers: Strangers,
     /// What its caller needs.
     pub(super) role: Role,
 }
@@ -43,14 +48,20 @@ impl Guard {
     ) -> Result<Response, Problem> {
         let (method, target) = (request.method().clone(), request.uri().path().to_owned());
         let peer = request.extensions().get::<Peer>();
-        let caller = guard.access.caller(request.headers(), peer).inspect_err(|problem| {
-            tracing::warn!(%method, path = target, from = ?peer.map(|peer| peer.address), "not let in: {problem}");
-        })?;
+        let caller = guard
+            .access
+            .caller(request.headers(), peer)
+            .inspect_err(|problem| {
+                guard
+                    .strangers
+                    .not_let_in(&method, &target, request.headers(), peer, problem);
+            })?;
         let Actor { name, shown, from } = caller.actor();
-        let span = tracing::info_span!("admin", who = %name, by = %shown, ?from);
+        let span = tracing::info_span!("admin", who = %name, by = %shown, from = from.map(field::display));
         async {
             let response = match guard.admit(caller, &path, request).await {
-                Ok(request) => next.run(request).await,
+                // The bytes of the body count until it has been dealt with, the request until it is answered.
+                Ok((request, place, _bytes)) => holding(next.run(request).await, place),
                 Err(refused) => refused.into_response(),
             };
             log(&method, &target, response.status());
@@ -60,18 +71,19 @@ impl Guard {
         .await
     }
 
-    /// The request, whole, of one who may send it.
+    /// The request, whole, of one who may send it; and what it takes.
     async fn admit(
         &self,
         caller: Caller,
         path: &RawPathParams,
         request: Request,
-    ) -> Result<Request, Problem> {
+    ) -> Result<(Request, Share, Held), Problem> {
         self.check(&caller, path)?;
         not_from_another_site(&request)?;
-        let mut request = whole(request).await?;
+        let place = caller.load().request()?;
+        let (mut request, bytes) = whole(request, caller.load()).await?;
         request.extensions_mut().insert(caller);
-        Ok(request)
+        Ok((request, place, bytes))
     }
 
     /// An alias that a caller is not to see is told from one that does not exist by nobody: so 404, in the same words.
@@ -105,28 +117,34 @@ fn not_from_another_site(request: &Request) -> Result<(), Problem> {
 }
 
 /// Reads the body before anything is done, so that no command waits for its sender.
-async fn whole(request: Request) -> Result<Request, Problem> {
+async fn whole(request: Request, load: &Load) -> Result<(Request, Held), Problem> {
     let (head, body) = request.into_parts();
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(too_large());
-    }
-    let body = timeout(BODY_TIME, to_bytes(body, MAX_BODY)).await.map_err(|_| {
+    let declared = body.size_hint().lower();
+    let declared = usize::try_from(declared).ok().filter(|bytes| *bytes <= MAX_BODY);
+    let mut held = load.body(declared.ok_or_else(too_large)?)?;
+    let read = timeout(BODY_TIME, read(body, load, &mut held)).await;
+    let body = read.map_err(|_| {
         let sentence = format!("the body did not arrive within {} s", BODY_TIME.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, sentence)
-    })?;
-    let body = body.map_err(|error| {
-        if error
-            .source()
-            .is_some_and(|source| source.is::<LengthLimitError>())
-        {
-            return too_large();
+    })??;
+    Ok((Request::from_parts(head, Body::from(body)), held))
+}
+
+async fn read(mut body: Body, load: &Load, held: &mut Held) -> Result<Bytes, Problem> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let sentence = format!("the body did not arrive whole: {error}");
+            Problem::new(StatusCode::BAD_REQUEST, sentence)
+        })?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if read.len() + piece.len() > MAX_BODY {
+            return Err(too_large());
         }
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            format!("the body did not arrive whole: {error}"),
-        )
-    })?;
-    Ok(Request::from_parts(head, Body::from(body)))
+        held.more(load, piece.len())?;
+        read.extend_from_slice(&piece);
+    }
+    Ok(read.freeze())
 }
 
 fn too_large() -> Problem {

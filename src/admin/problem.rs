@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 
 use super::Admin;
+use super::strangers::Strangers;
 use super::view::{ProblemView, RequestError};
 use crate::keys::lifecycle::NotARenewal;
 use crate::keys::source::SourceError;
@@ -71,6 +72,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(document)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -147,14 +151,22 @@ impl From<NotAFingerprint> for Problem {
 }
 
 /// Tells only those who may ask anything.
-pub(super) async fn no_such_resource(State(admin): State<Admin>, request: Request) -> Problem {
+pub(super) async fn no_such_resource(
+    State(admin): State<Admin>,
+    Extension(strangers): Extension<Strangers>,
+    request: Request,
+) -> Problem {
     let peer = request.extensions().get::<Peer>();
     match admin.access.caller(request.headers(), peer) {
         Ok(_) => {
             let path = request.uri().path();
             Problem::new(StatusCode::NOT_FOUND, format!("there is no {path}"))
         }
-        Err(unknown) => unknown,
+        Err(unknown) => {
+            let (method, path) = (request.method(), request.uri().path());
+            strangers.not_let_in(method, path, request.headers(), peer, &unknown);
+            unknown
+        }
     }
 }
 

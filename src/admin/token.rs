@@ -1,11 +1,12 @@
 //! Bearer tokens: each in a file that only its owner reads. The operator's is made on first start.
 //! In memory there is only a hash.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use aws_lc_rs::digest::{self, Digest, SHA256};
 use aws_lc_rs::rand;
 use axum::http::HeaderMap;
@@ -96,8 +97,8 @@ impl Token {
 }
 
 fn read(file: &Path) -> io::Result<Zeroizing<String>> {
-    let token = fs::read_to_string(file).map(Zeroizing::new)?;
-    if fs::metadata(file)?.permissions().mode() & 0o077 != 0 {
+    let token = files::read_text(file)?;
+    if files::others_may_read(file)? {
         tracing::warn!(file = %file.display(), "others may read this token: chmod 600");
     }
     Ok(token)

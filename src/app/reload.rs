@@ -1,7 +1,7 @@
 //! The configuration, read again: on SIGHUP, or when a file that it is made of has changed. Checked first, then in
 //! force as a whole; a wrong one changes nothing and says why.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,11 +12,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::changes::Changes;
 use super::running::{Checked, UnusableParts};
 use super::{App, Core};
 use crate::config::{Config, ConfigErrors};
 use crate::files::Files;
+use crate::keys::audit::Author;
 use crate::metrics::ReloadOutcome;
+use crate::xml::text::Line;
 
 /// How often the files are looked at. A reload waits for a look that finds nothing new, so that several files that are
 /// exchanged in a row make one reload.
@@ -24,6 +27,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A change that leaves something wrong may be half of one, a certificate without its key: this many looks may pass
 /// until it is told.
 const PATIENCE: u32 = 3;
+/// Records a minute, in the audit: a file that is written all the time must not fill it.
+pub(super) const NOTES: u32 = 10;
+/// Characters there of what has changed, or is wrong.
+const NOTED: usize = 1000;
 
 /// Reads the configuration anew.
 pub type Origin = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
@@ -53,7 +60,7 @@ impl App {
     pub async fn reload(&self, origin: &Origin) -> Result<(), ReloadError> {
         let reloaded = self.core.try_reload(origin).await;
         self.core.report(&reloaded);
-        reloaded
+        reloaded.map(drop)
     }
 
     /// Reloads whenever a file changes, or at a SIGHUP; for as long as it is polled.
@@ -91,7 +98,7 @@ impl Core {
                 tracing::info!(%problem, "files have changed, perhaps not all yet; looking again");
                 left - 1
             }
-            Ok(()) | Err(_) => {
+            Ok(_) | Err(_) => {
                 self.report(&reloaded);
                 0
             }
@@ -112,14 +119,14 @@ impl Core {
         looked.await.unwrap_or(false)
     }
 
-    async fn try_reload(self: &Arc<Self>, origin: &Origin) -> Result<(), ReloadError> {
+    async fn try_reload(self: &Arc<Self>, origin: &Origin) -> Result<Changes, ReloadError> {
         let _one_at_a_time = self.reloading.lock().await;
         let (core, origin) = (self.clone(), origin.clone());
         spawn_blocking(move || core.exchange(&origin)).await?
     }
 
     /// Reads files, and derives keys from passwords.
-    fn exchange(&self, origin: &Origin) -> Result<(), ReloadError> {
+    fn exchange(&self, origin: &Origin) -> Result<Changes, ReloadError> {
         self.look_first([]);
         let config = origin()?;
         let files: BTreeSet<_> = config.files().map(ToOwned::to_owned).collect();
@@ -131,9 +138,10 @@ impl Core {
             return Err(ReloadError::Settled(settled));
         }
         let checked = Checked::check(config, &running.proxy, Some(&running.config))?;
+        let changes = Changes::between(&running.config, checked.config());
         self.publish(checked)?;
         self.files().keep_only(&files);
-        Ok(())
+        Ok(changes)
     }
 
     /// Looks at files before they are read: what changes in between is seen at the next look.
@@ -147,17 +155,35 @@ impl Core {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn report(&self, reloaded: &Result<(), ReloadError>) {
+    fn report(&self, reloaded: &Result<Changes, ReloadError>) {
         match reloaded {
-            Ok(()) => {
+            Ok(changes) => {
                 self.metrics.config_reloaded(ReloadOutcome::Applied);
-                tracing::info!("the configuration was read again and is in force");
+                tracing::info!(%changes, "the configuration was read again and is in force");
+                self.note("configuration-applied", "changes", &changes.to_string());
             }
             Err(problem) => {
                 self.metrics.config_reloaded(ReloadOutcome::Refused);
                 tracing::error!(%problem, "the configuration was read again and refused; the one before stays in force");
+                self.note("configuration-refused", "problem", &problem.to_string());
             }
         }
+    }
+
+    /// In the audit, beside: the disk may take its time.
+    fn note(&self, what: &'static str, name: &str, said: &str) {
+        let Some(omitted) = self.noted.due() else { return };
+        let mut detail = BTreeMap::from([(name.to_owned(), Line(said, NOTED).to_string())]);
+        if omitted > 0 {
+            detail.insert("omitted".to_owned(), omitted.to_string());
+        }
+        let (keys, now) = (self.keys.clone(), self.clock.now());
+        spawn_blocking(move || {
+            let noted = keys.by(Author::configuration()).note(what, None, detail, now);
+            if let Err(problem) = noted {
+                tracing::warn!(%problem, what, "this is not in the audit");
+            }
+        });
     }
 }
 

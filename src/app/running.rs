@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 
-use super::Core;
 use super::sources::Sources;
+use super::{Core, reload};
 use crate::admin::{Access, AccessErrors, Admin, Look};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,6 +19,7 @@ use crate::files::Files;
 use crate::keys::source::LoadError;
 use crate::keys::{KeyMaterial, Keys, StillRenewing};
 use crate::listener::Serving;
+use crate::logging::Seldom;
 use crate::metrics::Metrics;
 use crate::proxy::{Proxy, UnusableTls};
 use crate::public::Public;
@@ -89,6 +90,11 @@ impl fmt::Display for UnusableParts {
 impl std::error::Error for UnusableParts {}
 
 impl Checked {
+    /// What it was made of.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Reads everything that the configuration names. A source that is wrong does not count where it is `in_force`
     /// already, or where a token is away: its alias has the keys that it has.
     pub(super) fn check(
@@ -207,6 +213,7 @@ impl Core {
             clock,
             ready,
             files: Mutex::new(files),
+            noted: Seldom::new(reload::NOTES),
             reloading: tokio::sync::Mutex::default(),
         }))
     }

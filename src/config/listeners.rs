@@ -111,6 +111,8 @@ pub struct AdminConfig {
     pub plaintext: bool,
     /// `/metrics` needs no token.
     pub metrics_open: bool,
+    /// Names, in lower case, by which it is reached, beside addresses and `localhost`; none: over TLS any.
+    pub hosts: Vec<String>,
     /// Further ones who may reach it, in the order of the file.
     pub access: Vec<AccessConfig>,
 }
@@ -135,6 +137,7 @@ impl AdminConfig {
         if !listen.ip().is_loopback() && !table.has("tls") && !plaintext {
             table.report_at("listen", PLAINTEXT_ADMIN);
         }
+        let hosts = table.list("hosts", host);
         let (token_file, metrics) = (
             table.optional("token_file", value::path),
             table.optional("metrics", metrics),
@@ -145,9 +148,21 @@ impl AdminConfig {
             token_file: token_file.unwrap_or_else(|| state.join(defaults::ADMIN_TOKEN_FILE)),
             plaintext,
             metrics_open: metrics.unwrap_or(false),
+            hosts: hosts.unwrap_or_default(),
             access: access?,
         })
     }
+}
+
+fn host(value: &Value<'_>) -> Result<String, String> {
+    let text = value::text(value)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(format!(
+        "{text:?} is not a DNS name; write it without scheme and port, as in \"proxy.example.com\""
+    ))
 }
 
 const PLAINTEXT_ADMIN: &str = "tokens would cross the network unencrypted; \

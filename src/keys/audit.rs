@@ -78,17 +78,17 @@ impl Record {
         }
     }
 
-    /// Something that was done with an alias, and to none of its keys.
+    /// Something that was done with an alias, or with the proxy, and to no key.
     #[must_use]
-    pub(super) fn of_alias(
+    pub(super) fn told(
         what: &str,
-        alias: &str,
+        alias: Option<&str>,
         detail: BTreeMap<String, String>,
         author: &Author,
         now: OffsetDateTime,
     ) -> Self {
         Self {
-            alias: Some(alias.to_owned()),
+            alias: alias.map(ToOwned::to_owned),
             detail,
             ..Self::note(what, author, now)
         }

@@ -133,7 +133,7 @@ impl<'a> Operator<'a> {
     pub fn note(
         &self,
         what: &str,
-        alias: &str,
+        alias: Option<&str>,
         detail: BTreeMap<String, String>,
         now: OffsetDateTime,
     ) -> Result<(), CommandError> {

@@ -169,12 +169,12 @@ impl Store {
     pub(super) fn note(
         &mut self,
         what: &str,
-        alias: &str,
+        alias: Option<&str>,
         detail: BTreeMap<String, String>,
         author: &Author,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let record = Record::of_alias(what, alias, detail, author, now);
+        let record = Record::told(what, alias, detail, author, now);
         self.record([record], now, |_, _, _| Ok(()))
     }
 

@@ -40,13 +40,14 @@ pub(super) async fn act(
     body: Body,
 ) -> Response {
     let token = secret(token);
-    let said = match form(body).await {
-        Ok(said) => said,
-        Err(status) => return Page::Refused(status, NOT_OURS).into_response(),
-    };
+    // First, so that nobody's form is waited for who has no link.
     let page = public.page(&token);
     let Page::Task(task) = page else {
         return page.already();
+    };
+    let said = match form(body).await {
+        Ok(said) => said,
+        Err(status) => return Page::Refused(status, NOT_OURS).into_response(),
     };
     let Some(asked) = task.ask.takes(said) else {
         return see(&token);

@@ -1,17 +1,22 @@
 //! The bounds of the admin listener: nobody holds it up, and it ends with nothing cut.
 
-use std::io::ErrorKind;
+use std::time::Duration;
+
+use http::Method;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
 
 use crate::support::admin::TestAdmin;
+use crate::support::frames::{DATA, END_STREAM, Frames, GOAWAY, HEADERS, SETTINGS};
 use crate::support::raw::Raw;
 use crate::support::within;
 
-const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// The head of an import whose body has this length.
 fn import(admin: &TestAdmin, length: usize) -> String {
     format!(
-        "POST /api/v1/aliases/orders/keys HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\
+        "POST /api/v1/aliases/orders/keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/x-pem-file\r\nContent-Length: {length}\r\n\r\n",
         admin.token()
     )
@@ -40,32 +45,157 @@ async fn a_body_that_is_too_large_is_refused_without_waiting_for_it() {
     );
 }
 
+/// More than there are places.
+const MANY: usize = 150;
+
+/// Asked, as a load balancer asks.
+async fn is_up(admin: &TestAdmin) {
+    let mut raw = Raw::connect(admin.address).await;
+    raw.send(HEALTH).await;
+    let begun = Instant::now();
+    assert!(raw.message().await.starts_with("HTTP/1.1 200"));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
-async fn who_sends_nothing_takes_a_place_only_for_a_while() {
+async fn who_sends_nothing_keeps_nobody_out() {
+    let admin = TestAdmin::start().await;
+    let mut silent = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..MANY {
+            silent.push(Raw::connect(admin.address).await);
+        }
+        is_up(&admin).await;
+    }
+}
+
+#[tokio::test]
+async fn who_stops_within_a_head_keeps_nobody_out() {
+    let admin = TestAdmin::start().await;
+    let mut slow = Vec::new();
+    for beginning in ["G", "GET /healthz HTTP/1.1\r\nHost", "PRI * HTTP/2.0\r\n"]
+        .iter()
+        .cycle()
+        .take(MANY)
+    {
+        let mut raw = Raw::connect(admin.address).await;
+        raw.send(beginning).await;
+        slow.push(raw);
+    }
+    is_up(&admin).await;
+}
+
+#[tokio::test]
+async fn who_keeps_a_connection_and_asks_nothing_more_keeps_nobody_out() {
     let admin = TestAdmin::start().await;
     let mut idle = Vec::new();
-    for _ in 0..128 {
+    for _ in 0..MANY {
         let mut raw = Raw::connect(admin.address).await;
         raw.send(HEALTH).await;
         assert!(raw.message().await.starts_with("HTTP/1.1 200"));
         idle.push(raw);
     }
-    let mut late = Raw::connect(admin.address).await;
-    late.send(HEALTH).await;
-    for _ in 0..50 {
-        // Time enough for the late one, if there were a place.
-        idle[0].send(HEALTH).await;
-        idle[0].message().await;
-    }
-    let mut byte = [0];
-    let read = late.0.try_read(&mut byte);
+    is_up(&admin).await;
     assert_eq!(
-        read.map_err(|error| error.kind()),
-        Err(ErrorKind::WouldBlock),
-        "all places are taken"
+        idle[0].rest().await.unwrap(),
+        "",
+        "the one that was idle for longest gave way"
     );
-    drop(idle.pop());
-    assert!(late.message().await.starts_with("HTTP/1.1 200"), "one is free");
+}
+
+#[tokio::test]
+async fn who_speaks_http_2_and_asks_nothing_keeps_nobody_out_and_is_told() {
+    let admin = TestAdmin::start().await;
+    let mut idle = Vec::new();
+    for _ in 0..MANY {
+        let stream = TcpStream::connect(admin.address).await.unwrap();
+        let mut frames = Frames::connect(stream).await;
+        frames.request(1, &get("/healthz"), END_STREAM).await;
+        assert_eq!(frames.next().await.unwrap().kind, HEADERS);
+        idle.push(frames);
+    }
+    is_up(&admin).await;
+    assert!(
+        idle[0].next_of(GOAWAY).await.is_some(),
+        "its client may send again what was not looked at"
+    );
+}
+
+#[tokio::test]
+async fn who_takes_no_answer_keeps_nobody_out() {
+    let admin = TestAdmin::start().await;
+    let mut shut = Vec::new();
+    for _ in 0..MANY {
+        let stream = TcpStream::connect(admin.address).await.unwrap();
+        let mut frames = Frames::connect(stream).await;
+        // SETTINGS_INITIAL_WINDOW_SIZE of nought: no answer has a body.
+        frames.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
+        for stream in 0..8 {
+            frames.request(2 * stream + 1, &get("/healthz"), END_STREAM).await;
+        }
+        shut.push(frames);
+    }
+    is_up(&admin).await;
+}
+
+#[tokio::test]
+async fn who_sends_bodies_slowly_keeps_nobody_out() {
+    let admin = TestAdmin::start().await;
+    let mut slow = Vec::new();
+    for _ in 0..MANY {
+        let mut raw = Raw::connect(admin.address).await;
+        raw.send(import(&admin, 100) + "a part").await;
+        slow.push(raw);
+    }
+    is_up(&admin).await;
+}
+
+/// So many streams, each with all but the last byte of the largest body.
+const STREAMS: u32 = 24;
+
+#[tokio::test]
+async fn bodies_have_a_bound_together_and_nobody_takes_it_from_others() {
+    let admin = TestAdmin::start_for(&[("pki", "role = \"event\"")]).await;
+    let authorization = format!("Bearer {:-<43}", "pki");
+    let mut frames = Frames::connect(TcpStream::connect(admin.address).await.unwrap()).await;
+    let fields: [(&[u8], &[u8]); 6] = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":authority", b"localhost"),
+        (b":path", b"/events"),
+        (b"authorization", authorization.as_bytes()),
+        (b"content-type", b"application/cloudevents+json"),
+    ];
+    // A window of 64 KiB for each, so that is what each takes at once.
+    for stream in 0..STREAMS {
+        frames.request(2 * stream + 1, &fields, 0).await;
+    }
+    let mut refused = 0;
+    let mut sent = 0;
+    while refused == 0 {
+        for stream in 0..STREAMS {
+            frames.send(DATA, 0, 2 * stream + 1, &[b'x'; 8192]).await;
+            sent += 8192;
+        }
+        assert!(sent < 32 << 20, "there is no bound");
+        while let Ok(Some(frame)) = timeout(Duration::from_millis(20), frames.next()).await {
+            refused += u32::from(frame.kind == HEADERS);
+        }
+    }
+    assert!(sent <= 8 << 20, "{sent}");
+    let operator = admin.request(Method::POST, "/api/v1/aliases/orders/keys");
+    let operator = operator.header("content-type", "application/x-pem-file");
+    let answer = admin.send(operator, vec![b'x'; 1 << 20]).await;
+    assert_eq!(answer.status, 422, "{answer:?}");
+}
+
+fn get(path: &'static str) -> [(&'static [u8], &'static [u8]); 4] {
+    [
+        (b":method", b"GET"),
+        (b":scheme", b"http"),
+        (b":authority", b"localhost"),
+        (b":path", path.as_bytes()),
+    ]
 }
 
 #[tokio::test]
@@ -77,7 +207,7 @@ async fn what_is_under_way_at_the_end_is_answered() {
     );
     idle.send(HEALTH).await;
     idle.message().await;
-    busy.send(import(&admin, 6).replace("Host: a", "Host: a\r\nExpect: 100-continue"))
+    busy.send(import(&admin, 6).replace("Host: localhost", "Host: localhost\r\nExpect: 100-continue"))
         .await;
     assert!(
         busy.message().await.starts_with("HTTP/1.1 100 "),
@@ -87,7 +217,7 @@ async fn what_is_under_way_at_the_end_is_answered() {
     let address = admin.address;
     let stopping = tokio::spawn(admin.stop());
     assert_eq!(idle.rest().await.unwrap(), "", "an idle connection is closed");
-    within(async { while tokio::net::TcpStream::connect(address).await.is_ok() {} }).await;
+    within(async { while TcpStream::connect(address).await.is_ok() {} }).await;
     busy.send("art").await;
     let answer = busy.message().await;
     assert!(
@@ -95,4 +225,41 @@ async fn what_is_under_way_at_the_end_is_answered() {
         "{answer}"
     );
     stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_has_one_host_and_one_of_ours() {
+    let admin = TestAdmin::start_with("hosts = [\"proxy.example.com\"]").await;
+    for (hosts, status) in [
+        ("", 400),
+        ("Host: localhost\r\nHost: localhost\r\n", 400),
+        ("Host: localhost\r\nHost: rebound.example\r\n", 400),
+        ("Host: rebound.example\r\n", 421),
+        ("Host: localhost\r\n", 401),
+        ("Host: 192.0.2.1:9090\r\n", 401),
+        ("Host: Proxy.Example.com:9090\r\n", 401),
+        ("Host: localhost\r\nOrigin: https://evil.example\r\n", 403),
+        ("Host: localhost\r\nOrigin: null\r\n", 403),
+        ("Host: localhost\r\nOrigin: http://localhost\r\n", 401),
+        ("Host: localhost\r\nOrigin: https://proxy.example.com\r\n", 401),
+    ] {
+        for path in ["/api/v1/aliases", "/metrics", "/nothing"] {
+            let mut raw = Raw::connect(admin.address).await;
+            raw.send(format!("GET {path} HTTP/1.1\r\n{hosts}\r\n")).await;
+            let answer = raw.message().await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{hosts} {path}: {answer}"
+            );
+            assert!(answer.contains("application/problem+json"), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn health_is_told_by_whatever_name_is_asked() {
+    let admin = TestAdmin::start().await;
+    let mut raw = Raw::connect(admin.address).await;
+    raw.send(HEALTH.replace("localhost", "balancer.example")).await;
+    assert!(raw.message().await.starts_with("HTTP/1.1 200"));
 }

@@ -316,12 +316,26 @@ async fn nothing_of_the_other_listeners_is_there_and_what_is_odd_is_refused() {
 }
 
 #[tokio::test]
-async fn a_form_that_does_not_come_is_waited_for_no_longer_than_ten_seconds() {
+async fn who_has_no_link_has_no_form_read() {
     let whole = Whole::start(ALIASES).await;
     let mut raw = Raw::connect(whole.public()).await;
     raw.send("POST /confirm/token HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nstep=")
         .await;
-    let (status, waited) = raw.status_after_silence().await;
-    assert_eq!(status, "HTTP/1.1 408");
-    assert!((9..=11).contains(&waited), "{waited}");
+    assert!(raw.message().await.starts_with("HTTP/1.1 404"));
+}
+
+#[tokio::test]
+async fn a_request_has_one_host() {
+    let whole = Whole::start(ALIASES).await;
+    for hosts in ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nHost: b\r\n"] {
+        for path in ["/certificates/orders", "/confirm/token", "/"] {
+            let mut raw = Raw::connect(whole.public()).await;
+            raw.send(format!("GET {path} HTTP/1.1\r\n{hosts}\r\n")).await;
+            let answer = raw.message().await;
+            assert!(
+                answer.starts_with("HTTP/1.1 400") && answer.contains("send exactly one"),
+                "{answer}"
+            );
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::keys::answer::Cause;
 /// Who did something, and how it came here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
-    /// token, certificate, source, timer, cli, configuration, receiver, drain or link.
+    /// token, certificate, source, timer, cli, configuration, receiver, drain, link or stranger.
     pub who: String,
     /// Of the token or the certificate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -72,6 +72,12 @@ impl Author {
     #[must_use]
     pub fn configuration() -> Self {
         Self::kind("configuration")
+    }
+
+    /// Whoever showed what nobody here knows.
+    #[must_use]
+    pub fn stranger() -> Self {
+        Self::kind("stranger")
     }
 
     /// The answer of a receiver, by scheme, host and port.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Scene, text};
 use crate::support::client::{Answer, request};
+use crate::support::raw::Raw;
 
 async fn renewal(scene: &Scene) -> (String, String) {
     let key = scene.import().await;
@@ -263,4 +264,19 @@ async fn what_was_rolled_back_says_so_and_shows_the_certificate_that_signs() {
         (&shown["rolled_back"], &shown["waiting_for"]["to"]),
         (&json!(true), &json!("start-again"))
     );
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_come_is_waited_for_no_longer_than_ten_seconds() {
+    let scene = Scene::set("", "").await;
+    let (id, _) = renewal(&scene).await;
+    let link = scene.link(&id).await;
+    let mut raw = Raw::connect(scene.whole.public()).await;
+    raw.send(format!(
+        "POST {link} HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nstep="
+    ))
+    .await;
+    let (status, waited) = raw.status_after_silence().await;
+    assert_eq!(status, "HTTP/1.1 408");
+    assert!((9..=11).contains(&waited), "{waited}");
 }

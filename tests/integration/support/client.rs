@@ -119,9 +119,7 @@ impl Flow {
                 let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
                 head.uri = match head.uri.authority() {
                     Some(_) => head.uri,
-                    None => format!("http://countersign.test{path}")
-                        .parse()
-                        .expect("an address"),
+                    None => format!("http://localhost{path}").parse().expect("an address"),
                 };
                 sender.send_request(Request::from_parts(head, body)).await
             }
@@ -158,7 +156,7 @@ pub(crate) fn request(method: Method, path: &str) -> http::request::Builder {
     Request::builder()
         .method(method)
         .uri(path)
-        .header(HOST, "countersign.test")
+        .header(HOST, "localhost")
 }
 
 /// A message with these header fields.

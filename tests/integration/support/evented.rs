@@ -143,7 +143,7 @@ impl Evented {
         let mut request = Request::builder()
             .method(method)
             .uri("/events")
-            .header("host", "countersign.test")
+            .header("host", "localhost")
             .header("authorization", format!("Bearer {}", token_of(name)));
         for (name, value) in fields {
             request = request.header(*name, *value);
