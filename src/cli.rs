@@ -5,6 +5,7 @@
 //! process list would show them.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 use crate::xml::Limits;
 use crate::xml::libxml::{ParseError, Tree};
+use crate::xml::text::{Json, Lines};
 
 pub mod audit;
 pub mod canonicalize;
@@ -112,16 +114,35 @@ impl CliError {
             Self::Closed => ExitCode::FAILURE,
             Self::Failed(sentence) => {
                 for line in sentence.lines() {
-                    eprintln!("error: {line}");
+                    eprintln!("error: {}", Lines(line));
                 }
                 ExitCode::FAILURE
             }
             Self::Usage(sentence) => {
-                eprintln!("error: {sentence}\n\nFor more information, try '--help'.");
+                eprintln!(
+                    "error: {}\n\nFor more information, try '--help'.",
+                    Lines(sentence)
+                );
                 ExitCode::from(2)
             }
         }
     }
+}
+
+/// Writes lines to standard output, for people. Whatever servers and certificates have in them moves no terminal.
+///
+/// # Errors
+/// As [`print`].
+pub fn say(text: impl AsRef<str>) -> Result<(), CliError> {
+    print(Lines(text.as_ref()).to_string())
+}
+
+/// Writes JSON to standard output, with the same values.
+///
+/// # Errors
+/// As [`print`].
+pub fn say_json(text: impl AsRef<str>) -> Result<(), CliError> {
+    print(Json(text.as_ref()).to_string())
 }
 
 /// Writes to standard output, bytes as they are.
@@ -147,13 +168,24 @@ pub fn read_input(input: &Path) -> Result<Vec<u8>, CliError> {
     if input != Path::new("-") {
         return read_file(input);
     }
+    read_all(io::stdin().lock())
+        .map_err(|error| CliError::Failed(format!("cannot read standard input: {error}")))
+}
+
+fn read_all(input: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
-        .map_err(|error| CliError::Failed(format!("cannot read standard input: {error}")))?;
+    input.take(MOST_INPUT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_INPUT {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "it has more than 1 GiB",
+        ));
+    }
     Ok(bytes)
 }
+
+/// Bytes; no message is larger, and a device has no end.
+const MOST_INPUT: u64 = 1 << 30;
 
 /// `IN` for people.
 pub fn input_name(input: &Path) -> Cow<'_, str> {
@@ -177,7 +209,10 @@ pub fn read_tree(input: &Path) -> Result<Tree, CliError> {
 /// # Errors
 /// When it cannot be read; names it.
 pub fn read_file(file: &Path) -> Result<Vec<u8>, CliError> {
-    std::fs::read(file).map_err(|error| CliError::Failed(format!("cannot read {}: {error}", file.display())))
+    let failed = |error| CliError::Failed(format!("cannot read {}: {error}", file.display()));
+    // A pipe will do: whoever named it waits for it, too.
+    let opened = File::open(file).map_err(failed)?;
+    read_all(opened).map_err(failed)
 }
 
 /// What is still at work when a command is done has so long to end.

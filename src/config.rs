@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::wss::Profile;
 
 mod access;
@@ -82,7 +83,7 @@ impl Config {
     /// # Errors
     /// When it cannot be read, and with every mistake in it.
     pub fn load(file: &Path) -> Result<Self, ConfigErrors> {
-        let text = std::fs::read_to_string(file).map_err(|error| ConfigErrors::unreadable(file, &error))?;
+        let text = files::read_configuration(file).map_err(|error| ConfigErrors::unreadable(file, &error))?;
         Self::parse(&text, file)
     }
 

@@ -12,6 +12,7 @@ compile_error!("the feature `sabotage` breaks the signer on purpose, for tests; 
 
 pub mod admin;
 pub mod app;
+pub mod aside;
 mod certificates;
 pub mod cli;
 pub mod clock;

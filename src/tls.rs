@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::TlsIdentity;
+use crate::files;
 
 mod client;
 mod server;
@@ -60,8 +61,9 @@ pub enum TlsError {
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn identity(files: &TlsIdentity) -> Result<Identity, TlsError> {
-    let key = PrivateKeyDer::from_pem_file(&files.private_key)
-        .map_err(|error| unusable(&files.private_key, "an unencrypted private key", &error))?;
+    let (file, wanted) = (&files.private_key, "an unencrypted private key");
+    let pem = files::read(file).map_err(|error| unusable(file, wanted, &error))?;
+    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unusable(file, wanted, &error))?;
     Ok((certificates(&files.certificate)?, key))
 }
 
@@ -82,8 +84,9 @@ fn authorities(file: &Path) -> Result<RootCertStore, TlsError> {
 
 /// At least one.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let pem = files::read(file).map_err(|error| unusable(file, "certificates", &error))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| unusable(file, "certificates", &error))?;
     if certificates.is_empty() {
         return Err(unusable(file, "certificates", &"there is none in it"));

@@ -4,8 +4,8 @@
 //! key, and is told once, in the log, in the metrics and by the admin API, until it is mended. A token that is away is
 //! asked again until it is back.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(super) struct Sources {
     clock: Clock,
     problems: Arc<SourceProblems>,
     watched: Arc<Mutex<BTreeMap<String, Watched>>>,
+    /// Those of all sources.
+    files: Arc<Mutex<Files>>,
 }
 
 const NO_SOURCE: &str = "none is configured; import the key by a command";
@@ -41,7 +43,6 @@ const NO_SOURCE: &str = "none is configured; import the key by a command";
 struct Watched {
     source: Source,
     then: AfterImport,
-    files: Files,
     /// Looks that are left until what is wrong is told; none: there is nothing to read.
     left: u32,
     /// What is wrong may pass without a change of the files, as when a token is away: it is read at each look.
@@ -61,7 +62,7 @@ enum Nothing {
 
 impl Nothing {
     /// Without anybody changing the source: a token is away, or the disk is full.
-    const fn may_pass(&self) -> bool {
+    fn may_pass(&self) -> bool {
         match self {
             Self::Load(problem) => problem.may_pass(),
             Self::Refused(problem) => matches!(
@@ -79,6 +80,7 @@ impl Sources {
             clock,
             problems: Arc::default(),
             watched: Arc::default(),
+            files: Arc::default(),
         }
     }
 
@@ -90,7 +92,7 @@ impl Sources {
     /// The configuration in force has these. What `read` has of them is handed over; new ones are read once more at the
     /// next look, for they may have changed since.
     pub(super) fn configure(&self, config: &Config, read: Vec<(String, Result<KeyMaterial, LoadError>)>) {
-        {
+        let files = {
             let mut watched = self.watched();
             let mut before = std::mem::take(&mut *watched);
             for (alias, settings) in &config.aliases {
@@ -100,8 +102,15 @@ impl Sources {
                 entry.then = then(settings);
                 watched.insert(alias.clone(), entry);
             }
+            let files = watched.values().flat_map(|watched| watched.source.files());
+            let files: BTreeSet<_> = files.map(Path::to_owned).collect();
             self.problems.keep_only(|alias| watched.contains_key(alias));
-        }
+            files
+        };
+        let mut known = self.files();
+        known.forget_others(&files);
+        known.add(files);
+        drop(known);
         for (alias, material) in read {
             let then = config
                 .aliases
@@ -131,11 +140,12 @@ impl Sources {
     }
 
     fn look(&self) {
+        let changed: BTreeSet<_> = self.files().changed().into_iter().collect();
         let due: Vec<_> = {
             let mut watched = self.watched();
             let due = watched.iter_mut().filter_map(|(alias, watched)| {
                 watched
-                    .is_due(alias)
+                    .is_due(alias, &changed)
                     .then(|| (alias.clone(), watched.source.clone(), watched.then))
             });
             due.collect()
@@ -224,6 +234,10 @@ impl Sources {
         }
     }
 
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn watched(&self) -> MutexGuard<'_, BTreeMap<String, Watched>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -231,12 +245,9 @@ impl Sources {
 
 impl Watched {
     fn new(source: Source) -> Self {
-        let mut files = Files::default();
-        files.add(source.files().map(Path::to_owned));
         Self {
             source,
             then: AfterImport::ActivateIfNone,
-            files,
             left: 1,
             again: false,
             looks: 0,
@@ -244,12 +255,13 @@ impl Watched {
     }
 
     /// Whether it is to be read now.
-    fn is_due(&mut self, alias: &str) -> bool {
-        let changed = self.files.changed();
-        for file in &changed {
+    fn is_due(&mut self, alias: &str, changed: &BTreeSet<PathBuf>) -> bool {
+        let mut has_changed = false;
+        for file in self.source.files().filter(|file| changed.contains(*file)) {
             tracing::info!(%alias, file = %file.display(), "changed");
+            has_changed = true;
         }
-        if !changed.is_empty() {
+        if has_changed {
             self.left = PATIENCE;
             return false;
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::keys::client::{AdminClient, Connection};
-use super::{CliError, block_on, print};
+use super::{CliError, block_on, say, say_json};
 use crate::admin::view::{AuditView, VerificationView};
 use crate::keys::audit::{KeptHead, Record};
 use crate::keys::store::AuditTrail;
@@ -75,7 +75,11 @@ fn show(source: &Source, mut after: u64, json: bool) -> Result<(), CliError> {
     loop {
         let page = source.page(after)?;
         for record in &page.records {
-            print(if json { in_json(record)? } else { in_words(record) })?;
+            if json {
+                say_json(in_json(record)?)?;
+            } else {
+                say(in_words(record))?;
+            }
         }
         match page.next {
             Some(next) => after = next,
@@ -87,7 +91,7 @@ fn show(source: &Source, mut after: u64, json: bool) -> Result<(), CliError> {
 fn verify(source: &Source, kept: Option<KeptHead>) -> Result<(), CliError> {
     let verification = source.verify(kept)?;
     match (verification.records, verification.head) {
-        (Some(records), Some(head)) => print(format!(
+        (Some(records), Some(head)) => say(format!(
             "The audit is intact: {records} records.\nHead {head}\nKeep the head elsewhere: `countersign audit verify --head` \
              tells later whether records were cut off.\n"
         )),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::{CliError, print};
+use super::{CliError, say};
 use crate::admin::{Access, AccessErrors};
 use crate::clock::Clock;
 use crate::config::{AliasConfig, Config, ConfigError, ConfigErrors};
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         .and_then(|config| findings.survey_state(config));
     match (read, state) {
         (Ok(config), Some(state)) if findings.mistakes.is_empty() => {
-            print(report(&config, &signers, &state, now))?;
+            say(report(&config, &signers, &state, now))?;
             Ok(ExitCode::SUCCESS)
         }
         _ => Err(findings.into_error()),

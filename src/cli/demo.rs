@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::keys::client::{AdminClient, Connection};
-use super::{CliError, block_on, print};
+use super::{CliError, block_on, say};
 use crate::app::{App, Termination};
 use crate::clock::Clock;
 use crate::keys::generate::KeyAlgorithm;
@@ -147,9 +147,9 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
             () = termination.asked() => Err(CliError::Failed("stopped before the end".to_owned())),
         }
     })?;
-    print(table::table(&outcome))?;
+    say(table::table(&outcome))?;
     if outcome.tally.is_clean() {
-        print("every message arrived exactly once, signed with the key that was active\n")?;
+        say("every message arrived exactly once, signed with the key that was active\n")?;
         Ok(ExitCode::SUCCESS)
     } else {
         Err(CliError::Failed(
@@ -167,7 +167,7 @@ fn announce(plan: &Plan, proxy: SocketAddr) -> Result<(), CliError> {
         Strategy::PrePublish => " and one rollback",
         Strategy::Hold | Strategy::ReceiverLed => "",
     };
-    print(format!(
+    say(format!(
         "{} flows send for {} s to http://{proxy}{aliases}; meanwhile {} swaps, {}{rollback}\n",
         plan.connections,
         plan.time.as_secs(),

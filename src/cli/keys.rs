@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
-use super::{CliError, block_on, print};
+use super::{CliError, block_on, say, say_json};
 use crate::admin::view::{AliasView, CertificateView, RollbackRequest, WaitingView};
 use crate::keys::Fingerprint;
 use client::{AdminClient, Answer, Connection};
@@ -162,7 +162,7 @@ async fn export(
         let sentence = format!("there is no key {fingerprint} under {alias}; see `countersign keys list`");
         CliError::Failed(sentence)
     })?;
-    print(text::exported(certificate, chain))
+    say(text::exported(certificate, chain))
 }
 
 /// As the configuration has them; so they need no escaping in a path.
@@ -181,8 +181,8 @@ pub(super) fn show<T: DeserializeOwned>(
     text: impl FnOnce(&T) -> String,
 ) -> Result<(), CliError> {
     if json {
-        print(&answer.body)?;
-        return print("\n");
+        say_json(String::from_utf8_lossy(&answer.body))?;
+        return say("\n");
     }
-    print(text(&answer.read()?))
+    say(text(&answer.read()?))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::verify::{sha1, trust};
-use super::{CliError, block_on, print};
+use super::{CliError, block_on, say};
 use crate::app::Termination;
 use crate::clock::Clock;
 use crate::receiver::{Options, Receiver};
@@ -54,11 +54,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         let receiver = Receiver::bind(args.listen, trust, options).await;
         let receiver = receiver
             .map_err(|error| CliError::Failed(format!("cannot listen on {}: {error}", args.listen)))?;
-        print(format!("listening on http://{}\n", receiver.address()))?;
+        say(format!("listening on http://{}\n", receiver.address()))?;
         termination.asked().await;
         let counts = receiver.shut_down().await.map_err(CliError::failed)?;
         let counts = serde_json::to_string(&counts).map_err(CliError::failed)?;
-        print(format!("{counts}\n"))?;
+        say(format!("{counts}\n"))?;
         Ok(ExitCode::SUCCESS)
     })
 }

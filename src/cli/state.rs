@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{CliError, print};
+use super::{CliError, say};
 use crate::clock::Clock;
 use crate::config::{Config, StateConfig};
 use crate::keys::audit::Head;
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     match &args.command {
         Command::Backup { file } => {
             let head = store::back_up(directory, file).map_err(CliError::failed)?;
-            print(format!(
+            say(format!(
                 "{} is a backup of {}.\n{}It is worth nothing without the master key, which is not in it.\n",
                 file.display(),
                 directory.display(),
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         Command::Restore { file } => {
             let locked = StateDirectory::lock(directory).map_err(CliError::failed)?;
             let head = store::restore(&locked, file, &state.master_key()).map_err(CliError::failed)?;
-            print(format!(
+            say(format!(
                 "{} is restored from {}.\n{}",
                 directory.display(),
                 file.display(),
@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
             let locked = StateDirectory::lock(directory).map_err(CliError::failed)?;
             let now = Clock::system().now();
             store::rekey(locked, &state.master_key(), to.as_deref(), now).map_err(CliError::failed)?;
-            print(rekeyed(to.as_deref()))?;
+            say(rekeyed(to.as_deref()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

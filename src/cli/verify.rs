@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{CliError, print, read_file, read_tree};
+use super::{CliError, read_file, read_tree, say};
 use crate::clock::Clock;
 use crate::wss::policy::{Policy, Sha1};
 use crate::wss::verify::{
@@ -62,7 +62,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let verified = verifier
         .verify(&tree, now)
         .map_err(|refused| CliError::Failed(explain(&refused)))?;
-    print(describe(&verified))?;
+    say(describe(&verified))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@ mod problems;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
@@ -20,6 +21,11 @@ pub use problems::SourceProblems;
 use super::material::{Certificate, CertificateError, KeyMaterial};
 use super::pkcs11::{self, KeyReference, TokenError};
 use super::private_key::{PrivateKey, UnsupportedKey};
+use crate::aside::{self, Hangs};
+use crate::files;
+
+/// Keys are derived from passwords, and tokens are slow; who takes longer is not waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an alias's key is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +58,17 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads the key as the files hold it now.
+    /// Reads the key as the files hold it now, or the token; what does not answer is not waited for.
     ///
     /// # Errors
     /// With the file and what is wrong with it.
     pub fn load(&self) -> Result<KeyMaterial, LoadError> {
+        let source = self.clone();
+        let loaded = aside::within(PATIENCE, &format!("{self:?}"), move || source.load_now());
+        loaded.unwrap_or_else(|hangs| Err(hangs.into()))
+    }
+
+    fn load_now(&self) -> Result<KeyMaterial, LoadError> {
         match self {
             Self::Pkcs12 {
                 path,
@@ -140,13 +152,21 @@ pub enum LoadError {
     /// The token gave none.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// Nothing came of it in time.
+    #[error("the source cannot be read: {0}")]
+    Hangs(#[from] Hangs),
 }
 
 impl LoadError {
-    /// Without anybody doing anything, it may be well later: a token is away.
+    /// Without anybody doing anything, it may be well later: a token is away, or a file system.
     #[must_use]
-    pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Token(problem) if problem.may_pass())
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Token(problem) => problem.may_pass(),
+            Self::Unreadable { error, .. } => error.kind() == io::ErrorKind::TimedOut,
+            Self::Hangs(_) => true,
+            Self::Unusable { .. } => false,
+        }
     }
 }
 
@@ -207,8 +227,7 @@ fn listed(subjects: &[String]) -> String {
 }
 
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, LoadError> {
-    let bytes = std::fs::read(file);
-    bytes.map(Zeroizing::new).map_err(|error| LoadError::Unreadable {
+    files::read(file).map_err(|error| LoadError::Unreadable {
         file: file.to_owned(),
         error,
     })

@@ -8,11 +8,13 @@ use countersign::keys::Certificate;
 use countersign::keys::generate::SelfSigned;
 use serde_json::Value;
 
-use crate::support::admin::new_key;
-use crate::support::eventually;
+use crate::support::admin::{new_key, pem};
+use crate::support::client::{Flow, SOAP11};
 use crate::support::receiver::Receiver;
 use crate::support::served::{Place, Served};
 use crate::support::steady::Steady;
+use crate::support::tool::run;
+use crate::support::{eventually, within};
 
 /// A directory whose files are links into `..data`, which is a link that is exchanged.
 struct Volume {
@@ -175,4 +177,93 @@ async fn half_a_pair_is_waited_for_and_a_wrong_one_is_told_once_and_displaces_no
     let first_name = fingerprint(&first);
     let alias = served.alias("secret").await;
     assert!(has(&alias, &second_name, "active") && has(&alias, &first_name, "retired"));
+}
+
+const MESSAGE: &str = include_str!("../messages/soap11.xml");
+
+/// A pipe whose other end nobody opens, a file that is too large for any key, and a device without end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_file_in_the_place_of_one_alias_s_source_stops_nothing_else() {
+    let receiver = Receiver::start().await;
+    let sections = |receiver: &Receiver, more: &str| {
+        format!(
+            "[alias.invoices]\nsource = {{ certificate = \"invoices.pem\", private_key = \"invoices.pem\" }}\n\
+             [proxy]\nlisten = \"127.0.0.1:0\"\n[[route]]\nname = \"orders\"\npath = \"/orders\"\n\
+             receiver = \"{}\"\nalias = \"orders\"\n{more}",
+            receiver.url("/")
+        )
+    };
+    for (what, make) in [
+        ("not a regular file", "mkfifo unfinished"),
+        ("more than 1 MiB", "truncate -s 2G unfinished"),
+        ("not a regular file", "ln -s /dev/zero unfinished"),
+    ] {
+        let place = Place::new();
+        place.write("invoices.pem", pem(&new_key("Invoices")));
+        let mut served = place.serve(&sections(&receiver, "")).await;
+        let make = format!("{make} && mv unfinished invoices.pem");
+        let directory = served.file("");
+        run(&directory, "sh", ["-c", &make]);
+        eventually("it is told", || served.log().contains(what)).await;
+
+        served.exchange("orders.pem", pem(&new_key("Next")));
+        served
+            .until_alias("orders", |shown| shown["keys"].as_array().unwrap().len() == 2)
+            .await;
+        served.configure(&sections(&receiver, "self_check = 0.5\n"));
+        eventually("it is reloaded", || served.log().contains("is in force")).await;
+        let mut flow = Flow::connect(served.proxy).await;
+        assert_eq!(flow.post("/orders", SOAP11, MESSAGE).await.status, 200);
+        drop(flow);
+        served.signal("TERM");
+        assert!(served.ended().await.success(), "{}", served.log());
+    }
+}
+
+/// Everything else that is named in a configuration.
+#[tokio::test]
+async fn a_pipe_in_the_place_of_any_file_is_told_at_once() {
+    let right = "[alias.orders]\nsource = { pkcs12 = \"a.p12\", password_file = \"a\" }\n";
+    for (sections, words) in [
+        ("[admin]\ntoken_file = \"pipe\"\n", "pipe"),
+        (
+            "[[admin.access]]\nname = \"a\"\nrole = \"viewer\"\ntoken_file = \"pipe\"\n",
+            "pipe",
+        ),
+        (
+            "[admin]\ntls = { certificate = \"pipe\", private_key = \"pipe\" }\n",
+            "pipe",
+        ),
+        (
+            "[[events.sink]]\nname = \"a\"\nurl = \"https://a.example/\"\ntoken_file = \"pipe\"\n",
+            "pipe",
+        ),
+        (
+            "[[events.sink]]\nname = \"a\"\nurl = \"https://a.example/\"\nca = \"pipe\"\n",
+            "pipe",
+        ),
+        (&right.replace("a.p12", "pipe"), "a"),
+        (&right.replace("\"a\"", "\"pipe\""), "pipe"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        run(directory.path(), "mkfifo", ["pipe"]);
+        std::fs::write(directory.path().join("countersign.toml"), sections).unwrap();
+        std::fs::write(directory.path().join("a"), "secret").unwrap();
+        let checked = within(check(directory.path().to_owned())).await;
+        assert!(
+            checked.contains(words) && checked.contains("not a regular file"),
+            "{sections}{checked}"
+        );
+    }
+}
+
+async fn check(directory: std::path::PathBuf) -> String {
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .args(["check", "--config", "countersign.toml"])
+        .current_dir(directory)
+        .kill_on_drop(true)
+        .output();
+    let output = output.await.unwrap();
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }

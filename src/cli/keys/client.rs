@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, StatusCode, request};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -26,6 +26,9 @@ pub(in crate::cli) use connection::Connection;
 
 /// An import derives keys from passwords; everything else takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes of an answer; the keys of 10,000 aliases are a tenth of it.
+const LARGEST: usize = 64 * 1024 * 1024;
 
 /// Connections to one proxy.
 pub(in crate::cli) struct AdminClient {
@@ -116,11 +119,8 @@ impl AdminClient {
                 .await
                 .map_err(|error| self.unreachable(&error))?;
             let status = response.status();
-            let body = response
-                .into_body()
-                .collect()
-                .await
-                .map_err(|error| self.unreachable(&error))?;
+            let body = Limited::new(response.into_body(), LARGEST).collect().await;
+            let body = body.map_err(|error| self.broken_off(&*error))?;
             Ok(Answer {
                 status,
                 body: body.to_bytes(),
@@ -148,6 +148,17 @@ impl AdminClient {
         }
         let (url, status) = (&self.url, answer.status);
         format!("{url} answered {status}: is it countersign's admin listener?")
+    }
+
+    fn broken_off(&self, error: &(dyn Error + 'static)) -> CliError {
+        if error.is::<LengthLimitError>() {
+            let url = &self.url;
+            return CliError::Failed(format!(
+                "{url} answered with more than {} MiB: is it countersign's admin listener?",
+                LARGEST >> 20
+            ));
+        }
+        self.unreachable(error)
     }
 
     fn unreachable(&self, error: &(dyn Error + 'static)) -> CliError {

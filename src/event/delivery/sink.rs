@@ -3,7 +3,6 @@
 //! connection of use.
 
 use std::error::Error;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::config::SinkConfig;
 use crate::event::cloud_event::STRUCTURED;
+use crate::files;
 use crate::metrics::DeliveryOutcome;
 use crate::tls::{TlsError, client_config};
 
@@ -196,7 +196,7 @@ fn unreachable(error: &(dyn Error + 'static)) -> NotTaken {
 }
 
 fn bearer(file: PathBuf) -> Result<HeaderValue, SinkProblem> {
-    let token = fs::read_to_string(&file).map(Zeroizing::new);
+    let token = files::read_text(&file);
     let token = match token {
         Ok(token) => token,
         Err(error) => return Err(SinkProblem::Unreadable { file, error }),

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -15,13 +15,12 @@ use zeroize::Zeroizing;
 
 use super::sealing::{Place, Sealer};
 use super::{StoreError, schema};
+use crate::files;
 
 /// The file's name, beside the database and among systemd's credentials.
 const NAME: &str = "master-key";
 /// Bytes; what `openssl rand -base64 32` writes has 44.
 const SHORTEST: usize = 32;
-/// Bytes; nobody's key, but somebody's wrong file.
-const LONGEST: u64 = 64 * 1024;
 
 /// What to do about a file that is not there.
 const PUT_BACK: &str =
@@ -58,7 +57,7 @@ impl MasterKey {
 
     /// Likewise; where it cannot be read, the remedy is this.
     fn read_or(file: &Path, remedy: &str) -> Result<Self, StoreError> {
-        let bytes = read_bounded(file)
+        let bytes = files::read(file)
             .map_err(|error| unusable(file, format!("cannot be read: {error}; {remedy}")))?;
         let key = bytes.trim_ascii();
         if key.len() < SHORTEST {
@@ -72,16 +71,6 @@ impl MasterKey {
     pub(super) fn of(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
-}
-
-/// A pipe would make us wait for whoever writes to it.
-fn read_bounded(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    if !fs::metadata(file)?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(file)?.take(LONGEST).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn unusable(file: &Path, problem: String) -> StoreError {

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::CliError;
 use crate::config::{ReceiverTls, TlsIdentity};
+use crate::files;
 use crate::tls::{TlsError, client_config};
 
 /// Where a proxy makes the operator's token, in its working directory.
@@ -71,9 +72,7 @@ impl Connection {
             (None, Some(_)) => return Ok(None),
             (None, None) => Path::new(TOKEN_FILE),
         };
-        let token = std::fs::read(file)
-            .map(Zeroizing::new)
-            .map_err(|error| unreadable(file, &error))?;
+        let token = files::read(file).map_err(|error| unreadable(file, &error))?;
         let header = Zeroizing::new([b"Bearer ", token.trim_ascii()].concat());
         let mut authorization = HeaderValue::from_bytes(&header)
             .map_err(|_| CliError::Failed(format!("{} holds no token", file.display())))?;
