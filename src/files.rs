@@ -259,7 +259,11 @@ mod tests {
         write(&file, "one").unwrap();
         assert!(files.changed().is_empty(), "written again, the same");
         write(&file, "two").unwrap();
-        assert_eq!(files.changed(), [file.clone()], "same length, perhaps same time");
+        assert_eq!(
+            files.changed(),
+            std::slice::from_ref(&file),
+            "same length, perhaps same time"
+        );
         assert!(files.changed().is_empty());
         remove_file(&file).unwrap();
         assert_eq!(files.changed().len(), 1);

@@ -112,18 +112,21 @@ mod tests {
 
     use super::*;
 
+    fn asked(host: &str, origin: Option<&str>) -> Request {
+        let mut request = Request::builder().uri("/api/v1/aliases").header("host", host);
+        if let Some(origin) = origin {
+            request = request.header(ORIGIN, origin);
+        }
+        request.body(Body::empty()).unwrap()
+    }
+
     fn judged(hosts: &[&str], tls: bool, host: &str, origin: Option<&str>) -> Result<(), String> {
         let names = Names(Arc::new(Reached {
             hosts: hosts.iter().map(ToString::to_string).collect(),
             tls,
         }));
-        let mut request = Request::get("/api/v1/aliases").header("host", host);
-        if let Some(origin) = origin {
-            request = request.header(ORIGIN, origin);
-        }
-        names
-            .judge(&request.body(Body::empty()).unwrap())
-            .map_err(|problem| problem.to_string())
+        let judged = names.judge(&asked(host, origin));
+        judged.map_err(|problem| problem.to_string())
     }
 
     #[test]

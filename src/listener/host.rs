@@ -42,12 +42,16 @@ fn authority(field: &HeaderValue) -> Result<Authority, NotOneHost> {
 mod tests {
     use super::*;
 
-    fn read(version: Version, address: &str, fields: &[&str]) -> Result<Option<String>, NotOneHost> {
+    fn request(version: Version, address: &str, fields: &[&str]) -> Request<()> {
         let mut request = Request::builder().version(version).uri(address);
         for field in fields {
             request = request.header(HOST, *field);
         }
-        let host = host(&request.body(()).unwrap())?;
+        request.body(()).unwrap()
+    }
+
+    fn read(version: Version, address: &str, fields: &[&str]) -> Result<Option<String>, NotOneHost> {
+        let host = host(&request(version, address, fields))?;
         Ok(host.map(|host| host.to_string()))
     }
 

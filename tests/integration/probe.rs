@@ -349,7 +349,7 @@ async fn the_audit_has_it_and_a_viewer_may_not() {
 
     let mut flow = Flow::connect(served.admin).await;
     let request = http::Request::post(PROBE)
-        .header("host", "a")
+        .header("host", "localhost")
         .header(
             "authorization",
             "Bearer 0123456789abcdef0123456789abcdef0123456789a",

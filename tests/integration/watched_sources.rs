@@ -247,8 +247,15 @@ async fn a_pipe_in_the_place_of_any_file_is_told_at_once() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         run(directory.path(), "mkfifo", ["pipe"]);
-        std::fs::write(directory.path().join("countersign.toml"), sections).unwrap();
-        std::fs::write(directory.path().join("a"), "secret").unwrap();
+        let alias = if sections.contains("[alias") {
+            ""
+        } else {
+            "[alias.orders]\n"
+        };
+        let route = "[[route]]\nname = \"a\"\npath = \"/a\"\nreceiver = \"http://127.0.0.1:9/\"\nalias = \"orders\"\n";
+        let whole = format!("{sections}{alias}{route}");
+        fs::write(directory.path().join("countersign.toml"), whole).unwrap();
+        fs::write(directory.path().join("a"), "secret").unwrap();
         let checked = within(check(directory.path().to_owned())).await;
         assert!(
             checked.contains(words) && checked.contains("not a regular file"),
@@ -257,7 +264,7 @@ async fn a_pipe_in_the_place_of_any_file_is_told_at_once() {
     }
 }
 
-async fn check(directory: std::path::PathBuf) -> String {
+async fn check(directory: PathBuf) -> String {
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_countersign"))
         .args(["check", "--config", "countersign.toml"])
         .current_dir(directory)

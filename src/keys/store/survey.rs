@@ -189,7 +189,7 @@ mod tests {
         refused(&given, "does not open");
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
-        refused(&given, "is no regular file");
+        refused(&given, "regular file");
         fs::remove_file(own.path()).unwrap();
         refused(&own, "put the one back that the database was sealed with");
     }
