@@ -22,9 +22,9 @@ use crate::config::{Config, SinkConfig, StateConfig};
 use crate::event::delivery::Sinks;
 use crate::event::{self, Event, Occurrence};
 use crate::files::Files;
-use crate::keys::Keys;
 use crate::keys::store::{StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
+use crate::keys::{Keys, pkcs11};
 use crate::logging::Seldom;
 use crate::metrics::{KeyFact, Metrics, OutboxFact, StoreFact};
 use crate::proxy::{self, Drained, Gates, Proxy};
@@ -324,8 +324,9 @@ fn store_fact(keys: &Keys) -> StoreFact {
     }
 }
 
-/// Whether each alias's source can be used.
+/// Whether each alias's source can be used, and the tokens that keys are on.
 fn watch_sources(metrics: &Metrics, core: &Arc<Core>, sources: &Sources) -> Result<(), prometheus::Error> {
+    metrics.watch_tokens(pkcs11::facts)?;
     let (core, problems) = (Arc::downgrade(core), sources.problems());
     metrics.watch_sources(move || {
         let config = core.upgrade().map(|core| core.running.load().config.clone());

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::keys::pkcs11::MODULE_COMMAND;
 use crate::xml::Limits;
 use crate::xml::libxml::{ParseError, Tree};
 use crate::xml::text::{Json, Lines};
@@ -26,6 +27,7 @@ mod documented;
 pub mod healthcheck;
 pub mod keys;
 pub mod password;
+pub mod pkcs11_module;
 pub mod profile_flags;
 pub mod receiver;
 pub mod renewal;
@@ -62,6 +64,8 @@ enum Command {
     Receiver(receiver::Args),
     Demo(demo::Args),
     Healthcheck(healthcheck::Args),
+    #[command(name = MODULE_COMMAND, hide = true)]
+    Pkcs11Module(pkcs11_module::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -80,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Receiver(args) => receiver::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::Healthcheck(args) => healthcheck::run(args),
+        Command::Pkcs11Module(args) => pkcs11_module::run(&args),
     };
     result.unwrap_or_else(|error| error.report())
 }

@@ -133,6 +133,7 @@ impl Config {
         file: &Path,
         aliases: &BTreeMap<String, Option<AliasConfig>>,
     ) -> Option<Self> {
+        alias::check_handling(root, aliases);
         let state = root.section("state", StateConfig::from_table);
         let admin = root.section("admin", |admin| {
             AdminConfig::from_table(admin, &state.directory, aliases)

@@ -13,6 +13,7 @@ mod reload;
 mod sources;
 mod store;
 mod table;
+mod tokens;
 mod traffic;
 mod words;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 use prometheus::{Encoder, Histogram, HistogramVec, IntCounterVec, PullingGauge, Registry, TextEncoder};
 
 use crate::event::Trigger;
+use crate::keys::pkcs11::TokenFact;
 use crate::keys::{Fingerprint, Purpose};
 
 pub use events::{DeliveryOutcome, EventOutcome};
@@ -41,6 +43,7 @@ use reload::Reloads;
 use sources::SourceCollector;
 use store::StoreCollector;
 use table::Table;
+use tokens::TokenCollector;
 use traffic::Traffic;
 
 /// Seconds; from a small message on the same host to a receiver at its time-out.
@@ -263,6 +266,18 @@ impl Metrics {
     ) -> Result<(), prometheus::Error> {
         self.registry
             .register(Box::new(SourceCollector::new(Box::new(facts))?))
+    }
+
+    /// From now on every scrape shows the tokens that `facts` returns. Call it once.
+    ///
+    /// # Errors
+    /// When it was called before.
+    pub fn watch_tokens(
+        &self,
+        facts: impl Fn() -> Vec<TokenFact> + Send + Sync + 'static,
+    ) -> Result<(), prometheus::Error> {
+        self.registry
+            .register(Box::new(TokenCollector::new(Box::new(facts))?))
     }
 
     /// From now on every scrape shows the messages that wait for a receiver to exchange a certificate. Call it once.

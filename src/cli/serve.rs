@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::{self, park_timeout};
+use std::time::Duration;
+
+use rustix::process::{Signal, getpid, kill_process};
 
 use super::{CliError, block_on};
 use crate::app::{App, Hangup, Origin, Termination};
@@ -47,8 +51,23 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     if let Err(error) = open_files::raise() {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
-    block_on(serve(config, origin, clock))
+    let served = block_on(serve(config, origin, clock));
+    end_in_time();
+    served
 }
+
+/// What is left is to return from `main`; then libraries end, PKCS#11 modules among them, and may hang.
+fn end_in_time() {
+    let waits = || {
+        park_timeout(TO_END);
+        let _ = kill_process(getpid(), Signal::KILL);
+    };
+    if let Err(error) = thread::Builder::new().spawn(waits) {
+        tracing::debug!(%error, "nobody watches whether libraries end");
+    }
+}
+
+const TO_END: Duration = Duration::from_secs(2);
 
 async fn serve(config: Config, origin: Origin, clock: Clock) -> Result<ExitCode, CliError> {
     // First, so that no message is under way that a signal would cut off.

@@ -184,7 +184,10 @@ fn of_route(file: &Path, name: &str) -> Result<(KeyMaterial, Profile), CliError>
                 "alias {alias} of this route has no source; pass --key and --certificate instead"
             ))
         })?;
-    Ok((source.load().map_err(CliError::failed)?, route.profile.clone()))
+    Ok((
+        source.load_patiently().map_err(CliError::failed)?,
+        route.profile.clone(),
+    ))
 }
 
 fn unusable(file: &Path) -> impl Fn(SourceError) -> CliError {

@@ -1,12 +1,13 @@
 //! `[alias.NAME]`: a signing identity; its keys come and go.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::table::Table;
 use super::value::Value;
 use super::{defaults, value};
 use crate::keys::lifecycle::{HoldLimit, LEAST_RETENTION, Policy, SETTLE, Strategy};
-use crate::keys::pkcs11::{InvalidUri, KeyReference};
+use crate::keys::pkcs11::{Handling, InvalidUri, KeyReference};
 use crate::keys::source::Source;
 use crate::spelling::vocabulary;
 
@@ -172,17 +173,56 @@ fn pkcs11(table: &mut Table<'_>) -> Option<Source> {
             value::text(uri)?.parse().map_err(|InvalidUri(sentence)| sentence)
         });
         let pin_file = table.required("pin_file", "\"keys/token.pin\"", value::path);
-        Some(KeyReference {
+        let defaults = Handling::default();
+        let handling = Handling {
+            isolate: table
+                .optional("isolate", value::boolean)
+                .unwrap_or(defaults.isolate),
+            timeout: table
+                .optional("timeout", token_timeout)
+                .unwrap_or(defaults.timeout),
+        };
+        let key = KeyReference {
             module: module?,
             uri: uri?,
             pin_file: pin_file?,
-        })
+        };
+        Some((key, handling))
     });
     let certificate = table.optional("certificate", value::path);
+    let (key, handling) = key?;
     Some(Source::Pkcs11 {
-        key: key?,
+        key,
         certificate,
+        handling,
     })
+}
+
+/// All keys of a token are reached in one way, and a module in our process by all its tokens.
+pub(super) fn check_handling(root: &Table<'_>, aliases: &BTreeMap<String, Option<AliasConfig>>) {
+    let mut known = BTreeMap::new();
+    for (name, alias) in aliases {
+        let source = alias.as_ref().and_then(|alias| alias.source.as_ref());
+        let Some(Source::Pkcs11 { key, handling, .. }) = source else {
+            continue;
+        };
+        let (other, same) = known.entry(&key.module).or_insert((name, handling));
+        if *same != handling {
+            root.report(format!(
+                "the aliases {other} and {name} have keys of the module {}, and do not agree on isolate and timeout: write \
+                 the same in both",
+                key.module.display()
+            ));
+        }
+    }
+}
+
+fn token_timeout(value: &Value<'_>) -> Result<Duration, String> {
+    let timeout = value::duration(value)?;
+    if !(Duration::from_millis(100)..=Duration::from_secs(60)).contains(&timeout) {
+        return Err("a call to a token may take between 100ms and 1m".to_owned());
+    }
+    Ok(timeout)
 }
 
 fn pkcs12(table: &mut Table<'_>) -> Option<Source> {

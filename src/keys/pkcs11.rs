@@ -2,28 +2,41 @@
 //!
 //! A key is known by a [`KeyReference`]: module, RFC 7512 URI, and the file of the PIN. That is all the store keeps of
 //! it. A token may go and come: a call that finds no token says so at once, and a later one finds it again. Calls wait
-//! for the token: never make them on threads that move bytes.
+//! for the token, for as long as its [`Handling`] says: never make them on threads that move bytes.
 
-mod connection;
 mod error;
+mod executor;
+mod facts;
 mod find;
+mod frame;
+mod helper;
+mod in_process;
+mod isolated;
 mod mechanism;
-mod module;
+mod patience;
+mod places;
+mod request;
 mod token;
 mod trouble;
+mod turn;
 mod uri;
+mod way;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use cryptoki::session::Session;
 use serde::{Deserialize, Serialize};
 
 pub use error::TokenError;
+pub use facts::{TokenFact, facts};
+pub use helper::{COMMAND as MODULE_COMMAND, serve as serve_module};
+pub use places::{NoPlace, Place, Places};
 pub use uri::{InvalidUri, KeyUri};
 
 use super::signer::{KeyType, SignatureAlgorithm};
 pub(super) use find::load;
+use request::{Answer, Work};
 use token::Token;
 
 /// Where a key on a token is.
@@ -36,6 +49,24 @@ pub struct KeyReference {
     pub uri: KeyUri,
     /// Holds the user's PIN.
     pub pin_file: PathBuf,
+}
+
+/// How a token is asked: the same for all its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handling {
+    /// The module runs in a process of its own.
+    pub isolate: bool,
+    /// For one call; a token that takes longer hangs.
+    pub timeout: Duration,
+}
+
+impl Default for Handling {
+    fn default() -> Self {
+        Self {
+            isolate: true,
+            timeout: Duration::from_secs(10),
+        }
+    }
 }
 
 /// A key on a token.
@@ -56,7 +87,12 @@ impl TokenKey {
         &self.reference
     }
 
-    /// ECDSA values are r||s.
+    /// Where messages wait for its token.
+    pub(super) fn places(&self) -> &Places {
+        self.token.places()
+    }
+
+    /// ECDSA values are r||s. Nobody has looked at the value yet: a token may make a wrong one.
     pub(super) fn sign(
         &self,
         algorithm: SignatureAlgorithm,
@@ -65,29 +101,17 @@ impl TokenKey {
     ) -> Result<Vec<u8>, TokenError> {
         let input = mechanism::Input::new(algorithm, key_type, message);
         let input = input.map_err(|problem| self.token.failed_to_prepare(&problem))?;
-        let uri = &self.reference.uri;
-        self.token.run(|connection| {
-            let key = connection.key(uri)?;
-            Ok(connection
-                .session()
-                .sign(&input.mechanism()?, key, input.bytes())?)
-        })
+        match self.token.ask(&self.reference.uri, &Work::Sign(input))? {
+            Answer::Signature(value) => Ok(value),
+            Answer::Done | Answer::Opened { .. } | Answer::Found(_) => Err(self.token.answered_otherwise()),
+        }
     }
-}
 
-/// What a module says, without the name of its function.
-fn in_words(error: &cryptoki::error::Error) -> String {
-    let text = if let cryptoki::error::Error::Pkcs11(code, _) = error {
-        code.to_string()
-    } else {
-        error.to_string()
-    };
-    text.trim_end_matches('.').to_owned()
-}
-
-/// Sessions are closed by hand: after the module was started anew their numbers belong to others.
-fn close(session: Session) {
-    if let Err(error) = session.close() {
-        tracing::debug!(%error, "a session of a token was not closed");
+    /// It did: tells, and counts.
+    pub(super) fn signed_wrongly(&self) -> TokenError {
+        self.token.counts.signed_wrongly();
+        let (token, uri) = (self.token.name(), &self.reference.uri);
+        tracing::error!(%token, %uri, "a token made a signature that does not verify; it was not used");
+        TokenError::WrongSignature { token }
     }
 }

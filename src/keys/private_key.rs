@@ -14,8 +14,9 @@ use openssl::sign::{RsaPssSaltlen, Signer as OpenSslSigner};
 use zeroize::Zeroizing;
 
 use super::Certificate;
-use super::pkcs11::TokenKey;
+use super::pkcs11::{Places, TokenKey};
 use super::signer::{Hash, KeyType, Scheme, SignatureAlgorithm, SignerError};
+use super::suitability::verifies;
 
 /// A private key. Has no `Debug`; its memory, if it has any, belongs to the two libraries, which clear it.
 pub struct PrivateKey {
@@ -92,9 +93,12 @@ impl PrivateKey {
         Ok(Self::new(PKey::private_key_from_pkcs8(pkcs8)?)?)
     }
 
-    /// On a token, so that signing waits for it and not for a core.
-    pub(super) fn is_on_token(&self) -> bool {
-        matches!(self.place, Place::Token { .. })
+    /// Where messages wait for its token, if it is on one.
+    pub(super) fn places(&self) -> Option<&Places> {
+        match &self.place {
+            Place::Memory { .. } => None,
+            Place::Token { key, .. } => Some(key.places()),
+        }
     }
 
     pub(super) fn key_type(&self) -> KeyType {
@@ -108,7 +112,25 @@ impl PrivateKey {
         }
     }
 
+    /// What a token has signed is verified: hardware fails, sessions are mixed up, keys exchanged under their names.
     pub(super) fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignerError> {
+        let value = self.sign_on_trial(algorithm, message)?;
+        match &self.place {
+            Place::Token { key, public }
+                if !verifies(public, algorithm, message, &value).unwrap_or(false) =>
+            {
+                Err(key.signed_wrongly().into())
+            }
+            Place::Token { .. } | Place::Memory { .. } => Ok(value),
+        }
+    }
+
+    /// The same for who verifies it himself.
+    pub(super) fn sign_on_trial(
+        &self,
+        algorithm: SignatureAlgorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, SignerError> {
         if !algorithm.fits(self.key_type) {
             return Err(SignerError::AlgorithmMismatch {
                 algorithm,
@@ -281,7 +303,7 @@ mod tests {
         let certificate = key.into_material().unwrap().certificate;
         let reference = r#"{"module":"/m.so","uri":"pkcs11:token=a;id=%01","pin_file":"pin"}"#;
         let key = PrivateKey::from_stored(reference.as_bytes(), &certificate).unwrap();
-        assert!(key.is_on_token() && key.belongs_to(&certificate));
+        assert!(key.places().is_some() && key.belongs_to(&certificate));
         assert_eq!(key.to_stored().unwrap().as_slice(), reference.as_bytes());
         let other = r#"{"module":"/m.so","uri":"pkcs11:token=a","pin_file":"pin"}"#;
         assert!(PrivateKey::from_stored(other.as_bytes(), &certificate).is_err());

@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::pkcs11::TokenError;
+use super::pkcs11::{Places, TokenError};
 use super::private_key::PrivateKey;
 use super::suitability::{self, KeyRefused};
 use super::uses::Uses;
@@ -70,7 +71,7 @@ impl SignatureAlgorithm {
 }
 
 /// What is done with the hash; Ed25519 hashes on its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Scheme {
     RsaPkcs1,
     RsaPss,
@@ -78,7 +79,7 @@ pub(super) enum Scheme {
     Ed25519,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Hash {
     Sha1,
     Sha256,
@@ -209,10 +210,10 @@ impl Signer {
         self.identity.key_type()
     }
 
-    /// Signing waits for a token, not for a core.
+    /// Where messages wait for its token. `None`: it is on none, and signing needs a core.
     #[must_use]
-    pub fn is_on_token(&self) -> bool {
-        self.private_key.is_on_token()
+    pub fn places(&self) -> Option<&Places> {
+        self.private_key.places()
     }
 
     /// The private half, for the store.

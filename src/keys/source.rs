@@ -19,13 +19,18 @@ pub use pkcs12::from_pkcs12;
 pub use problems::SourceProblems;
 
 use super::material::{Certificate, CertificateError, KeyMaterial};
-use super::pkcs11::{self, KeyReference, TokenError};
+use super::pkcs11::{self, Handling, KeyReference, TokenError};
 use super::private_key::{PrivateKey, UnsupportedKey};
 use crate::aside::{self, Hangs};
 use crate::files;
 
-/// Keys are derived from passwords, and tokens are slow; who takes longer is not waited for.
+/// Keys are derived from passwords; who takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A token that is there answers in less.
+const TOKEN_PATIENCE: Duration = Duration::from_secs(3);
+/// More than all calls of a look may take.
+const LONG_PATIENCE: Duration = Duration::from_secs(600);
 
 /// What an alias's key is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,21 +59,34 @@ pub enum Source {
         key: KeyReference,
         /// Certificate and chain, where they are not on the token as well.
         certificate: Option<PathBuf>,
+        /// How the token is asked.
+        handling: Handling,
     },
 }
 
 impl Source {
-    /// Reads the key as the files hold it now, or the token; what does not answer is not waited for.
+    /// Reads the key as the files hold it now, or the token; what does not answer is not waited for. What a token answers
+    /// later, the next call returns.
     ///
     /// # Errors
     /// With the file and what is wrong with it.
     pub fn load(&self) -> Result<KeyMaterial, LoadError> {
         let source = self.clone();
-        let loaded = aside::within(PATIENCE, &format!("{self:?}"), move || source.load_now());
+        let loaded = aside::within(PATIENCE, &format!("{self:?}"), move || {
+            source.load_within(TOKEN_PATIENCE)
+        });
         loaded.unwrap_or_else(|hangs| Err(hangs.into()))
     }
 
-    fn load_now(&self) -> Result<KeyMaterial, LoadError> {
+    /// The same for who has nothing else to do, and waits for a token to the end.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn load_patiently(&self) -> Result<KeyMaterial, LoadError> {
+        self.load_within(LONG_PATIENCE)
+    }
+
+    fn load_within(&self, patience: Duration) -> Result<KeyMaterial, LoadError> {
         match self {
             Self::Pkcs12 {
                 path,
@@ -92,7 +110,11 @@ impl Source {
                 from_pem(&pem, password.as_ref().map(|password| password.as_str()))
                     .map_err(unusable(private_key))
             }
-            Self::Pkcs11 { key, certificate } => pkcs11::load(key, certificate.as_deref()),
+            Self::Pkcs11 {
+                key,
+                certificate,
+                handling,
+            } => pkcs11::load(key, *handling, certificate.as_deref(), patience),
         }
     }
 
@@ -107,7 +129,7 @@ impl Source {
                 private_key,
                 password_file,
             } => (Some(certificate), Some(private_key), password_file.as_ref()),
-            Self::Pkcs11 { key, certificate } => (Some(&key.pin_file), certificate.as_ref(), None),
+            Self::Pkcs11 { key, certificate, .. } => (Some(&key.pin_file), certificate.as_ref(), None),
         };
         [first, second, third].into_iter().flatten().map(PathBuf::as_path)
     }

@@ -107,12 +107,13 @@ pub(super) fn check(
 pub(super) fn trial_verifies(key: &PrivateKey, certificate: &Certificate) -> Result<bool, SignerError> {
     const MESSAGE: &[u8] = b"countersign: trial signature";
     let algorithm = key.key_type().auto();
-    let signature = key.sign(algorithm, MESSAGE)?;
+    let signature = key.sign_on_trial(algorithm, MESSAGE)?;
     Ok(verifies(certificate.public_key(), algorithm, MESSAGE, &signature).unwrap_or(false))
 }
 
-/// With OpenSSL, so that the two libraries check each other.
-fn verifies(
+/// With OpenSSL, so that the two libraries check each other. ECDSA values are r||s, each as long as the curve's order (XML
+/// Signature 1.1, section 6.4.3).
+pub(super) fn verifies(
     key: &PKey<Public>,
     algorithm: SignatureAlgorithm,
     message: &[u8],
@@ -128,6 +129,11 @@ fn verifies(
             verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
             verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
             verifier.verify_oneshot(signature, message)
+        }
+        Scheme::Ecdsa
+            if signature.len() != 2 * usize::try_from(key.bits().div_ceil(8)).unwrap_or_default() =>
+        {
+            Ok(false)
         }
         Scheme::Ecdsa => verifier.verify_oneshot(&der(signature)?, message),
         Scheme::RsaPkcs1 | Scheme::Ed25519 => verifier.verify_oneshot(signature, message),

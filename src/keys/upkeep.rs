@@ -4,6 +4,8 @@
 mod holds;
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -11,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::audit::Author;
 use super::lifecycle::{Command, Lifecycle, Moment, Policy};
-use super::{Fingerprint, Keys, UseCounts};
+use super::{CommandError, Fingerprint, Keys, UseCounts};
 use crate::clock::Clock;
 use holds::Holds;
 
@@ -21,6 +23,8 @@ const TICK: Duration = Duration::from_secs(1);
 const FLUSH: Duration = Duration::from_secs(10);
 /// After an activation, or a notice, has failed.
 const RETRY: Duration = Duration::from_secs(60);
+/// A key on a token that hangs is waited for beside the others.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Clocks are corrected by as much every day.
 const TOLERANCE: Duration = Duration::from_secs(60);
 
@@ -48,12 +52,14 @@ impl Upkeep {
                 command: || Command::Timer,
                 failed: "a key that is due was not activated; trying again in a minute",
                 postponed: BTreeMap::new(),
+                under_way: BTreeMap::new(),
             },
             notices: Errand {
                 is_due: Lifecycle::is_notice_due,
                 command: || Command::GiveNotice,
                 failed: "a notice was not given; trying again in a minute",
                 postponed: BTreeMap::new(),
+                under_way: BTreeMap::new(),
             },
             holds: Holds::default(),
             written: BTreeMap::new(),
@@ -157,24 +163,56 @@ struct Errand {
     failed: &'static str,
     /// Where it could not, and when to try again.
     postponed: BTreeMap<String, Instant>,
+    /// Where it takes longer than the others can wait.
+    under_way: BTreeMap<String, Told>,
 }
+
+/// How it went.
+type Told = Receiver<Result<(), CommandError>>;
 
 impl Errand {
     fn run(&mut self, keys: &Keys, moment: Moment) {
         let (ring, tick) = (keys.ring(), Instant::now());
+        self.look_at_what_is_under_way();
         self.postponed.retain(|_, until| *until > tick);
         let due = ring
             .aliases()
             .filter(|(alias, own)| (self.is_due)(own, &keys.policy(alias), moment))
-            .filter(|(alias, _)| !self.postponed.contains_key(*alias))
+            .filter(|(alias, _)| !self.postponed.contains_key(*alias) && !self.under_way.contains_key(*alias))
             .map(|(alias, _)| alias.to_owned());
         for alias in due.collect::<Vec<_>>() {
-            let done = keys.by(Author::timer()).run(&alias, (self.command)(), moment.now);
-            if let Err(problem) = done {
-                tracing::error!(%alias, %problem, "{}", self.failed);
+            let (tell, told) = sync_channel(1);
+            let (keys, own, command) = (keys.clone(), alias.clone(), (self.command)());
+            let work = move || tell.send(keys.by(Author::timer()).run(&own, command, moment.now));
+            if let Err(error) = thread::Builder::new().spawn(work) {
+                tracing::error!(%alias, %error, "{}", self.failed);
                 self.postponed.insert(alias, tick + RETRY);
+            } else if let Some(told) = self.await_end(&alias, told, PATIENCE) {
+                self.under_way.insert(alias, told);
             }
         }
+    }
+
+    /// What a token kept from its end before, if it has come to that.
+    fn look_at_what_is_under_way(&mut self) {
+        for (alias, told) in std::mem::take(&mut self.under_way) {
+            if let Some(told) = self.await_end(&alias, told, Duration::ZERO) {
+                self.under_way.insert(alias, told);
+            }
+        }
+    }
+
+    /// Something is left when it goes on.
+    fn await_end(&mut self, alias: &str, told: Told, patience: Duration) -> Option<Told> {
+        let problem = match told.recv_timeout(patience) {
+            Ok(Ok(())) => return None,
+            Ok(Err(problem)) => problem.to_string(),
+            Err(RecvTimeoutError::Timeout) => return Some(told),
+            Err(RecvTimeoutError::Disconnected) => "it stopped midway".to_owned(),
+        };
+        tracing::error!(%alias, %problem, "{}", self.failed);
+        self.postponed.insert(alias.to_owned(), Instant::now() + RETRY);
+        None
     }
 }
 
@@ -189,7 +227,7 @@ mod tests {
     use super::*;
     use crate::keys::generate::{KeyAlgorithm, SelfSigned};
     use crate::keys::lifecycle::Schedule;
-    use crate::keys::{AfterImport, CommandError, Refusal, store};
+    use crate::keys::{AfterImport, Refusal, store};
 
     const BEGIN: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);

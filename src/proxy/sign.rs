@@ -1,8 +1,8 @@
 //! Step 4: a [`PlainMessage`] is signed by the key that is active now.
 //!
 //! Signing is work for a core, RSA for milliseconds: it never runs on the threads that move bytes,
-//! and never on more of them than there are cores. A key on a token waits for that elsewhere, so that a slow token takes
-//! no core from other keys. What was signed is looked at by the second engine where it is due (`judges`).
+//! and never on more of them than there are cores. Who needs a token waits for that one, at a place and on a thread of its
+//! own: a slow token takes neither a core nor a thread from other keys. What was signed is looked at by the second engine where it is due (`judges`).
 
 mod judges;
 mod sampling;
@@ -12,7 +12,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,7 +21,7 @@ use super::load::{Exhausted, Limit};
 use super::read::{Received, Reservation};
 use super::route::Route;
 use crate::clock::Clock;
-use crate::keys::pkcs11::TokenError;
+use crate::keys::pkcs11::{NoPlace, Place, Places, TokenError};
 use crate::keys::{Keys, NoUsableKey, Signer, SignerError};
 use crate::metrics::Metrics;
 use crate::wss::{MessageError, SelfCheckError, SignError, SignedMessage};
@@ -33,8 +33,6 @@ use judges::{Case, Judges};
 /// Messages that may wait for a core, for each core: at 5 ms for an RSA-4096 signature, the last one waits about a
 /// second. More would only be late, and hold memory meanwhile.
 const WAITING_PER_CORE: usize = 256;
-/// Messages that wait for tokens at a time; each takes a thread, of which the runtime has 512.
-const AT_TOKENS: usize = 64;
 
 /// Why a message was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +46,9 @@ pub(super) enum SigningError {
     /// The token that holds the key is too slow.
     #[error("the token that holds the key of this alias did not sign in time; send the message again later")]
     TokenTooSlow,
+    /// Too many wait for it.
+    #[error("too many messages wait for the token that holds the key of this alias; send it again later")]
+    TokenFull,
     /// No core was free in time, or too many wait for one.
     #[error("too many messages wait to be signed; send it again later")]
     Overloaded(#[from] Exhausted),
@@ -98,7 +99,6 @@ pub(super) struct Signing {
     keys: Keys,
     clock: Clock,
     cores: Arc<Semaphore>,
-    tokens: Arc<Semaphore>,
     waiting: Limit,
     judges: Judges,
     metrics: Arc<Metrics>,
@@ -112,7 +112,6 @@ impl Signing {
             keys,
             clock,
             cores: Arc::new(Semaphore::new(cores)),
-            tokens: Arc::new(Semaphore::new(AT_TOKENS)),
             waiting: Limit::new(cores * WAITING_PER_CORE),
             judges: Judges::new(metrics.clone()),
             metrics,
@@ -133,26 +132,24 @@ impl Signing {
         with: &With,
         exchange: &mut Exchange,
     ) -> Result<(SignedMessage, Arc<Reservation>), SigningError> {
-        let on_token = self.signer(&route.alias, with, self.clock.now())?.is_on_token();
-        let place = self.place(on_token, exchange.deadline()).await?;
-        let now = self.clock.now();
-        let signer = self.signer(&route.alias, with, now)?;
+        let (signer, place, now) = self.in_place(&route.alias, with, exchange.deadline()).await?;
+        let on_token = matches!(place, Taken::BeforeToken(_));
 
         let (signing, key, plain) = (route.clone(), signer.clone(), received.clone());
-        let work = spawn_blocking(move || {
+        let work = move || {
             let begun = Instant::now();
             let signed = signing.protection.sign(&plain.message, &key, now)?;
             // Both held to the end of the work, even if nobody waits for it any more.
             drop((place, plain));
             Ok::<_, SigningError>((signed, begun.elapsed()))
-        });
-        let done = if on_token {
-            let done = timeout_at(exchange.deadline(), work).await;
-            done.map_err(|_| SigningError::TokenTooSlow)?
-        } else {
-            work.await
         };
-        let (signed, took) = done.map_err(|_| SignError::Stopped)??;
+        let done = if on_token {
+            let done = timeout_at(exchange.deadline(), on_own_thread(work)).await;
+            done.map_err(|_| SigningError::TokenTooSlow)?.ok()
+        } else {
+            spawn_blocking(work).await.ok()
+        };
+        let (signed, took) = done.ok_or(SignError::Stopped)??;
         let case = Case {
             route,
             plain: &received,
@@ -174,13 +171,47 @@ impl Signing {
         }
     }
 
+    /// The key of the moment at which there is a place where it signs.
+    async fn in_place(
+        &self,
+        alias: &str,
+        with: &With,
+        deadline: Instant,
+    ) -> Result<(Arc<Signer>, Taken, OffsetDateTime), SigningError> {
+        let mut signer = self.signer(alias, with, self.clock.now())?;
+        loop {
+            let taken = self.place(signer.places(), deadline).await?;
+            let now = self.clock.now();
+            let current = self.signer(alias, with, now)?;
+            let same = match (signer.places(), current.places()) {
+                (Some(waited), Some(needed)) => waited.are(needed),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            if same {
+                return Ok((current, taken, now));
+            }
+            // The key was exchanged for one that signs elsewhere.
+            signer = current;
+        }
+    }
+
     /// A core, or a place before a token, once there is one.
-    async fn place(&self, on_token: bool, deadline: Instant) -> Result<OwnedSemaphorePermit, Exhausted> {
+    async fn place(&self, token: Option<&Places>, deadline: Instant) -> Result<Taken, SigningError> {
+        if let Some(places) = token {
+            return places
+                .take(deadline)
+                .await
+                .map(Taken::BeforeToken)
+                .map_err(|none| match none {
+                    NoPlace::Full => SigningError::TokenFull,
+                    NoPlace::TooLate => SigningError::TokenTooSlow,
+                });
+        }
         let waits = self.waiting.take(1)?;
-        let places = if on_token { &self.tokens } else { &self.cores };
-        let place = timeout_at(deadline, places.clone().acquire_owned()).await;
+        let core = timeout_at(deadline, self.cores.clone().acquire_owned()).await;
         drop(waits);
-        place.ok().and_then(Result::ok).ok_or(Exhausted)
+        Ok(Taken::Core(core.ok().and_then(Result::ok).ok_or(Exhausted)?))
     }
 
     fn record(&self, route: &Route, signer: &Signer, now: OffsetDateTime, took: Duration) {
@@ -197,4 +228,25 @@ impl Signing {
             took,
         );
     }
+}
+
+/// Where a message is signed, for as long as it is.
+enum Taken {
+    Core(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit),
+    BeforeToken(#[expect(dead_code, reason = "held")] Place),
+}
+
+/// Not on one of the runtime's threads: hung tokens would take them from everything else.
+fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (tell, told) = oneshot::channel();
+    let spawned = std::thread::Builder::new()
+        .name("token".to_owned())
+        .spawn(move || {
+            // Nobody waits for one that comes too late.
+            let _ = tell.send(work());
+        });
+    if let Err(error) = spawned {
+        tracing::error!(%error, "there is no thread to ask a token");
+    }
+    told
 }

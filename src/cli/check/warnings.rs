@@ -39,6 +39,7 @@ pub(super) fn of(config: &Config, signers: &Signers, state: &Survey, now: Offset
         warnings.extend(
             key.into_iter()
                 .chain(files)
+                .chain(alias.source.as_ref().and_then(in_our_process))
                 .chain(unused)
                 .chain(silent)
                 .map(|warning| format!("alias {name}: {warning}")),
@@ -200,6 +201,19 @@ fn of_files(source: &Source) -> Vec<String> {
         .flatten()
         .filter(|file| readable_by_others(file));
     exposed_files.map(|file| exposed(file)).collect()
+}
+
+fn in_our_process(source: &Source) -> Option<String> {
+    let Source::Pkcs11 { key, handling, .. } = source else {
+        return None;
+    };
+    (!handling.isolate).then(|| {
+        format!(
+            "{} runs in the proxy's own process: where it crashes, the proxy ends, and where it hangs, it stays so until a \
+             restart; leave isolate out, unless only one process can use that module",
+            key.module.display()
+        )
+    })
 }
 
 fn readable_by_others(file: &Path) -> bool {

@@ -107,7 +107,11 @@ fn key(alias: &str, signer: Option<&Signer>) -> String {
         "signed with the active key of alias {alias}; its source brings {}, {}{}, valid until {}, sha256:{}",
         certificate.subject(),
         signer.key_type(),
-        if signer.is_on_token() { " on a token" } else { "" },
+        if signer.places().is_some() {
+            " on a token"
+        } else {
+            ""
+        },
         certificate.not_after().date(),
         certificate.fingerprint(),
     )

@@ -115,6 +115,27 @@ pub enum TokenError {
         /// In its module's words.
         problem: String,
     },
+    /// It may be well, and has not answered yet.
+    #[error("token {token} has not answered yet; it is waited for beside everything else")]
+    Slow {
+        /// The token.
+        token: String,
+    },
+    /// It was asked and gives no answer.
+    #[error("token {token} hangs: it did not answer in time; it is tried again by itself")]
+    Hangs {
+        /// The token.
+        token: String,
+    },
+    /// It signed, and wrongly.
+    #[error(
+        "token {token} made a signature that does not verify with the key's certificate, and it was not used; look at the \
+         token, and whether another key has the name of this one"
+    )]
+    WrongSignature {
+        /// The token.
+        token: String,
+    },
     /// It is there and does not do it.
     #[error("token {token} refuses: {problem}")]
     Refused {
@@ -137,24 +158,28 @@ impl TokenError {
             | Self::LastTry { .. }
             | Self::Locked { .. }
             | Self::Busy { .. }
-            | Self::Lost { .. } => true,
+            | Self::Slow { .. }
+            | Self::Lost { .. }
+            | Self::Hangs { .. } => true,
             Self::SeveralTokens { .. }
             | Self::NoKey { .. }
             | Self::SeveralKeys { .. }
             | Self::NoCertificate { .. }
             | Self::OtherCertificates { .. }
+            | Self::WrongSignature { .. }
             | Self::Refused { .. } => false,
         }
     }
 
     /// The token as such is in trouble, not what was asked of it: its other keys are of no use, either.
     pub(crate) const fn is_trouble(&self) -> bool {
-        self.may_pass() && !matches!(self, Self::Busy { .. })
+        self.may_pass() && !matches!(self, Self::Busy { .. } | Self::Slow { .. })
     }
 
-    /// A message that meets it can be sent again later. A key that signed before and is gone may come back.
+    /// A message that meets it can be sent again later. A key that signed before and is gone may come back, as may a
+    /// token that signed rightly before.
     pub(crate) const fn is_temporary(&self) -> bool {
-        self.may_pass() || matches!(self, Self::NoKey { .. })
+        self.may_pass() || matches!(self, Self::NoKey { .. } | Self::WrongSignature { .. })
     }
 }
 

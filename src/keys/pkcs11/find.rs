@@ -1,32 +1,34 @@
 //! Finds a private key on a token, and the certificate that belongs to it.
 
 use std::path::Path;
+use std::time::Duration;
 
-use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
-use cryptoki::session::Session;
-
-use super::connection::{Connection, Failure};
+use super::request::{Answer, OnToken, Work};
 use super::token::Token;
-use super::{KeyReference, KeyUri, TokenError, TokenKey};
+use super::{Handling, KeyReference, TokenError, TokenKey, patience};
 use crate::keys::private_key::PrivateKey;
 use crate::keys::source::{LoadError, SourceError, assemble, certificates_of_file};
 use crate::keys::suitability::trial_verifies;
 use crate::keys::{Certificate, KeyMaterial, SignerError};
 
-/// What a token has.
-struct OnToken {
-    /// Names the key once and for all.
-    uri: KeyUri,
-    /// With the key's id or label first.
-    certificates: Vec<Vec<u8>>,
-    /// So many of them.
-    named_as_the_key: usize,
+/// Finds key and certificate; the latter in `file`, where one is named. A token that takes its time is not waited for to
+/// the end: the next call takes what is found.
+pub(in crate::keys) fn load(
+    reference: &KeyReference,
+    handling: Handling,
+    file: Option<&Path>,
+    patience: Duration,
+) -> Result<KeyMaterial, LoadError> {
+    let (own, file) = (reference.clone(), file.map(Path::to_owned));
+    let named = file.clone();
+    patience::within(patience, reference, handling, file, move || {
+        find(&own, handling, named.as_deref())
+    })
 }
 
-/// Finds key and certificate; the latter in `file`, where one is named.
-pub(in crate::keys) fn load(reference: &KeyReference, file: Option<&Path>) -> Result<KeyMaterial, LoadError> {
-    let token = Token::configured(reference);
-    let found = token.run(|connection| look(connection, &reference.uri))?;
+fn find(reference: &KeyReference, handling: Handling, file: Option<&Path>) -> Result<KeyMaterial, LoadError> {
+    let token = Token::configured(reference, handling);
+    let found = look(&token, reference)?;
     let (candidates, certificates) = match file {
         Some(file) => {
             let certificates = certificates_of_file(file)?;
@@ -39,10 +41,10 @@ pub(in crate::keys) fn load(reference: &KeyReference, file: Option<&Path>) -> Re
             (named.filter_map(read).collect(), certificates)
         }
     };
-    let exact = KeyReference {
-        uri: found.uri,
-        ..reference.clone()
-    };
+    let mut exact = reference.clone();
+    if !found.id.is_empty() {
+        exact.uri = reference.uri.with_id(found.id);
+    }
     let mut unsupported = None;
     for certificate in candidates {
         let key = TokenKey::remembered(exact.clone());
@@ -69,6 +71,13 @@ pub(in crate::keys) fn load(reference: &KeyReference, file: Option<&Path>) -> Re
     }))
 }
 
+fn look(token: &Token, reference: &KeyReference) -> Result<OnToken, TokenError> {
+    match token.ask(&reference.uri, &Work::Look)? {
+        Answer::Found(found) => Ok(found),
+        Answer::Done | Answer::Opened { .. } | Answer::Signature(_) => Err(token.answered_otherwise()),
+    }
+}
+
 /// A token may not show the public half of a key; a signature does.
 fn belongs(key: &PrivateKey, certificate: &Certificate) -> Result<bool, TokenError> {
     match trial_verifies(key, certificate) {
@@ -84,60 +93,5 @@ fn unusable(file: Option<&Path>, reference: &KeyReference, error: SourceError) -
     LoadError::Unusable {
         file: file.unwrap_or(&reference.module).to_owned(),
         error,
-    }
-}
-
-fn look(connection: &mut Connection, uri: &KeyUri) -> Result<OnToken, Failure> {
-    let key = connection.key(uri)?;
-    let session = connection.session();
-    let key = Facts::of(session, key, &[AttributeType::Id, AttributeType::Label])?;
-    let class = Attribute::Class(ObjectClass::CERTIFICATE);
-    let (mut named, mut others) = (Vec::new(), Vec::new());
-    for certificate in session.find_objects(&[class])? {
-        let asked = [AttributeType::Id, AttributeType::Label, AttributeType::Value];
-        let found = Facts::of(session, certificate, &asked)?;
-        let same = if key.id.is_empty() {
-            found.label == key.label
-        } else {
-            found.id == key.id
-        };
-        let place = if same { &mut named } else { &mut others };
-        place.push(found.value);
-    }
-    let named_as_the_key = named.len();
-    Ok(OnToken {
-        uri: if key.id.is_empty() {
-            uri.clone()
-        } else {
-            uri.with_id(key.id)
-        },
-        certificates: [named, others].concat(),
-        named_as_the_key,
-    })
-}
-
-/// What there is of an object; empty where there is none.
-#[derive(Default)]
-struct Facts {
-    id: Vec<u8>,
-    label: Vec<u8>,
-    /// Of a certificate, in DER.
-    value: Vec<u8>,
-}
-
-impl Facts {
-    /// A private key's value is never asked for.
-    fn of(session: &Session, object: ObjectHandle, asked: &[AttributeType]) -> Result<Self, Failure> {
-        let mut facts = Self::default();
-        for attribute in session.get_attributes(object, asked)? {
-            if let Attribute::Id(id) = attribute {
-                facts.id = id;
-            } else if let Attribute::Label(label) = attribute {
-                facts.label = label;
-            } else if let Attribute::Value(value) = attribute {
-                facts.value = value;
-            }
-        }
-        Ok(facts)
     }
 }

@@ -7,11 +7,13 @@ use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use openssl::error::ErrorStack;
 use openssl::hash;
+use serde::{Deserialize, Serialize};
 
 use super::super::private_key::message_digest;
 use super::super::signer::{Hash, KeyType, Scheme, SignatureAlgorithm};
 
 /// What a token is given to sign.
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Input {
     scheme: Scheme,
     hash: Option<Hash>,

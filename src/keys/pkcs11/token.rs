@@ -1,25 +1,27 @@
-//! A token: its sessions, pooled and bounded; logging in; and what happens when it is not there.
+//! A token: its sessions, pooled and bounded; and what happens when it is not there, fails or hangs. No lock is held
+//! while it is asked.
+
+mod login;
+mod pin;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cryptoki::context::Pkcs11;
-use cryptoki::error::{Error, RvError};
-use cryptoki::session::{Session, SessionState, UserType};
-use cryptoki::slot::Slot;
-use cryptoki::types::AuthPin;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
-use super::connection::{Connection, Failure, refuses};
-use super::module::{Loaded, Module};
+use super::facts::{Counts, TokenFact};
+use super::in_process::InProcess;
+use super::isolated::Isolated;
+use super::places::Places;
+use super::request::{Answer, Problem, Request, Work};
 use super::trouble::{Advice, Trouble};
+use super::turn::Turn;
 use super::uri::TokenName;
-use super::{KeyReference, TokenError, close, in_words};
-use crate::files::Digest;
-use crate::keys::source::read_password;
+use super::way::Way;
+use super::{Handling, KeyReference, KeyUri, TokenError};
+use pin::PinCare;
 
 /// Tokens of the process, by module and name.
 static TOKENS: LazyLock<Mutex<Tokens>> = LazyLock::new(Mutex::default);
@@ -27,29 +29,49 @@ static TOKENS: LazyLock<Mutex<Tokens>> = LazyLock::new(Mutex::default);
 type Tokens = BTreeMap<(PathBuf, TokenName), Arc<Token>>;
 
 /// Small tokens have room for few sessions, and sign one message after the other anyway.
-const MOST_SESSIONS: usize = 8;
+pub(super) const MOST_SESSIONS: usize = 8;
 /// For a session to become free.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Something that a module may lose.
 pub(super) struct Token {
-    module: Arc<Module>,
+    module: PathBuf,
     name: TokenName,
     state: Mutex<State>,
-    /// A session became free.
+    /// A session became free, or none will.
     freed: Condvar,
-    /// One logs in at a time: two would try a wrong PIN twice.
-    connecting: Mutex<()>,
+    /// One starts the module and logs in at a time: two would try a wrong PIN twice.
+    turn: Turn,
+    places: Places,
+    pub(super) counts: Counts,
 }
 
 struct State {
+    handling: Handling,
+    way: Arc<dyn Way>,
     pin_file: PathBuf,
-    idle: Vec<Connection>,
+    pin: PinCare,
+    idle: Vec<Session>,
     /// Idle or not.
     open: usize,
     trouble: Option<Trouble>,
-    /// What stood in the PIN file when the token refused it.
-    refused_pin: Option<Digest>,
+}
+
+/// An open session.
+struct Session {
+    way: Arc<dyn Way>,
+    start: u64,
+    number: u64,
+}
+
+impl Session {
+    fn ask(&self, request: Request) -> Result<Answer, Problem> {
+        self.way.call(self.start, request)
+    }
+
+    fn is_of(&self, way: &Arc<dyn Way>) -> bool {
+        Arc::ptr_eq(&self.way, way) && way.running() == Some(self.start)
+    }
 }
 
 impl Token {
@@ -57,99 +79,159 @@ impl Token {
     pub(super) fn of(reference: &KeyReference) -> Arc<Self> {
         let key = (reference.module.clone(), reference.uri.token.clone());
         let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = tokens.entry(key).or_insert_with(|| {
-            Arc::new(Self {
-                module: Module::at(&reference.module),
-                name: reference.uri.token.clone(),
-                state: Mutex::new(State {
-                    pin_file: reference.pin_file.clone(),
-                    idle: Vec::new(),
-                    open: 0,
-                    trouble: None,
-                    refused_pin: None,
-                }),
-                freed: Condvar::new(),
-                connecting: Mutex::default(),
-            })
-        });
+        let token = tokens
+            .entry(key)
+            .or_insert_with(|| Arc::new(Self::new(reference, Handling::default())));
         Arc::clone(token)
     }
 
-    /// The same, with the PIN file that the configuration names now.
-    pub(super) fn configured(reference: &KeyReference) -> Arc<Self> {
+    fn new(reference: &KeyReference, handling: Handling) -> Self {
+        let (module, name) = (reference.module.clone(), reference.uri.token.clone());
+        Self {
+            state: Mutex::new(State {
+                handling,
+                way: way(&module, &name, handling),
+                pin_file: reference.pin_file.clone(),
+                pin: PinCare::default(),
+                idle: Vec::new(),
+                open: 0,
+                trouble: None,
+            }),
+            module,
+            name,
+            freed: Condvar::new(),
+            turn: Turn::default(),
+            places: Places::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The same, as the configuration has it now.
+    pub(super) fn configured(reference: &KeyReference, handling: Handling) -> Arc<Self> {
         let token = Self::of(reference);
-        token.state().pin_file.clone_from(&reference.pin_file);
+        let before = {
+            let mut state = token.state();
+            state.pin_file.clone_from(&reference.pin_file);
+            (state.handling != handling).then(|| {
+                state.handling = handling;
+                let new = way(&token.module, &token.name, handling);
+                std::mem::replace(&mut state.way, new)
+            })
+        };
+        if let Some(before) = before {
+            before.end();
+        }
         token
     }
 
-    /// Works on a connection. Where that turns out to be lost, once more on a new one: work must be such that it can be
-    /// done twice.
-    pub(super) fn run<T>(
-        &self,
-        work: impl Fn(&mut Connection) -> Result<T, Failure>,
-    ) -> Result<T, TokenError> {
-        self.heed_trouble()?;
-        let done = match self.attempt(&work) {
-            Err(TokenError::Lost { .. } | TokenError::NoKey { .. }) => {
-                self.close_idle()?;
-                self.attempt(&work)
-            }
-            done => done,
+    /// All that were named since the process started.
+    pub(super) fn facts() -> Vec<TokenFact> {
+        let tokens: Vec<_> = {
+            let tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
+            tokens.values().cloned().collect()
         };
-        self.judge(done.as_ref().err());
+        tokens.iter().map(|token| token.fact()).collect()
+    }
+
+    fn fact(&self) -> TokenFact {
+        let usable = self.state().trouble.is_none();
+        self.counts.fact(&self.module, self.name(), usable)
+    }
+
+    /// Where messages wait for it.
+    pub(super) const fn places(&self) -> &Places {
+        &self.places
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.name.to_string()
+    }
+
+    /// Works on a key. Where a session turns out to be lost, once more on a new one: work is such that it can be done
+    /// twice.
+    pub(super) fn ask(&self, uri: &KeyUri, work: &Work) -> Result<Answer, TokenError> {
+        let looking = self.heed_trouble()?;
+        let mut done = self.attempt(uri, work, looking);
+        if matches!(done, Err(TokenError::Lost { .. } | TokenError::NoKey { .. })) {
+            if let Some(problem) = self.trouble().filter(|_| !looking) {
+                // Somebody else's call hung, and ended this one.
+                return Err(problem);
+            }
+            done = self.close_idle().and_then(|()| self.attempt(uri, work, looking));
+        }
+        self.judge(done.as_ref().err(), looking);
+        if matches!(done, Err(TokenError::Hangs { .. })) {
+            self.counts.hung();
+            // Only now: whoever loses his session by that finds the trouble, and does not try once more.
+            self.way().end_hung();
+        }
         done
     }
 
-    fn attempt<T>(&self, work: impl Fn(&mut Connection) -> Result<T, Failure>) -> Result<T, TokenError> {
-        let loaded = self.module.enter()?;
-        let mut connection = self.take(&loaded)?;
-        match work(&mut connection) {
-            Ok(value) => {
-                self.state().idle.push(connection);
+    fn attempt(&self, uri: &KeyUri, work: &Work, looking: bool) -> Result<Answer, TokenError> {
+        let session = self.take(looking)?;
+        let answered = session.ask(Request::Work {
+            session: session.number,
+            uri: uri.clone(),
+            work: work.clone(),
+        });
+        match answered {
+            Ok(answer) => {
+                self.state().idle.push(session);
                 self.freed.notify_one();
-                Ok(value)
+                Ok(answer)
             }
-            Err(failure) => {
-                // It may be in the midst of something.
-                close(connection.session);
+            Err(problem) => {
+                // It was closed.
                 self.closed(1);
-                Err(self.describe(failure))
+                Err(self.describe(problem, Some(uri)))
             }
         }
     }
 
-    /// Nothing, or why the token is left alone for now.
-    fn heed_trouble(&self) -> Result<(), TokenError> {
-        let advice = self
-            .state()
-            .trouble
-            .as_mut()
-            .map(|trouble| trouble.advise(Instant::now()));
+    /// Whether the caller looks if the trouble is over; or why the token is left alone for now.
+    fn heed_trouble(&self) -> Result<bool, TokenError> {
+        let advice = {
+            let mut state = self.state();
+            state
+                .trouble
+                .as_mut()
+                .map(|trouble| trouble.advise(Instant::now()))
+        };
         match advice {
-            None | Some(Advice::Look { restart: false }) => Ok(()),
+            None => Ok(false),
             Some(Advice::Refuse(problem)) => Err(problem),
-            Some(Advice::Look { restart: true }) => {
-                let start = self.module.enter().map_or(0, |loaded| loaded.start);
-                self.module
-                    .start(start)
-                    .inspect_err(|problem| self.judge(Some(problem)))
+            Some(Advice::Look { restart }) => {
+                if restart {
+                    self.way().end();
+                }
+                Ok(true)
             }
         }
     }
 
     /// Whether it is in trouble now; says so when that changes.
-    fn judge(&self, problem: Option<&TokenError>) {
+    fn judge(&self, problem: Option<&TokenError>, looked: bool) {
         let mut state = self.state();
+        let now = Instant::now();
         match problem {
             Some(problem) if problem.is_trouble() => {
                 if state.trouble.is_none() {
                     tracing::error!(token = %self.name, %problem, "a token is lost; trying again until it is back");
                 }
-                let trouble = Trouble::new(problem.clone(), state.trouble.as_ref(), Instant::now());
-                state.trouble = Some(trouble);
+                // Of many who meet it at once the first one counts.
+                if looked || state.trouble.is_none() {
+                    let trouble = Trouble::new(problem.clone(), state.trouble.as_ref(), now);
+                    state.trouble = Some(trouble);
+                    self.freed.notify_all();
+                }
+            }
+            Some(TokenError::Busy { .. }) => {
+                if let Some(trouble) = state.trouble.as_mut().filter(|_| looked) {
+                    trouble.postpone(now);
+                }
             }
             // What else is wrong shows that the token is there.
-            Some(TokenError::Busy { .. }) => {}
             Some(_) | None => {
                 if state.trouble.take().is_some() {
                     tracing::info!(token = %self.name, "the token is back");
@@ -158,129 +240,79 @@ impl Token {
         }
     }
 
-    fn take(&self, loaded: &Loaded) -> Result<Connection, TokenError> {
+    fn trouble(&self) -> Option<TokenError> {
+        let state = self.state();
+        state.trouble.as_ref().map(|trouble| trouble.problem().clone())
+    }
+
+    fn take(&self, looking: bool) -> Result<Session, TokenError> {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.state();
         loop {
-            let before = state.idle.len();
-            // Their numbers may be those of other sessions by now: they are not closed.
-            state.idle.retain(|connection| connection.start == loaded.start);
+            if let Some(trouble) = state.trouble.as_ref().filter(|_| !looking) {
+                return Err(trouble.problem().clone());
+            }
+            let (before, way) = (state.idle.len(), state.way.clone());
+            state.idle.retain(|session| session.is_of(&way));
             state.open -= before - state.idle.len();
-            if let Some(connection) = state.idle.pop() {
-                return Ok(connection);
+            if let Some(session) = state.idle.pop() {
+                return Ok(session);
             }
             if state.open < MOST_SESSIONS {
                 state.open += 1;
                 drop(state);
-                return self.connect(loaded).inspect_err(|_| self.closed(1));
+                return self.connect(looking).inspect_err(|_| self.closed(1));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(TokenError::Busy {
-                    token: self.name.to_string(),
-                });
+                return Err(self.busy());
             }
             let woken = self.freed.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    fn connect(&self, loaded: &Loaded) -> Result<Connection, TokenError> {
-        let _one_at_a_time = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
-        let library = self.module.library(loaded)?;
-        let slot = self.slot(library)?;
-        let session = library
-            .open_ro_session_no_drop(slot)
-            .map_err(|error| self.describe(error.into()))?;
-        if let Err(problem) = self.log_in(library, slot, &session) {
-            close(session);
+    fn connect(&self, looking: bool) -> Result<Session, TokenError> {
+        let _turn = self.turn.take(PATIENCE).ok_or_else(|| self.busy())?;
+        // Whoever had it before may have found the trouble.
+        if let Some(problem) = self.trouble().filter(|_| !looking) {
             return Err(problem);
         }
-        Ok(Connection::new(session, self.name.to_string(), loaded.start))
-    }
-
-    fn slot(&self, library: &Pkcs11) -> Result<Slot, TokenError> {
-        let failed = |error: Error| self.describe(error.into());
-        let (mut named, mut known) = (Vec::new(), Vec::new());
-        for slot in library.get_slots_with_initialized_token().map_err(failed)? {
-            // One that is pulled at this moment is not there.
-            let Ok(token) = library.get_token_info(slot) else {
-                continue;
-            };
-            if self.name.names(&token) {
-                named.push(slot);
-            } else {
-                known.push(token.label().trim_end().to_owned());
+        let failed = |problem| self.describe(problem, None);
+        let way = self.way();
+        let running = way.running();
+        let start = way.start().map_err(failed)?;
+        if running != Some(start) {
+            self.counts.started();
+        }
+        match way
+            .call(start, Request::Open(self.name.clone()))
+            .map_err(failed)?
+        {
+            Answer::Opened { session, login } => {
+                let number = session;
+                let session = Session { way, start, number };
+                self.log_in(&session, login)?;
+                Ok(session)
             }
+            Answer::Done | Answer::Found(_) | Answer::Signature(_) => Err(self.answered_otherwise()),
         }
-        let token = self.name.to_string();
-        match named.as_slice() {
-            [slot] => Ok(*slot),
-            [] => Err(TokenError::NoToken { token, known }),
-            several => Err(TokenError::SeveralTokens {
-                token,
-                count: several.len(),
-            }),
-        }
-    }
-
-    /// A login counts for all sessions of the process.
-    fn log_in(&self, library: &Pkcs11, slot: Slot, session: &Session) -> Result<(), TokenError> {
-        let failed = |error: Error| self.describe(error.into());
-        let info = library.get_token_info(slot).map_err(failed)?;
-        let state = session.get_session_info().map_err(failed)?.session_state();
-        if !info.login_required() || matches!(state, SessionState::RoUser | SessionState::RwUser) {
-            return Ok(());
-        }
-        let token = self.name.to_string();
-        let (file, pin) = self.pin()?;
-        let digest = Digest::of([pin.as_bytes()]);
-        if self.state().refused_pin == Some(digest) {
-            return Err(TokenError::WrongPin { token, file });
-        }
-        if info.user_pin_locked() {
-            return Err(TokenError::Locked { token });
-        }
-        if info.user_pin_final_try() {
-            return Err(TokenError::LastTry { token });
-        }
-        // Cleared when it is dropped, as `pin` is.
-        let pin = AuthPin::new(pin.as_str().into());
-        match session.login(UserType::User, Some(&pin)) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
-                self.state().refused_pin = None;
-                Ok(())
-            }
-            Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _)) => {
-                self.state().refused_pin = Some(digest);
-                Err(TokenError::WrongPin { token, file })
-            }
-            Err(Error::Pkcs11(RvError::PinLocked, _)) => Err(TokenError::Locked { token }),
-            Err(error) => Err(failed(error)),
-        }
-    }
-
-    fn pin(&self) -> Result<(PathBuf, Zeroizing<String>), TokenError> {
-        let file = self.state().pin_file.clone();
-        let pin = read_password(&file).map_err(|problem| TokenError::PinFile {
-            token: self.name.to_string(),
-            problem: problem.to_string(),
-        })?;
-        Ok((file, pin))
     }
 
     /// What is idle was opened before whatever went wrong.
     fn close_idle(&self) -> Result<(), TokenError> {
-        let loaded = self.module.enter()?;
-        let idle = std::mem::take(&mut self.state().idle);
+        let (idle, way) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.idle), state.way.clone())
+        };
         let count = idle.len();
-        for connection in idle {
-            if connection.start == loaded.start {
-                close(connection.session);
-            }
-        }
+        drop(idle);
         self.closed(count);
-        Ok(())
+        let Some(start) = way.running() else { return Ok(()) };
+        match way.call(start, Request::CloseIdle(self.name.clone())) {
+            Err(Problem::Hangs) => Err(self.describe(Problem::Hangs, None)),
+            _ => Ok(()),
+        }
     }
 
     fn closed(&self, count: usize) {
@@ -288,32 +320,64 @@ impl Token {
         self.freed.notify_all();
     }
 
+    fn way(&self) -> Arc<dyn Way> {
+        self.state().way.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn describe(&self, failure: Failure) -> TokenError {
-        match failure {
-            Failure::Token(problem) => problem,
-            Failure::Library(error) => {
-                let (token, problem) = (self.name.to_string(), in_words(&error));
-                if refuses(&error) {
-                    TokenError::Refused { token, problem }
-                } else {
-                    TokenError::Lost { token, problem }
-                }
-            }
+    /// With the names that modules do not know; `uri` where a key was asked for.
+    fn describe(&self, problem: Problem, uri: Option<&KeyUri>) -> TokenError {
+        let token = self.name();
+        let key = || uri.map(KeyUri::object_name).unwrap_or_default();
+        match problem {
+            Problem::Module(problem) => TokenError::Module {
+                module: self.module.clone(),
+                problem,
+            },
+            Problem::NoToken(known) => TokenError::NoToken { token, known },
+            Problem::SeveralTokens(count) => TokenError::SeveralTokens { token, count },
+            Problem::NoKey => TokenError::NoKey { key: key(), token },
+            Problem::SeveralKeys(count) => TokenError::SeveralKeys {
+                key: key(),
+                token,
+                count,
+            },
+            Problem::PinRefused => TokenError::WrongPin {
+                token,
+                file: self.state().pin_file.clone(),
+            },
+            Problem::PinLocked => TokenError::Locked { token },
+            Problem::Lost(problem) => TokenError::Lost { token, problem },
+            Problem::Refused(problem) => TokenError::Refused { token, problem },
+            Problem::Hangs => TokenError::Hangs { token },
         }
+    }
+
+    fn busy(&self) -> TokenError {
+        TokenError::Busy { token: self.name() }
+    }
+
+    pub(super) fn answered_otherwise(&self) -> TokenError {
+        let problem = "it answered what was not asked".to_owned();
+        self.describe(Problem::Lost(problem), None)
     }
 
     pub(super) fn failed_to_prepare(&self, problem: &dyn std::fmt::Display) -> TokenError {
-        TokenError::Refused {
-            token: self.name.to_string(),
-            problem: problem.to_string(),
-        }
+        self.describe(Problem::Refused(problem.to_string()), None)
     }
+}
 
-    pub(super) fn name(&self) -> String {
-        self.name.to_string()
+fn way(module: &Path, token: &TokenName, handling: Handling) -> Arc<dyn Way> {
+    if handling.isolate {
+        Arc::new(Isolated::new(
+            module.to_owned(),
+            token.to_string(),
+            handling.timeout,
+        ))
+    } else {
+        Arc::new(InProcess::new(module, handling.timeout))
     }
 }

@@ -10,6 +10,8 @@ use super::TokenError;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// A token that is back is used again so soon after.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Who looks tells how it went; who never does was stopped midway.
+const LONGEST_LOOK: Duration = Duration::from_secs(120);
 
 /// What is wrong, and when to look again.
 pub(super) struct Trouble {
@@ -40,11 +42,21 @@ impl Trouble {
         }
     }
 
+    /// What it is.
+    pub(super) const fn problem(&self) -> &TokenError {
+        &self.problem
+    }
+
+    /// Whoever looked has found out nothing.
+    pub(super) fn postpone(&mut self, now: Instant) {
+        self.until = now + self.wait;
+    }
+
     pub(super) fn advise(&mut self, now: Instant) -> Advice {
         if now < self.until {
             return Advice::Refuse(self.problem.clone());
         }
-        self.until = now + self.wait;
+        self.until = now + LONGEST_LOOK;
         Advice::Look {
             restart: may_need_restart(&self.problem),
         }
@@ -57,6 +69,7 @@ const fn may_need_restart(problem: &TokenError) -> bool {
         TokenError::Module { .. }
             | TokenError::NoToken { .. }
             | TokenError::Lost { .. }
+            | TokenError::Hangs { .. }
             | TokenError::Locked { .. }
             | TokenError::LastTry { .. }
     )
@@ -83,9 +96,10 @@ mod tests {
             waits.push(trouble.wait);
             now += trouble.wait;
             assert!(matches!(trouble.advise(now), Advice::Look { restart: true }));
+            now += LONGEST_WAIT;
             assert!(
                 matches!(trouble.advise(now), Advice::Refuse(_)),
-                "somebody looks already"
+                "somebody looks already, and may take his time"
             );
             trouble = Trouble::new(lost(), Some(&trouble), now);
         }

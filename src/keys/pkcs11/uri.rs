@@ -17,7 +17,7 @@ pub struct KeyUri {
 }
 
 /// What a token is known by; at least one is there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub(super) struct TokenName {
     label: Option<String>,
     manufacturer: Option<String>,

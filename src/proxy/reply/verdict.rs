@@ -96,7 +96,7 @@ const fn of_reading(error: &ReadError) -> Row {
 const fn of_signing(error: &SigningError) -> Row {
     match error {
         SigningError::NoKey(_) | SigningError::Token(_) | SigningError::TokenTooSlow => Row::NoKey,
-        SigningError::Overloaded(_) | SigningError::SelfCheckLate => Row::Later,
+        SigningError::Overloaded(_) | SigningError::TokenFull | SigningError::SelfCheckLate => Row::Later,
         SigningError::Message(error) => of_message(error),
         SigningError::Failed(_) | SigningError::SelfCheck(_) => Row::NotSigned,
     }

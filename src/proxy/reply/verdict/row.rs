@@ -37,7 +37,7 @@ vocabulary! {
         /// `MessageErrorKind::UnsupportedEncoding`.
         Encoding = "in a character encoding that is not served",
         /// `SigningError::NoKey`, `SigningError::Token`.
-        NoKey = "the alias has no key that may sign now, or its token is away or too slow",
+        NoKey = "the alias has no key that may sign now, or its token is away, too slow, or signs wrongly",
         /// `SigningError::Failed`, `SigningError::SelfCheck`.
         NotSigned = "the key did not sign, or the self-check found the result wrong",
         /// `ForwardError::Unreachable` and its like.
