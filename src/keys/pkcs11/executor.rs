@@ -56,21 +56,11 @@ impl Executor {
                 Work::Look => session.look(&uri).map(Answer::Found),
                 Work::Sign(input) => session.sign(&uri, input).map(Answer::Signature),
             }),
-            Request::Close { session } => {
-                let session = self.sessions().remove(&session);
-                session.into_iter().for_each(Session::close);
-                Ok(Answer::Done)
-            }
-            Request::CloseIdle(token) => {
-                let idle = |sessions: &mut BTreeMap<u64, Session>| {
-                    let (own, others) = std::mem::take(sessions)
-                        .into_iter()
-                        .partition(|(_, session)| session.token == token);
-                    *sessions = others;
-                    own
-                };
-                let idle: BTreeMap<_, _> = idle(&mut self.sessions());
-                idle.into_values().for_each(Session::close);
+            Request::Close { sessions } => {
+                for number in sessions {
+                    let session = self.sessions().remove(&number);
+                    session.into_iter().for_each(Session::close);
+                }
                 Ok(Answer::Done)
             }
         }
@@ -98,7 +88,7 @@ impl Executor {
         let slot = self.slot(token)?;
         let info = self.library.get_token_info(slot).map_err(problem)?;
         let opened = self.library.open_ro_session_no_drop(slot).map_err(problem)?;
-        let session = Session::new(opened, token.clone());
+        let session = Session::new(opened);
         let state = match session.state() {
             Ok(state) => state,
             Err(problem) => {

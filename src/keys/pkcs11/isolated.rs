@@ -84,7 +84,7 @@ impl Way for Isolated {
 
     fn end_hung(&self) {
         if let Some(process) = self.process()
-            && process.is_hung()
+            && process.is_unfit()
         {
             process.end();
         }

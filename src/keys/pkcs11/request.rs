@@ -19,10 +19,8 @@ pub(super) enum Request {
     LogIn { session: u64, pin: Secret },
     /// Work on a key. A session that fails is closed.
     Work { session: u64, uri: KeyUri, work: Work },
-    /// Close this session.
-    Close { session: u64 },
-    /// Close all sessions of the token in which nothing is at work.
-    CloseIdle(TokenName),
+    /// Close these sessions.
+    Close { sessions: Vec<u64> },
 }
 
 /// What is done with a key.

@@ -299,19 +299,22 @@ impl Token {
         }
     }
 
-    /// What is idle was opened before whatever went wrong.
+    /// What is idle was opened before whatever went wrong. Who has taken a session meanwhile keeps it.
     fn close_idle(&self) -> Result<(), TokenError> {
         let (idle, way) = {
             let mut state = self.state();
             (std::mem::take(&mut state.idle), state.way.clone())
         };
-        let count = idle.len();
-        drop(idle);
-        self.closed(count);
-        let Some(start) = way.running() else { return Ok(()) };
-        match way.call(start, Request::CloseIdle(self.name.clone())) {
+        self.closed(idle.len());
+        let own = idle.into_iter().filter(|session| session.is_of(&way));
+        let sessions: Vec<_> = own.map(|session| session.number).collect();
+        let (false, Some(start)) = (sessions.is_empty(), way.running()) else {
+            return Ok(());
+        };
+        match way.call(start, Request::Close { sessions }) {
             Err(Problem::Hangs) => Err(self.describe(Problem::Hangs, None)),
-            _ => Ok(()),
+            // Who is gone is closed.
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 

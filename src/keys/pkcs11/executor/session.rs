@@ -8,7 +8,6 @@ use cryptoki::session::{Session as Handle, SessionState};
 use super::super::KeyUri;
 use super::super::mechanism::Input;
 use super::super::request::Problem;
-use super::super::uri::TokenName;
 use super::problem;
 
 /// Bytes; of RSA with 16384 bits it has 2048.
@@ -17,15 +16,13 @@ const LONGEST_SIGNATURE: usize = 4096;
 /// An open session. It is closed by hand: after the module was started anew its number may belong to another one.
 pub(super) struct Session {
     handle: Handle,
-    pub(super) token: TokenName,
     keys: BTreeMap<KeyUri, ObjectHandle>,
 }
 
 impl Session {
-    pub(super) const fn new(handle: Handle, token: TokenName) -> Self {
+    pub(super) const fn new(handle: Handle) -> Self {
         Self {
             handle,
-            token,
             keys: BTreeMap::new(),
         }
     }

@@ -34,7 +34,8 @@ pub(super) struct Process {
     calls: Mutex<Calls>,
     /// No call is under way any more.
     over: Condvar,
-    hung: AtomicBool,
+    /// A call got no answer in time, or there is nobody to ask.
+    unfit: AtomicBool,
     withheld: Withheld,
 }
 
@@ -73,7 +74,7 @@ impl Process {
                 waiting: BTreeMap::new(),
             }),
             over: Condvar::new(),
-            hung: AtomicBool::new(false),
+            unfit: AtomicBool::new(false),
             withheld: withheld.clone(),
         });
         let listens = process.clone();
@@ -101,6 +102,7 @@ impl Process {
             if error.kind() == io::ErrorKind::InvalidInput {
                 return Err(Problem::Refused(error.to_string()));
             }
+            self.unfit.store(true, Ordering::Relaxed);
             self.kill();
             return Err(Problem::Lost(format!("its process cannot be asked: {error}")));
         }
@@ -109,7 +111,7 @@ impl Process {
             Err(RecvTimeoutError::Disconnected) => Err(self.how_it_ended()),
             Err(RecvTimeoutError::Timeout) => {
                 self.forget(call);
-                self.hung.store(true, Ordering::Relaxed);
+                self.unfit.store(true, Ordering::Relaxed);
                 Err(Problem::Hangs)
             }
         }
@@ -117,17 +119,17 @@ impl Process {
 
     /// It runs, and every call got its answer in time.
     pub(super) fn answers(&self) -> bool {
-        !self.is_hung() && matches!(*lock(&self.calls), Calls::UnderWay { .. })
+        !self.is_unfit() && matches!(*lock(&self.calls), Calls::UnderWay { .. })
     }
 
-    pub(super) fn is_hung(&self) -> bool {
-        self.hung.load(Ordering::Relaxed)
+    pub(super) fn is_unfit(&self) -> bool {
+        self.unfit.load(Ordering::Relaxed)
     }
 
     /// Ends it, and waits for that: the next one may need the same device. It is asked to end the module first, for which
     /// it has a moment, unless that hangs.
     pub(super) fn end(&self) {
-        if self.is_hung() {
+        if self.is_unfit() {
             self.kill();
         } else {
             // Who is gone is gone.
@@ -190,6 +192,7 @@ impl Process {
                 let _ = tell.send(body);
             }
         }
+        self.unfit.store(true, Ordering::Relaxed);
         self.kill();
         let how = self.ended();
         *lock(&self.calls) = Calls::Over(how);

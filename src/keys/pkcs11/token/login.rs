@@ -24,9 +24,9 @@ impl Token {
         let (pin, digest) = match permitted {
             Ok(permitted) => permitted,
             Err(problem) => {
-                let number = session.number;
+                let sessions = vec![session.number];
                 // If that fails, so will what comes next.
-                let _ = session.ask(Request::Close { session: number });
+                let _ = session.ask(Request::Close { sessions });
                 return Err(problem);
             }
         };
