@@ -173,6 +173,29 @@ async fn while_a_token_is_asked_for_a_trial_signature_every_other_command_is_car
     assert_eq!(status, StatusCode::OK, "{answer:?}");
 }
 
+/// By the metrics.
+async fn tells_that_one_hangs(stage: &Stage) {
+    stage
+        .served
+        .until(&stage.series("usable", "one"), |usable| usable == 0.0)
+        .await;
+    assert_eq!(stage.served.metric(&stage.series("usable", "two")).await, 1.0);
+    assert_eq!(
+        stage
+            .served
+            .metric(&stage.series("hung_calls_total", "two"))
+            .await,
+        0.0
+    );
+    assert!(
+        stage
+            .served
+            .metric(&stage.series("hung_calls_total", "one"))
+            .await
+            >= 1.0
+    );
+}
+
 /// One token hangs, under 120 clients: the other one of the module, and a key in memory, sign every message.
 async fn one_token_hangs(settings: &str) -> Stage {
     let stage = Stage::new(&["one", "two"], settings).await;
@@ -200,25 +223,7 @@ async fn one_token_hangs(settings: &str) -> Stage {
         let came = load.stop().await;
         assert!(came.iter().all(|(status, _)| *status == 200), "{came:?}");
     }
-    stage
-        .served
-        .until(&stage.series("usable", "one"), |usable| usable == 0.0)
-        .await;
-    assert_eq!(stage.served.metric(&stage.series("usable", "two")).await, 1.0);
-    assert_eq!(
-        stage
-            .served
-            .metric(&stage.series("hung_calls_total", "two"))
-            .await,
-        0.0
-    );
-    assert!(
-        stage
-            .served
-            .metric(&stage.series("hung_calls_total", "one"))
-            .await
-            >= 1.0
-    );
+    tells_that_one_hangs(&stage).await;
     stage
 }
 
