@@ -21,8 +21,8 @@ const P256: &str = "EC -pkeyopt ec_paramgen_curve:P-256";
 /// What is not stopped by a token takes milliseconds; a machine that has much to do takes longer.
 const SOON: Duration = Duration::from_secs(8);
 /// A token that is well answers in less even then.
-const ISOLATED: &str = "timeout = \"3s\"";
-const IN_PROCESS: &str = "isolate = false, timeout = \"3s\"";
+const ISOLATED: &str = "timeout = \"8s\"";
+const IN_PROCESS: &str = "isolate = false, timeout = \"8s\"";
 
 /// A process, the tokens of one module, and the module.
 struct Stage {
@@ -249,7 +249,7 @@ async fn nor_does_one_of_a_module_in_our_process() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_process_ends_within_its_time_whatever_a_module_does() {
     for settings in [ISOLATED, IN_PROCESS] {
-        let settings = settings.replace("3s", "1m");
+        let settings = settings.replace("8s", "1m");
         let mut stage = Stage::new(&["one"], &settings).await;
         stage.heals("/one").await;
         stage.shim.rules("C_Sign hang\nC_Finalize hang");
