@@ -34,7 +34,7 @@ enum Rule {
     /// A message was not carried.
     Message,
     /// There is too much to do: 503 by the SOAP bindings, too, so that load balancers see it. Like every 503 of ours it
-    /// says that the message was not sent on, since some clients send it again by themselves.
+    /// says that no receiver has processed the message, since some clients send it again by themselves.
     Later,
 }
 
