@@ -3,14 +3,16 @@
 use std::hash::{BuildHasher, RandomState};
 
 use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    ALT_SVC, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{Version, request};
 
 /// Fields about one connection, besides those that `Connection` names.
-const HOP_BY_HOP: [HeaderName; 9] = [
+const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
+    // Goes with `Upgrade: h2c`, which java.net.http offers with every request over plain HTTP.
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
@@ -95,8 +97,15 @@ fn join_crumbs(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes from a receiver's answer what goes back to the flow. Another address for what is ours (RFC 7838) would lead its
+/// messages past us.
+pub(super) fn back(headers: &mut HeaderMap) {
+    end_to_end(headers);
+    headers.remove(ALT_SVC);
+}
+
 /// Removes what concerns one connection only.
-pub(super) fn end_to_end(headers: &mut HeaderMap) {
+fn end_to_end(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .into_iter()
@@ -150,6 +159,7 @@ mod tests {
             "trailer",
             "transfer-encoding",
             "upgrade",
+            "http2-settings",
             "content-md5",
             "digest",
             "content-digest",

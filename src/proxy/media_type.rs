@@ -1,37 +1,60 @@
-//! `Content-Type`: the media type of a message and its parameters (RFC 9110, section 8.3.1).
+//! `Content-Type`: the media type of a message and its charset (RFC 9110, section 8.3.1).
+//!
+//! Only these two matter here. Everything else in the field is between sender and receiver, and many write it otherwise
+//! than the standard has it (`action=http://…` without quotes, `text/xml; utf-8`): it is skipped, and goes on as it was
+//! written.
 
 use http::HeaderValue;
 
-/// A media type with its parameters, in the order in which they were written.
+/// A media type with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MediaType {
     /// `type/subtype`, lower case.
     essence: String,
-    /// Names in lower case, values without quotes.
-    parameters: Vec<(String, String)>,
+    charset: Option<String>,
+    /// The other parameters as they were written, in their order.
+    others: Vec<Vec<u8>>,
+}
+
+/// Why a field's value is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MediaTypeError {
+    /// It does not begin with a type and a subtype.
+    #[error("is not a media type")]
+    NoType,
+    /// One reader would take one of them, another reader the other.
+    #[error("names two charsets")]
+    TwoCharsets,
 }
 
 impl MediaType {
-    /// Reads a header value; `None` if it is not a media type.
-    pub(crate) fn parse(value: &HeaderValue) -> Option<Self> {
-        let text = value.to_str().ok()?;
-        let (essence, mut rest) = match text.split_once(';') {
-            Some((essence, rest)) => (essence, rest),
-            None => (text, ""),
-        };
-        let (kind, subtype) = essence.trim().split_once('/')?;
-        if !is_token(kind) || !is_token(subtype) {
-            return None;
+    /// Reads a header field's value.
+    pub(crate) fn parse(value: &HeaderValue) -> Result<Self, MediaTypeError> {
+        let text = value.as_bytes().trim_ascii();
+        // Some leave the first semicolon out.
+        let end = text.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t'));
+        let (essence, mut rest) = text.split_at(end.unwrap_or(text.len()));
+        if !is_type(essence) || rest.trim_ascii_start().starts_with(b",") {
+            return Err(MediaTypeError::NoType);
         }
-        let mut parameters = Vec::new();
-        while !rest.trim().is_empty() {
-            let (parameter, after) = parameter(rest)?;
-            parameters.extend(parameter);
+        let (mut charset, mut others) = (None::<String>, Vec::new());
+        while !rest.is_empty() {
+            let (parameter, after) = next_parameter(rest);
             rest = after;
+            match charset_of(parameter) {
+                Some(own) if own.is_empty() => {}
+                Some(own) if charset.as_ref().is_some_and(|first| !own.eq_ignore_ascii_case(first)) => {
+                    return Err(MediaTypeError::TwoCharsets);
+                }
+                Some(own) => charset = Some(own),
+                None if parameter.is_empty() => {}
+                None => others.push(parameter.to_vec()),
+            }
         }
-        Some(Self {
-            essence: essence.trim().to_ascii_lowercase(),
-            parameters,
+        Ok(Self {
+            essence: String::from_utf8_lossy(essence).to_ascii_lowercase(),
+            charset,
+            others,
         })
     }
 
@@ -47,101 +70,101 @@ impl MediaType {
 
     /// The `charset` parameter.
     pub(crate) fn charset(&self) -> Option<&str> {
-        self.parameters
-            .iter()
-            .find(|(name, _)| name == "charset")
-            .map(|(_, value)| value.as_str())
+        self.charset.as_deref()
     }
 
     /// The same type for a message that is in UTF-8 now.
-    pub(crate) fn in_utf8(mut self) -> Option<HeaderValue> {
-        self.parameters.retain(|(name, _)| name != "charset");
-        self.parameters.push(("charset".to_owned(), "utf-8".to_owned()));
-        let mut text = self.essence;
-        for (name, value) in &self.parameters {
-            text.push_str("; ");
-            text.push_str(name);
-            text.push('=');
-            push_value(&mut text, value);
+    pub(crate) fn in_utf8(self) -> Option<HeaderValue> {
+        let mut text = self.essence.into_bytes();
+        for parameter in &self.others {
+            text.extend_from_slice(b"; ");
+            text.extend_from_slice(parameter);
         }
-        HeaderValue::try_from(text).ok()
+        text.extend_from_slice(b"; charset=utf-8");
+        HeaderValue::from_bytes(&text).ok()
     }
 }
 
-/// One `name=value`, and what follows its semicolon. An empty parameter is allowed (RFC 9110, section 5.6.6).
-fn parameter(text: &str) -> Option<(Option<(String, String)>, &str)> {
-    let text = text.trim_start();
-    if let Some(after) = text.strip_prefix(';') {
-        return Some((None, after));
-    }
-    let (name, value) = text.split_once('=')?;
-    let (value, after) = match value.strip_prefix('"') {
-        Some(quoted) => quoted_string(quoted)?,
-        None => {
-            let (value, after) = value.split_once(';').unwrap_or((value, ""));
-            let value = value.trim_end();
-            return (is_token(name) && is_token(value))
-                .then(|| (Some((name.to_ascii_lowercase(), value.to_owned())), after));
+/// One parameter without the white space around it, perhaps none, and what follows its semicolon. A semicolon within
+/// quotes is part of it; quotes are those that begin a value.
+fn next_parameter(text: &[u8]) -> (&[u8], &[u8]) {
+    let (mut quoted, mut escaped, mut value_begins) = (false, false, false);
+    for (index, &byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' if quoted || value_begins => quoted = !quoted,
+            b';' if !quoted => {
+                let (parameter, after) = text.split_at(index);
+                return (parameter.trim_ascii(), after.get(1..).unwrap_or_default());
+            }
+            _ => {}
         }
-    };
-    let after = after.trim_start();
-    let after = if after.is_empty() {
-        after
-    } else {
-        after.strip_prefix(';')?
-    };
-    is_token(name).then(|| (Some((name.to_ascii_lowercase(), value)), after))
+        value_begins = !quoted && (byte == b'=' || (value_begins && byte.is_ascii_whitespace()));
+    }
+    (text.trim_ascii(), &[])
 }
 
-/// The rest of a quoted-string whose opening quote has been read, and what follows it.
-fn quoted_string(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut characters = text.chars();
-    loop {
-        match characters.next()? {
-            '"' => return Some((value, characters.as_str())),
-            '\\' => value.push(characters.next()?),
+/// What the parameter says, if it is a charset; perhaps nothing.
+fn charset_of(parameter: &[u8]) -> Option<String> {
+    let mut parts = parameter.splitn(2, |&byte| byte == b'=');
+    let (name, value) = (parts.next()?, parts.next()?);
+    if !name.trim_ascii().eq_ignore_ascii_case(b"charset") {
+        return None;
+    }
+    let value = String::from_utf8_lossy(value.trim_ascii());
+    Some(match value.strip_prefix('"') {
+        Some(quoted) => unescaped(quoted),
+        None => value.trim_matches('\'').to_owned(),
+    })
+}
+
+/// What a quoted-string says whose opening quote has been read.
+fn unescaped(text: &str) -> String {
+    let (mut value, mut characters) = (String::new(), text.chars());
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => break,
+            '\\' => value.extend(characters.next()),
             other => value.push(other),
         }
     }
+    value.trim().to_owned()
 }
 
-fn push_value(text: &mut String, value: &str) {
-    if is_token(value) {
-        text.push_str(value);
-        return;
-    }
-    text.push('"');
-    for character in value.chars() {
-        if matches!(character, '"' | '\\') {
-            text.push('\\');
-        }
-        text.push(character);
-    }
-    text.push('"');
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+/// `type/subtype`, both of them tokens (RFC 9110, section 5.6.2).
+fn is_type(text: &[u8]) -> bool {
+    let mut tokens = text.split(|&byte| byte == b'/');
+    let is_token = |token: &[u8]| {
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        !token.is_empty() && token.iter().all(allowed)
+    };
+    tokens.next().is_some_and(is_token) && tokens.next().is_some_and(is_token) && tokens.next().is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Option<MediaType> {
-        MediaType::parse(&HeaderValue::from_str(text).unwrap())
+    fn parse(text: &str) -> Result<MediaType, MediaTypeError> {
+        MediaType::parse(&HeaderValue::from_bytes(text.as_bytes()).unwrap())
     }
 
     #[test]
-    fn type_and_charset_are_read_whatever_the_case_and_quoting() {
+    fn type_and_charset_are_read_however_they_are_written() {
         for text in [
             "Text/XML;charset=ISO-8859-1",
             "text/xml ; Charset=\"ISO-8859-1\"",
             "text/xml;;charset=ISO-8859-1;",
+            "text/xml; ;charset = ISO-8859-1 ; ",
+            "text/xml; charset='ISO-8859-1'",
+            "text/xml charset=ISO-8859-1",
+            "text/xml\t; charset=\" ISO-8859-1\" ; a",
+            "text/xml; charset=\"ISO-8859-1",
+            "text/xml; charset=\"ISO\\-8859-1\"",
+            "text/xml; charset=ISO-8859-1; CHARSET=\"ISO-8859-1\"",
+            "text/xml; charset=; charset=ISO-8859-1",
+            "text/xml; a=\"; charset=utf-8\"; charset=ISO-8859-1",
         ] {
             let media_type = parse(text).unwrap();
             assert_eq!(
@@ -150,34 +173,71 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(parse("text/xml").unwrap().charset(), None);
     }
 
     #[test]
-    fn other_parameters_survive_a_change_of_the_charset() {
-        let soap12 = parse(r#"application/soap+xml; charset=utf-16; action="urn:a;\"b\"""#).unwrap();
-        assert_eq!(
-            soap12.in_utf8().unwrap(),
-            r#"application/soap+xml; action="urn:a;\"b\""; charset=utf-8"#
-        );
-        assert_eq!(
-            parse("text/xml").unwrap().in_utf8().unwrap(),
-            "text/xml; charset=utf-8"
-        );
+    fn what_else_is_in_the_field_is_skipped_whatever_it_is() {
+        for text in [
+            "text/xml",
+            "text/xml;",
+            "text/xml; utf-8",
+            "text/xml; charset",
+            "text/xml; charset=",
+            "text/xml; charset=\"\"",
+            "text/xml; charset*=utf-8",
+            "text/xml; =; a=; =b; ü=ü",
+            "text/xml; action=http://example.com/a?b=\"c\",d",
+            "text/xml; action=\"urn:a; charset=utf-8",
+        ] {
+            let media_type = parse(text).unwrap();
+            assert_eq!(
+                (media_type.essence(), media_type.charset()),
+                ("text/xml", None),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_parameters_survive_a_change_of_the_charset_as_they_were_written() {
+        for (before, after) in [
+            (
+                r#"application/soap+xml; charset=utf-16; action="urn:a;\"b\"""#,
+                r#"application/soap+xml; action="urn:a;\"b\""; charset=utf-8"#,
+            ),
+            (
+                "application/soap+xml; action=http://example.com/ä/b; charset = utf-16 ;A = b",
+                "application/soap+xml; action=http://example.com/ä/b; A = b; charset=utf-8",
+            ),
+            ("text/xml", "text/xml; charset=utf-8"),
+        ] {
+            let written = parse(before).unwrap().in_utf8().unwrap();
+            assert_eq!(written.as_bytes(), after.as_bytes());
+        }
     }
 
     #[test]
     fn what_is_no_media_type_is_refused() {
         for text in [
             "",
+            ";",
             "xml",
             "text/",
             "/xml",
-            "text/xml; charset",
-            "text/xml; charset=\"utf-8",
+            "text/xml/a",
             "text/xml, text/xml",
+            "text/xml , text/xml",
+            "text/xml,text/plain; charset=utf-8",
         ] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse(text), Err(MediaTypeError::NoType), "{text}");
         }
+    }
+
+    #[test]
+    fn two_charsets_that_differ_are_refused() {
+        assert_eq!(
+            parse("text/xml; charset=utf-8; charset=iso-8859-1"),
+            Err(MediaTypeError::TwoCharsets)
+        );
     }
 }

@@ -296,8 +296,8 @@ impl RequestBody {
 
 /// The SOAP version that a `Content-Type` speaks of.
 pub(super) fn soap_version(headers: &HeaderMap) -> SoapVersion {
-    match headers.get(CONTENT_TYPE).and_then(MediaType::parse) {
-        Some(media_type) if media_type.essence() == SOAP12_TYPE => SoapVersion::Soap12,
+    match headers.get(CONTENT_TYPE).map(MediaType::parse) {
+        Some(Ok(media_type)) if media_type.essence() == SOAP12_TYPE => SoapVersion::Soap12,
         _ => SoapVersion::Soap11,
     }
 }
@@ -328,7 +328,7 @@ fn admitted(headers: &HeaderMap) -> Result<MediaType, ReadError> {
         ));
     };
     let media_type = MediaType::parse(value)
-        .ok_or_else(|| ReadError::MediaType(format!("{} is not a media type", shown(value))))?;
+        .map_err(|problem| ReadError::MediaType(format!("{} {problem}", shown(value))))?;
     match media_type.essence() {
         SOAP11_TYPE | SOAP12_TYPE => Ok(media_type),
         "multipart/related" => Err(ReadError::Multipart),

@@ -15,7 +15,7 @@ use super::answer::AnswerBody;
 use super::exchange::Exchange;
 use super::forward::ForwardError;
 use super::gate::NotPassed;
-use super::headers::end_to_end;
+use super::headers::back;
 use super::load::Exhausted;
 use super::read::ReadError;
 use super::route::RouteError;
@@ -96,7 +96,7 @@ impl Refusal {
 /// Passes the receiver's answer on, to its last byte or the exchange's deadline.
 pub(super) fn pass_on(response: UnverifiedResponse, mut exchange: Exchange) -> Response<ReplyBody> {
     let (mut head, body) = response.0.into_parts();
-    end_to_end(&mut head.headers);
+    back(&mut head.headers);
     head.version = Version::default(); // ours, whichever the receiver speaks
     exchange.answered(head.status);
     if !body.is_end_stream() {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::HOST;
-use http::{Method, Uri, Version, request};
+use http::uri::Authority;
+use http::{HeaderValue, Method, Uri, Version, request};
 
 use super::answer::FaultLog;
 use super::forward::Receiver;
@@ -74,8 +75,8 @@ pub(super) enum RouteError {
     /// Never an open relay.
     #[error("no route has the url {0}; this proxy relays to nobody else")]
     Relay(String),
-    /// RFC 9112, section 3.2: without exactly one Host a request is not HTTP/1.1.
-    #[error("the request has no Host field, or several; send exactly one")]
+    /// RFC 9112, section 3.2: without exactly one Host a request is not HTTP/1.1, and by no version it has two.
+    #[error("the request has no Host field, several, or one that is no host; send exactly one")]
     Host,
     /// It is not among the route's clients.
     #[error(
@@ -164,7 +165,7 @@ impl Routes {
         if head.method == Method::CONNECT {
             return Err(RouteError::Tunnel);
         }
-        if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
+        if !names_its_host(head) {
             return Err(RouteError::Host);
         }
         if self.own_name.is_in(&head.headers) {
@@ -187,6 +188,17 @@ impl Routes {
         }
         let by_path = self.by_path.get(address.path());
         by_path.ok_or_else(|| RouteError::Unknown(address.path().to_owned()))
+    }
+}
+
+/// Who stands before or behind us may go by another one of two.
+fn names_its_host(head: &request::Parts) -> bool {
+    let is_host = |host: &HeaderValue| host.is_empty() || Authority::try_from(host.as_bytes()).is_ok();
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(only), None) => is_host(only),
+        (None, _) => head.version != Version::HTTP_11,
+        (Some(_), Some(_)) => false,
     }
 }
 
@@ -247,11 +259,15 @@ impl Route {
     }
 }
 
-/// `?wsdl`, `?xsd=1`, …: servers ignore the case.
+/// Parameters by which servers are asked for a description of theirs: `?wsdl` and `?xsd=1` all of them, `?singleWsdl` WCF,
+/// `?disco` ASP.NET, `?wsdl2` and `?policy` Axis2.
+const DESCRIPTIONS: [&str; 6] = ["wsdl", "xsd", "singlewsdl", "wsdl2", "disco", "policy"];
+
+/// Servers ignore the case.
 fn asks_for_description(query: Option<&str>) -> bool {
     query.unwrap_or_default().split('&').any(|parameter| {
         let name = parameter.split_once('=').map_or(parameter, |(name, _)| name);
-        name.eq_ignore_ascii_case("wsdl") || name.eq_ignore_ascii_case("xsd")
+        DESCRIPTIONS.iter().any(|known| known.eq_ignore_ascii_case(name))
     })
 }
 
@@ -261,10 +277,21 @@ mod tests {
 
     #[test]
     fn wsdl_and_xsd_are_descriptions_and_nothing_else_is() {
-        for query in ["wsdl", "WSDL", "xsd=1", "wsdl=orders.wsdl", "a=b&wsdl"] {
+        for query in [
+            "wsdl",
+            "WSDL",
+            "xsd=1",
+            "wsdl=orders.wsdl",
+            "a=b&wsdl",
+            "singleWsdl",
+            "singlewsdl=1",
+            "WSDL2",
+            "DISCO",
+            "policy",
+        ] {
             assert!(asks_for_description(Some(query)), "{query}");
         }
-        for query in [None, Some(""), Some("a=wsdl"), Some("wsdls")] {
+        for query in [None, Some(""), Some("a=wsdl"), Some("wsdls"), Some("method=wsdl")] {
             assert!(!asks_for_description(query), "{query:?}");
         }
     }

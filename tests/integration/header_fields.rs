@@ -28,7 +28,7 @@ const KEPT: [(&str, &str); 12] = [
 ];
 
 /// What does not; `X-Hop` and `X-Other-Hop` are named by `Connection`.
-const DROPPED: [(&str, &str); 19] = [
+const DROPPED: [(&str, &str); 20] = [
     ("Connection", "keep-alive, X-Hop"),
     ("Connection", "x-other-hop"),
     ("X-Hop", "1"),
@@ -41,6 +41,7 @@ const DROPPED: [(&str, &str); 19] = [
     ("TE", "trailers"),
     ("Trailer", "X-Trailer"),
     ("Upgrade", "h2c"),
+    ("HTTP2-Settings", "AAEAAEAAAAIAAAAA"),
     ("Content-MD5", "x"),
     ("Digest", "sha-256=x"),
     ("Content-Digest", "sha-256=:x:"),
@@ -126,6 +127,7 @@ async fn of_an_answers_fields_those_end_to_end_come_back_as_they_were_spelled_an
         ("TE", "trailers"),
         ("Trailer", "X-Trailer"),
         ("Upgrade", "h2c"),
+        ("Alt-Svc", "h2=\"erp.internal:443\""),
     ];
     let (kept_lines, dropped_lines) = (lines(&kept), lines(&dropped));
     let answer = format!(
@@ -171,4 +173,28 @@ async fn an_answer_by_http_1_0_is_ours_by_the_protocol_of_the_flow() {
         raw.message().await.starts_with("HTTP/1.1 404"),
         "the connection is usable"
     );
+}
+
+#[tokio::test]
+async fn an_offer_of_http_2_within_http_1_is_neither_taken_nor_passed_on() {
+    let (address, came) = scripted(vec!["HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"; 2]).await;
+    let proxy = proxy::to(format!("http://{address}/")).start().await;
+    let mut raw = Raw::connect(proxy.address()).await;
+    let length = MESSAGE.len();
+    // As java.net.http sends it, and as one does that forgets to name a field.
+    for connection in ["Upgrade, HTTP2-Settings", "Upgrade"] {
+        raw.send(format!(
+            "POST /orders HTTP/1.1\r\nConnection: {connection}\r\nContent-Length: {length}\r\nHost: a\r\n\
+             HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\nUpgrade: h2c\r\n\
+             Content-Type: {SOAP11}\r\n\r\n{MESSAGE}"
+        ))
+        .await;
+        let answer = raw.message().await;
+        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    }
+    for came in within(came).await.unwrap() {
+        for name in ["Connection", "Upgrade", "HTTP2-Settings"] {
+            assert!(!has_field(&came, name), "{came}");
+        }
+    }
 }

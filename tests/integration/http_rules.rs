@@ -157,6 +157,41 @@ async fn what_is_no_message_is_refused_by_http_in_the_version_of_its_content_typ
 }
 
 #[tokio::test]
+async fn of_a_content_type_only_type_and_charset_matter_and_it_goes_on_as_it_was_written() {
+    let (receiver, proxy) = running("soap").await;
+    let mut flow = proxy.flow().await;
+    for content_type in [
+        "application/soap+xml; charset=utf-8; action=http://example.com/orders/place",
+        "application/soap+xml;action=urn:a?b=\"c\";charset=utf-8",
+        "application/soap+xml; action=\"",
+        "text/xml; utf-8",
+        "text/xml; charset = utf-8",
+        "text/xml; charset='utf-8'",
+        "text/xml charset=utf-8",
+        "TEXT/XML; CHARSET=\"UTF-8\"; charset=utf-8;",
+        "text/xml; charset=;;",
+    ] {
+        let answer = flow.send(posted(content_type, &[], MESSAGE)).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::OK,
+            "{content_type}: {}",
+            answer.text()
+        );
+        assert_eq!(receiver.take_request().headers[CONTENT_TYPE], content_type);
+    }
+    let answer = flow
+        .post("/orders", "text/xml; charset=utf-8; charset=utf-16", MESSAGE)
+        .await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(
+        answer.sentence().contains("names two charsets"),
+        "{}",
+        answer.sentence()
+    );
+}
+
+#[tokio::test]
 async fn a_request_without_content_type_is_refused() {
     let (receiver, proxy) = running("soap").await;
     let untyped = request(Method::POST, "/orders")
@@ -208,7 +243,7 @@ async fn wsdl_and_schemas_are_passed_through_as_they_are_by_every_protocol() {
             .route(&format!("receiver_tls = {{ ca = \"{}\" }}", ca.display()));
         let proxy = setup.without_key().start().await;
         for mut flow in [proxy.flow().await, Flow::connect_h2c(proxy.address()).await] {
-            for query in ["wsdl", "WSDL", "xsd=1", "a=b&wsdl=orders"] {
+            for query in ["wsdl", "WSDL", "xsd=1", "a=b&wsdl=orders", "singleWsdl"] {
                 let answer = flow.ask(Method::GET, &format!("/orders?{query}")).await;
                 assert_eq!(answer.status, StatusCode::OK);
                 assert!(
