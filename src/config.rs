@@ -43,7 +43,7 @@ pub use listeners::{AdminConfig, ProxyConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use origin::origin;
 pub use public::PublicConfig;
-pub use route::{FaultStatus, LateSelfCheck, RouteConfig, SelfCheck, Timeouts};
+pub use route::{FaultStatus, LateSelfCheck, Redirects, RouteConfig, SelfCheck, Timeouts};
 pub use state::StateConfig;
 pub use tls::{ListenerTls, ReceiverTls, TlsIdentity};
 pub use url::{Url, is_loopback};

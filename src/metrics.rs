@@ -70,6 +70,7 @@ pub struct Metrics {
     sign_duration: HistogramVec,
     self_checks: IntCounterVec,
     receiver_faults: ReceiverFaults,
+    redirects_followed: IntCounterVec,
     key_lookups: IntCounterVec,
     key_switches: IntCounterVec,
     key_switch_duration: Histogram,
@@ -116,6 +117,7 @@ impl Metrics {
                 &["route", "outcome"],
             )?,
             receiver_faults: ReceiverFaults::new(&table)?,
+            redirects_followed: redirects_followed(&table)?,
             key_lookups: table.counters(
                 "countersign_key_lookups_total",
                 "Keys that were found by a reference, by what it was looked up for.",
@@ -184,6 +186,11 @@ impl Metrics {
     /// A receiver answered with a fault; `code` as it is written in a configuration.
     pub fn receiver_fault(&self, route: &str, code: &str) {
         self.receiver_faults.count(route, code);
+    }
+
+    /// A signed message followed a redirect of its receiver.
+    pub fn redirect_followed(&self, route: &str) {
+        self.redirects_followed.with_label_values(&[route]).inc();
     }
 
     /// A key was found by a reference.
@@ -329,6 +336,14 @@ impl Metrics {
         TextEncoder::new().encode(&families, &mut text)?;
         Ok(text)
     }
+}
+
+fn redirects_followed(table: &Table) -> Result<IntCounterVec, prometheus::Error> {
+    table.counters(
+        "countersign_redirects_followed_total",
+        "Redirects of a receiver that signed messages followed.",
+        &["route"],
+    )
 }
 
 #[cfg(test)]

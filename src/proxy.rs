@@ -43,6 +43,7 @@ use answer::{Judged, Judging};
 use clocks::Clocks;
 use deliver::Delivery;
 use exchange::Exchange;
+use forward::{ForwardError, Place};
 use load::Limit;
 use read::{Reading, Received, RequestBody};
 use reply::{Refusal, ReplyBody, UnverifiedResponse};
@@ -185,8 +186,11 @@ impl Proxy {
         let route = self.routes.find(&head)?;
         exchange.routed(&route);
         exchange.admitted(self.requests.take(1)?);
-        if route.task(&head)? == Task::Describe {
-            return Ok(route.receiver.describe(&head, exchange.deadline()).await?);
+        let (receiver, deadline) = (&route.receiver, exchange.deadline());
+        match route.task(&head, body.is_empty())? {
+            Task::Describe => return Ok(receiver.describe(&head, deadline).await?),
+            Task::Authenticate => return Ok(receiver.authenticate(&head, deadline).await?),
+            Task::Sign => {}
         }
 
         let received = self.reading.message(&mut head, body, &route, exchange).await?;
@@ -203,26 +207,46 @@ impl Proxy {
         }
     }
 
-    /// One attempt: signed, sent, and its answer understood.
+    /// One attempt: signed, sent, and its answer understood. Where the route follows redirects, it is signed anew for each.
     async fn send_signed(
         &self,
         route: &Arc<Route>,
         head: &request::Parts,
-        received: Received,
+        mut received: Received,
         with: &With,
         exchange: &mut Exchange,
     ) -> Result<Judged, Refusal> {
-        let (signed, memory) = self.signing.sign(route, received, with, exchange).await?;
-        exchange.passed(Phase::Sign);
-        let memory = self.reading.outlay(&signed, memory)?;
-        let response = route
-            .receiver
-            .send(head, signed, memory, exchange.deadline())
-            .await?;
+        let mut place = route.receiver.place(head)?;
+        let response = loop {
+            let kept = place.may_lead_on().then(|| received.clone());
+            let (signed, memory) = self.signing.sign(route, received, with, exchange).await?;
+            exchange.passed(Phase::Sign);
+            let memory = self.reading.outlay(&signed, memory)?;
+            let sent = route
+                .receiver
+                .send(head, &place, signed, memory, exchange.deadline())
+                .await;
+            exchange.forwarded(sent.as_ref().err());
+            match (sent, kept) {
+                (Err(ForwardError::Redirected(redirect)), Some(kept)) => {
+                    let next = place.of_message(&redirect);
+                    place = next.ok_or(ForwardError::Redirected(redirect))?;
+                    self.redirected(route, &place);
+                    received = kept;
+                }
+                (answered, _) => break answered?,
+            }
+        };
         exchange.passed(Phase::Receiver);
         self.clocks
             .observe(route.receiver.address(), response.headers(), self.clock.now());
         Ok(self.judging.judge(route, response, exchange.deadline()).await)
+    }
+
+    /// A signed message follows its receiver there.
+    fn redirected(&self, route: &Route, place: &Place) {
+        tracing::debug!(route = route.name, to = %place, "a message follows its receiver's redirect");
+        self.metrics.redirect_followed(&route.name);
     }
 }
 

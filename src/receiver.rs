@@ -136,7 +136,10 @@ impl Receiver {
 }
 
 async fn message(State(judge): State<Arc<Judge>>, headers: HeaderMap, body: Bytes) -> Response {
-    let content_type = headers.get(CONTENT_TYPE).map(MediaType::parse).and_then(Result::ok);
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .map(MediaType::parse)
+        .and_then(Result::ok);
     // libxml2's tree stays on one thread, and an RSA verification is no work for one that moves bytes
     let judged = tokio::task::spawn_blocking(move || judge.judge(&body, content_type.as_ref())).await;
     match judged {

@@ -29,6 +29,10 @@ pub(super) const PROFILE: &str = "default";
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(90);
+/// An answer that has begun goes on within this time.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of an answer's body; four times the largest message.
+pub(super) const MAX_ANSWER: usize = 256 * 1024 * 1024;
 
 /// Messages that wait at one alias while its receiver exchanges its certificate.
 pub(super) const HOLD_COUNT: usize = 1000;

@@ -36,6 +36,10 @@ pub struct RouteConfig {
     pub receiver_tls: ReceiverTls,
     /// How long the receiver may take.
     pub timeouts: Timeouts,
+    /// Bytes of an answer's body.
+    pub max_answer: usize,
+    /// What becomes of a message that its receiver leads elsewhere.
+    pub redirects: Redirects,
     /// Status of our own faults.
     pub fault_status: FaultStatus,
     /// Which of the receiver's faults say that the key was not accepted.
@@ -55,6 +59,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// From the last byte sent to the head of the response.
     pub response: Duration,
+    /// Of the response's body, until some more of it comes.
+    pub idle: Duration,
     /// For the exchange as a whole.
     pub total: Duration,
 }
@@ -64,6 +70,7 @@ impl Default for Timeouts {
         Self {
             connect: defaults::CONNECT_TIMEOUT,
             response: defaults::RESPONSE_TIMEOUT,
+            idle: defaults::IDLE_TIMEOUT,
             total: defaults::TOTAL_TIMEOUT,
         }
     }
@@ -89,6 +96,16 @@ vocabulary! {
         Send = "send",
         /// It is refused.
         Refuse = "refuse",
+    }
+}
+
+vocabulary! {
+    /// What becomes of a message that its receiver leads elsewhere. The flow learns of it by a fault in any case.
+    pub enum Redirects {
+        /// It ends here.
+        Refuse = "refuse",
+        /// It follows 307 and 308 within the receiver's origin, signed anew.
+        Follow = "follow",
     }
 }
 
@@ -129,6 +146,12 @@ pub(super) fn all(
             .unwrap_or_else(|| defaults::PROFILE.to_owned());
         let receiver_tls = table.section("receiver_tls", ReceiverTls::from_table);
         let timeouts = table.section("timeouts", Timeouts::from_table);
+        let max_answer = table
+            .optional("max_answer", value::size)
+            .unwrap_or(defaults::MAX_ANSWER);
+        let redirects = table
+            .optional("redirects", value::word)
+            .unwrap_or(Redirects::Refuse);
         let fault_status = table
             .optional("fault_status", value::word)
             .unwrap_or(FaultStatus::Soap);
@@ -146,6 +169,8 @@ pub(super) fn all(
             profile,
             receiver_tls,
             timeouts,
+            max_answer,
+            redirects,
             fault_status,
             key_refused,
             faults_with_200,
@@ -177,6 +202,7 @@ impl Timeouts {
             response: table
                 .optional("response", value::duration)
                 .unwrap_or(default.response),
+            idle: table.optional("idle", value::duration).unwrap_or(default.idle),
             total: table.optional("total", value::duration).unwrap_or(default.total),
         }
     }

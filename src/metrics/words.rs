@@ -35,6 +35,10 @@ vocabulary! {
         Unreachable = "unreachable",
         /// The receiver did not answer in time.
         TimedOut = "timed-out",
+        /// The receiver led elsewhere, and the message did not follow.
+        Redirected = "redirected",
+        /// The receiver's answer was over `max_answer`.
+        AnswerTooLarge = "answer-too-large",
         /// The receiver's answer ended midway.
         BrokenOff = "broken-off",
         /// The sender went away before it was answered.

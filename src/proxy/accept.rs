@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Proxy;
+use super::forward::Companion;
 use super::reply::ReplyBody;
 use crate::listener::{self, Place, Places, Yielding};
 use crate::logging::Seldom;
@@ -81,12 +82,14 @@ async fn accept(listener: &TcpListener, places: &Places) -> io::Result<(TcpStrea
     Ok((stream, address, places.take(address.ip())))
 }
 
-/// Answers the requests of one connection.
+/// Answers the requests of one connection. What it has towards receivers ends with it.
 fn service(
     current: impl Fn() -> Arc<Proxy> + Send + 'static,
 ) -> impl Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: Send> {
-    service_fn(move |request| {
+    let companion = Companion::default();
+    service_fn(move |mut request: Request<Incoming>| {
         let proxy = current();
+        request.extensions_mut().insert(companion.clone());
         async move { Ok(proxy.answer(request).await) }
     })
 }

@@ -173,7 +173,9 @@ fn readable(response: &UnverifiedResponse) -> Option<MediaType> {
         return None;
     };
     let small = response.body().size_hint().lower() <= fault::LARGEST as u64;
-    MediaType::parse(only).ok().filter(|media_type| media_type.is_xml() && small)
+    MediaType::parse(only)
+        .ok()
+        .filter(|media_type| media_type.is_xml() && small)
 }
 
 /// What became of reading an answer ahead.

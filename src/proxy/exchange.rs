@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{Method, StatusCode, request};
 use tokio::time::Instant;
 
+use super::forward::ForwardError;
 use super::load::Share;
 use super::read;
 use super::route::Route;
@@ -27,6 +28,7 @@ pub(super) struct Exchange {
     place: Option<Share>,
     soap_version: SoapVersion,
     key: Option<Fingerprint>,
+    was_forwarded: bool,
     status: Option<StatusCode>,
     outcome: Outcome,
     reason: Option<String>,
@@ -45,6 +47,7 @@ impl Exchange {
             place: None,
             soap_version: read::soap_version(&head.headers),
             key: None,
+            was_forwarded: false,
             status: None,
             outcome: Outcome::Abandoned,
             reason: None,
@@ -89,6 +92,16 @@ impl Exchange {
     /// The message was signed with this key.
     pub(super) fn signed_with(&mut self, key: &Fingerprint) {
         self.key = Some(key.clone());
+    }
+
+    /// The message was sent to its receiver, which ended so.
+    pub(super) fn forwarded(&mut self, problem: Option<&ForwardError>) {
+        self.was_forwarded |= problem.is_none_or(|problem| !problem.is_unsent());
+    }
+
+    /// The receiver may have got something of the message.
+    pub(super) fn was_forwarded(&self) -> bool {
+        self.was_forwarded
     }
 
     /// A phase is over.
@@ -174,6 +187,8 @@ impl Exchange {
             | Outcome::Overloaded
             | Outcome::Unreachable
             | Outcome::TimedOut
+            | Outcome::Redirected
+            | Outcome::AnswerTooLarge
             | Outcome::BrokenOff => line!(warn, self, omitted),
         }
     }

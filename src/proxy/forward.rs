@@ -1,31 +1,44 @@
 //! Step 5: a [`SignedMessage`] goes to the receiver and its answer comes back.
 //!
-//! Connections are kept and used again. A message is sent a second time only if not one byte of
-//! it had been written to a connection; what happened to it otherwise, only the receiver knows.
-//! There is no way to send a message that is not signed.
+//! Connections are kept and used again: by all, or, where the receiver authenticates connections, by the flow alone whose
+//! they are ([`Companion`]). A message is sent a second time only if not one byte of it had been written to a connection;
+//! what happened to it otherwise, only the receiver knows. There is no way to send a message that is not signed.
 
-use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::CONTENT_LENGTH;
 use http::uri::PathAndQuery;
-use http::{Request, StatusCode, Uri, request};
-use hyper_util::client::legacy::{self, Client};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
+use hyper::body::{Body, Incoming};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::headers::Pseudonym;
 use super::read::Outlay;
 use super::reply::UnverifiedResponse;
-use crate::config::RouteConfig;
+use crate::config::{Redirects, RouteConfig};
 use crate::tls::TlsError;
 use crate::wss::SignedMessage;
 
+pub(super) mod challenge;
+mod companion;
 mod connect;
+mod error;
 mod outgoing;
+mod redirect;
 mod settings;
 
-use connect::{ConnectTimedOut, Connector};
+pub(super) use companion::{Companion, Last};
+pub(super) use error::ForwardError;
+pub(super) use redirect::Place;
+
+use companion::ends_its_connection;
+use connect::{Connector, Connectors};
 use outgoing::{Outgoing, Sent};
+use redirect::Redirect;
 use settings::Settings;
 
 /// How long an idle connection is kept: shorter than the 5 s after which common servers close, for a message
@@ -44,32 +57,23 @@ pub(super) struct Receiver {
     uri: Uri,
     own_name: Pseudonym,
     response_timeout: Duration,
+    redirects: Redirects,
+    answers: AnswerBounds,
+    /// Connections that all flows share.
     client: Client<Connector, Outgoing>,
-    /// What the client's connections were made by.
-    settings: Settings,
+    /// Makes those that belong to one flow.
+    connector: Connector,
+    /// What connections are made by.
+    settings: Arc<Settings>,
 }
 
-/// Why there is no answer of the receiver.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ForwardError {
-    /// No connection: nothing was sent.
-    #[error("the receiver cannot be reached: {0}; the message was not sent")]
-    Unreachable(String),
-    /// No connection in time: nothing was sent.
-    #[error("the receiver did not accept a connection in time; the message was not sent")]
-    ConnectTimedOut,
-    /// Sent, at least in part.
-    #[error("the connection to the receiver broke before its answer: {0}; it may have got the message")]
-    BrokenOff(String),
-    /// Sent, at least in part.
-    #[error("the receiver did not answer in time; it may have got the message")]
-    TimedOut,
-    /// An answer that HTTP does not allow here.
-    #[error("the receiver's answer is not one to a message: status {0}")]
-    Unexpected(StatusCode),
-    /// The request's query does not fit the receiver's address.
-    #[error("the query cannot be passed on: {0}")]
-    Address(#[from] http::Error),
+/// What the body of an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AnswerBounds {
+    /// In bytes.
+    pub(super) most: u64,
+    /// Until some more of it comes.
+    pub(super) idle: Duration,
 }
 
 impl Receiver {
@@ -81,23 +85,24 @@ impl Receiver {
         mut earlier: impl Iterator<Item = &'a Self>,
     ) -> Result<Self, TlsError> {
         let settings = Settings::of(route);
-        let client = match earlier.find(|receiver| receiver.settings == settings) {
-            Some(receiver) => receiver.client.clone(),
-            None => Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE)
-                .timer(TokioTimer::new())
-                .http2_keep_alive_interval(PING_INTERVAL)
-                .http2_keep_alive_timeout(PING_TIME)
-                .http2_max_header_list_size(MAX_HEAD)
-                .http1_preserve_header_case(true)
-                .build(Connector::new(route)?),
+        let (client, connector, settings) = match earlier.find(|receiver| *receiver.settings == settings) {
+            Some(same) => (same.client.clone(), same.connector.clone(), same.settings.clone()),
+            None => {
+                let Connectors { shared, own } = Connectors::new(route)?;
+                (pool(shared), own, Arc::new(settings))
+            }
         };
         Ok(Self {
             uri: route.receiver.clone(),
             own_name,
             response_timeout: route.timeouts.response,
+            redirects: route.redirects,
+            answers: AnswerBounds {
+                most: route.max_answer as u64,
+                idle: route.timeouts.idle,
+            },
             client,
+            connector,
             settings,
         })
     }
@@ -107,16 +112,26 @@ impl Receiver {
         &self.uri
     }
 
+    /// Where a message goes first.
+    pub(super) fn place(&self, head: &request::Parts) -> Result<Place, ForwardError> {
+        let uri = with_query(&self.uri, head.uri.query())?;
+        Ok(match self.redirects {
+            Redirects::Refuse => Place::last(uri),
+            Redirects::Follow => Place::first(uri),
+        })
+    }
+
     /// Sends the message, once.
     pub(super) async fn send(
         &self,
         head: &request::Parts,
+        place: &Place,
         message: SignedMessage,
         memory: Outlay,
         deadline: Instant,
     ) -> Result<UnverifiedResponse, ForwardError> {
         let (body, sent) = Outgoing::message(message, memory);
-        self.exchange(head, body, sent, deadline).await
+        self.exchange(head, place, body, sent, deadline).await
     }
 
     /// Asks for the WSDL or a schema; sends nothing but the question.
@@ -125,42 +140,133 @@ impl Receiver {
         head: &request::Parts,
         deadline: Instant,
     ) -> Result<UnverifiedResponse, ForwardError> {
+        let mut place = Place::first(with_query(&self.uri, head.uri.query())?);
+        loop {
+            let (body, sent) = Outgoing::nothing();
+            match self.exchange(head, &place, body, sent, deadline).await {
+                Err(ForwardError::Redirected(redirect)) => {
+                    let next = place.of_question(&redirect);
+                    place = next.ok_or(ForwardError::Redirected(redirect))?;
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    /// Passes on the first step of a client that authenticates its connection: a request without a message.
+    pub(super) async fn authenticate(
+        &self,
+        head: &request::Parts,
+        deadline: Instant,
+    ) -> Result<UnverifiedResponse, ForwardError> {
+        let place = Place::last(with_query(&self.uri, head.uri.query())?);
         let (body, sent) = Outgoing::nothing();
-        self.exchange(head, body, sent, deadline).await
+        self.exchange(head, &place, body, sent, deadline).await
     }
 
     async fn exchange(
         &self,
         head: &request::Parts,
+        place: &Place,
         body: Outgoing,
         sent: Sent,
         deadline: Instant,
     ) -> Result<UnverifiedResponse, ForwardError> {
-        let request = self.request(head, body)?;
+        let request = self.request(head, place, body);
         let late = async {
             sent.await;
             sleep(self.response_timeout).await;
         };
         let response = tokio::select! {
-            response = self.client.request(request) => response?,
+            response = self.transmit(head, request) => response?,
             () = late => return Err(ForwardError::TimedOut),
             () = sleep_until(deadline) => return Err(ForwardError::TimedOut),
         };
-        if response.status().is_informational() {
-            return Err(ForwardError::Unexpected(response.status()));
+        let status = response.status();
+        // Whoever asks a flow for a proxy's credentials would get those that are meant for another proxy.
+        if status.is_informational() || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(ForwardError::Unexpected(status));
         }
-        Ok(UnverifiedResponse::new(response))
+        if let Some(redirect) = Redirect::of(&head.method, place, status, response.headers()) {
+            return Err(ForwardError::Redirected(redirect));
+        }
+        if response.body().size_hint().lower() > self.answers.most {
+            return Err(ForwardError::AnswerTooLarge(self.answers.most));
+        }
+        Ok(UnverifiedResponse::new(response, self.answers))
     }
 
-    fn request(&self, head: &request::Parts, body: Outgoing) -> Result<Request<Outgoing>, http::Error> {
+    /// Over a connection of the pool, unless the receiver authenticates connections. No credentials for such an
+    /// authentication ever get into the pool.
+    async fn transmit(
+        &self,
+        head: &request::Parts,
+        mut request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, ForwardError> {
+        let mut companion = Companion::of(head).lease().await;
+        if challenge::is_answered(&head.headers) {
+            companion.bind(&self.settings);
+        }
+        let is_alone = head.version < Version::HTTP_2;
+        let mut response = if companion.is_bound_to(&self.settings) {
+            let mut response = companion.send(&self.connector, request).await?;
+            if is_alone && ends_its_connection(&response) {
+                response.extensions_mut().insert(Last);
+            }
+            response
+        } else {
+            let connection = capture_connection(&mut request);
+            let response = self.client.request(request).await?;
+            if challenge::is_posed(response.headers()) {
+                companion.bind(&self.settings);
+                let connection = connection.connection_metadata();
+                let exclusive = connection
+                    .as_ref()
+                    .filter(|connection| !connection.is_negotiated_h2());
+                if let Some(connection) = exclusive {
+                    connection.poison();
+                }
+            }
+            response
+        };
+        if is_alone && challenge::is_posed(response.headers()) {
+            response.headers_mut().insert(PROXY_SUPPORT, SESSION_BASED);
+        }
+        companion.keep();
+        Ok(response)
+    }
+
+    fn request(&self, head: &request::Parts, place: &Place, body: Outgoing) -> Request<Outgoing> {
+        let is_empty = body.is_end_stream();
         let mut request = Request::new(body);
-        *request.uri_mut() = with_query(&self.uri, head.uri.query())?;
+        *request.uri_mut() = place.uri.clone();
         *request.headers_mut() = self.own_name.onward(head);
         // Hyper keeps there how the sender spelled its header names; some receivers want `SOAPAction` so.
         *request.extensions_mut() = head.extensions.clone();
+        request.extensions_mut().remove::<Companion>();
         *request.method_mut() = head.method.clone();
-        Ok(request)
+        if is_empty && head.method == Method::POST {
+            let nothing = HeaderValue::from_static("0");
+            request.headers_mut().insert(CONTENT_LENGTH, nothing);
+        }
+        request
     }
+}
+
+/// What tells clients that a proxy on the way keeps their connections apart (RFC 4559, section 6).
+const PROXY_SUPPORT: HeaderName = HeaderName::from_static("proxy-support");
+const SESSION_BASED: HeaderValue = HeaderValue::from_static("Session-Based-Authentication");
+
+fn pool(connector: Connector) -> Client<Connector, Outgoing> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .timer(TokioTimer::new())
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIME)
+        .http2_max_header_list_size(MAX_HEAD)
+        .http1_preserve_header_case(true)
+        .build(connector)
 }
 
 /// The receiver's address with a request's query behind its own.
@@ -173,41 +279,6 @@ fn with_query(receiver: &Uri, query: Option<&str>) -> Result<Uri, http::Error> {
     let mut parts = receiver.clone().into_parts();
     parts.path_and_query = Some(PathAndQuery::try_from(format!("{own}{separator}{query}"))?);
     Ok(Uri::from_parts(parts)?)
-}
-
-impl ForwardError {
-    /// The receiver was not there, and has got nothing of the message.
-    pub(super) const fn is_absence(&self) -> bool {
-        match self {
-            Self::Unreachable(_) | Self::ConnectTimedOut => true,
-            Self::BrokenOff(_) | Self::TimedOut | Self::Unexpected(_) | Self::Address(_) => false,
-        }
-    }
-}
-
-impl From<legacy::Error> for ForwardError {
-    fn from(error: legacy::Error) -> Self {
-        if !error.is_connect() {
-            return Self::BrokenOff(innermost(&error));
-        }
-        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-        while let Some(error) = cause {
-            if error.is::<ConnectTimedOut>() {
-                return Self::ConnectTimedOut;
-            }
-            cause = error.source();
-        }
-        Self::Unreachable(innermost(&error))
-    }
-}
-
-/// The cause that says most; the layers above it say "error sending request".
-fn innermost(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

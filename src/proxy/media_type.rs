@@ -43,7 +43,11 @@ impl MediaType {
             rest = after;
             match charset_of(parameter) {
                 Some(own) if own.is_empty() => {}
-                Some(own) if charset.as_ref().is_some_and(|first| !own.eq_ignore_ascii_case(first)) => {
+                Some(own)
+                    if charset
+                        .as_ref()
+                        .is_some_and(|first| !own.eq_ignore_ascii_case(first)) =>
+                {
                     return Err(MediaTypeError::TwoCharsets);
                 }
                 Some(own) => charset = Some(own),
@@ -146,8 +150,8 @@ fn is_type(text: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<MediaType, MediaTypeError> {
-        MediaType::parse(&HeaderValue::from_bytes(text.as_bytes()).unwrap())
+    fn field(text: &str) -> HeaderValue {
+        HeaderValue::from_bytes(text.as_bytes()).unwrap()
     }
 
     #[test]
@@ -166,7 +170,7 @@ mod tests {
             "text/xml; charset=; charset=ISO-8859-1",
             "text/xml; a=\"; charset=utf-8\"; charset=ISO-8859-1",
         ] {
-            let media_type = parse(text).unwrap();
+            let media_type = MediaType::parse(&field(text)).unwrap();
             assert_eq!(
                 (media_type.essence(), media_type.charset()),
                 ("text/xml", Some("ISO-8859-1")),
@@ -189,7 +193,7 @@ mod tests {
             "text/xml; action=http://example.com/a?b=\"c\",d",
             "text/xml; action=\"urn:a; charset=utf-8",
         ] {
-            let media_type = parse(text).unwrap();
+            let media_type = MediaType::parse(&field(text)).unwrap();
             assert_eq!(
                 (media_type.essence(), media_type.charset()),
                 ("text/xml", None),
@@ -211,7 +215,7 @@ mod tests {
             ),
             ("text/xml", "text/xml; charset=utf-8"),
         ] {
-            let written = parse(before).unwrap().in_utf8().unwrap();
+            let written = MediaType::parse(&field(before)).unwrap().in_utf8().unwrap();
             assert_eq!(written.as_bytes(), after.as_bytes());
         }
     }
@@ -229,14 +233,18 @@ mod tests {
             "text/xml , text/xml",
             "text/xml,text/plain; charset=utf-8",
         ] {
-            assert_eq!(parse(text), Err(MediaTypeError::NoType), "{text}");
+            assert_eq!(
+                MediaType::parse(&field(text)),
+                Err(MediaTypeError::NoType),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn two_charsets_that_differ_are_refused() {
         assert_eq!(
-            parse("text/xml; charset=utf-8; charset=iso-8859-1"),
+            MediaType::parse(&field("text/xml; charset=utf-8; charset=iso-8859-1")),
             Err(MediaTypeError::TwoCharsets)
         );
     }

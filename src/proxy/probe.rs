@@ -14,8 +14,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use super::Proxy;
+use super::forward::ForwardError;
 use super::load::Exhausted;
 use super::read::{ReadError, Reading};
+use super::reply::UnverifiedResponse;
 use super::route::Route;
 use crate::keys::audit::Author;
 use crate::keys::generate::SelfSigned;
@@ -108,17 +110,8 @@ impl Proxy {
     }
 
     async fn attempt(&self, probe: &Arc<Probe>, attempt: Attempt) -> Result<Answered, ProbeError> {
-        let (route, now) = (&probe.route, self.clock.now());
-        let deadline = Instant::now() + route.total;
-        let (active, signing) = (self.active_key(route)?, probe.clone());
-        let work = spawn_blocking(move || signing.sign(attempt, &active, now));
-        let signed = match timeout_at(deadline, work).await {
-            Ok(Ok(signed)) => signed?,
-            Ok(Err(_)) => return Err(ProbeError::NotSigned("signing stopped".to_owned())),
-            Err(_) => return Err(ProbeError::NotSigned("the key did not sign in time".to_owned())),
-        };
-        let memory = self.reading.outlay(&signed, Arc::new(self.reading.reserve(0)?))?;
-        let answer = match route.receiver.send(&probe.head, signed, memory, deadline).await {
+        let (route, deadline) = (&probe.route, Instant::now() + probe.route.total);
+        let answer = match self.ask(probe, attempt, deadline).await? {
             Ok(response) => {
                 self.clocks
                     .observe(route.receiver.address(), response.headers(), self.clock.now());
@@ -127,6 +120,46 @@ impl Proxy {
             Err(error) => Answer::None(error.to_string()),
         };
         Ok(Answered { attempt, answer })
+    }
+
+    /// Sends the sample, and after it where the receiver leads it, as the route's messages are.
+    async fn ask(
+        &self,
+        probe: &Arc<Probe>,
+        attempt: Attempt,
+        deadline: Instant,
+    ) -> Result<Result<UnverifiedResponse, ForwardError>, ProbeError> {
+        let receiver = &probe.route.receiver;
+        let mut place = match receiver.place(&probe.head) {
+            Ok(place) => place,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        loop {
+            let signed = self.signed(probe, attempt, deadline).await?;
+            let memory = self.reading.outlay(&signed, Arc::new(self.reading.reserve(0)?))?;
+            match receiver.send(&probe.head, &place, signed, memory, deadline).await {
+                Err(ForwardError::Redirected(redirect)) => match place.of_message(&redirect) {
+                    Some(next) => place = next,
+                    None => return Ok(Err(ForwardError::Redirected(redirect))),
+                },
+                answered => return Ok(answered),
+            }
+        }
+    }
+
+    async fn signed(
+        &self,
+        probe: &Arc<Probe>,
+        attempt: Attempt,
+        deadline: Instant,
+    ) -> Result<SignedMessage, ProbeError> {
+        let (active, signing, now) = (self.active_key(&probe.route)?, probe.clone(), self.clock.now());
+        let work = spawn_blocking(move || signing.sign(attempt, &active, now));
+        match timeout_at(deadline, work).await {
+            Ok(Ok(signed)) => signed,
+            Ok(Err(_)) => Err(ProbeError::NotSigned("signing stopped".to_owned())),
+            Err(_) => Err(ProbeError::NotSigned("the key did not sign in time".to_owned())),
+        }
     }
 
     fn active_key(&self, route: &Route) -> Result<Arc<Signer>, NoUsableKey> {

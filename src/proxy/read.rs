@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, request};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -256,6 +256,11 @@ impl RequestBody {
             gap,
             waits: head.headers.contains_key(EXPECT),
         }
+    }
+
+    /// There is none, and there will not be.
+    pub(super) fn is_empty(&self) -> bool {
+        self.incoming.is_end_stream()
     }
 
     /// The next bytes; `None` at the end. Trailer fields end here.

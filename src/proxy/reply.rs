@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::answer::AnswerBody;
 use super::exchange::Exchange;
-use super::forward::ForwardError;
+use super::forward::{AnswerBounds, ForwardError, Last};
 use super::gate::NotPassed;
 use super::headers::back;
 use super::load::Exhausted;
@@ -33,13 +33,16 @@ use verdict::Verdict;
 /// When a client should try again after an overload, or without a usable key.
 const RETRY_AFTER_TIME: Duration = Duration::from_secs(5);
 
+/// A message that was refused or led elsewhere before, and now cannot be signed or go on.
+const FORWARDED: &str = "; the receiver has been shown this message before, and has not accepted it";
+
 /// The receiver's answer as it came: nothing in it has been verified.
 pub(super) struct UnverifiedResponse(Response<AnswerBody>);
 
 impl UnverifiedResponse {
     /// An answer that a receiver gave.
-    pub(super) fn new(response: Response<Incoming>) -> Self {
-        Self(response.map(AnswerBody::new))
+    pub(super) fn new(response: Response<Incoming>, bounds: AnswerBounds) -> Self {
+        Self(response.map(|body| AnswerBody::new(body, bounds)))
     }
 
     /// What it says of itself.
@@ -97,6 +100,9 @@ impl Refusal {
 pub(super) fn pass_on(response: UnverifiedResponse, mut exchange: Exchange) -> Response<ReplyBody> {
     let (mut head, body) = response.0.into_parts();
     back(&mut head.headers);
+    if head.extensions.remove::<Last>().is_some() {
+        head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     head.version = Version::default(); // ours, whichever the receiver speaks
     exchange.answered(head.status);
     if !body.is_end_stream() {
@@ -112,13 +118,15 @@ pub(super) fn pass_on(response: UnverifiedResponse, mut exchange: Exchange) -> R
 
 /// Answers with a SOAP fault that says what to do. Unless `reusable`, the connection ends with it.
 pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, reusable: bool) -> Response<ReplyBody> {
-    let verdict = Verdict::of(refusal);
+    let (mut verdict, mut sentence) = (Verdict::of(refusal), refusal.to_string());
+    if exchange.was_forwarded() && verdict.asks_for_another_try() {
+        (verdict, sentence) = (verdict.once_forwarded(), sentence + FORWARDED);
+    }
     let version = exchange.soap_version();
     let fault_status = exchange
         .route()
         .map_or(FaultStatus::Http, |route| route.fault_status);
     let status = verdict.answered(fault_status, version);
-    let sentence = refusal.to_string();
     let fault = fault::envelope(version, verdict.blame, &sentence);
     exchange.refused(status, verdict.outcome, sentence);
 

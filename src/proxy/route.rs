@@ -13,7 +13,7 @@ use http::uri::Authority;
 use http::{HeaderValue, Method, Uri, Version, request};
 
 use super::answer::FaultLog;
-use super::forward::Receiver;
+use super::forward::{Receiver, challenge};
 use super::gate::{Gate, Gates};
 use super::headers::Pseudonym;
 use super::sign::Sampling;
@@ -64,6 +64,8 @@ pub(super) enum Task {
     Sign,
     /// Pass on the receiver's WSDL or schema.
     Describe,
+    /// Pass on that the sender authenticates its connection, before it sends a message.
+    Authenticate,
 }
 
 /// Why a request is for nobody here.
@@ -250,8 +252,10 @@ impl Route {
     }
 
     /// Tells what a request asks of the route.
-    pub(super) fn task(&self, head: &request::Parts) -> Result<Task, RouteError> {
+    pub(super) fn task(&self, head: &request::Parts, is_empty: bool) -> Result<Task, RouteError> {
         match head.method {
+            // The message itself comes once the receiver has answered with its challenge.
+            Method::POST if is_empty && challenge::is_answered(&head.headers) => Ok(Task::Authenticate),
             Method::POST => Ok(Task::Sign),
             Method::GET | Method::HEAD if asks_for_description(head.uri.query()) => Ok(Task::Describe),
             _ => Err(RouteError::Method(head.method.clone())),

@@ -207,13 +207,22 @@ async fn each_bound_puts_off_whom_it_has_no_room_for() {
 }
 
 #[tokio::test]
-async fn after_its_time_a_message_is_put_off_and_the_hold_goes_on() {
+async fn after_its_time_a_message_gets_a_fault_and_no_503_if_it_was_shown_and_the_hold_goes_on() {
     let brief = |setup| found_out(setup).alias("strategy = \"hold\"\nhold = { time = \"1500ms\" }");
     let exchange = Exchange::start(brief).await;
     exchange.begin_hold();
     exchange.may_switch().await;
-    put_off(&exchange.send("a").await, "takes too long");
+    let answer = exchange.send("a").await;
     assert!(exchange.came() >= 1, "it has found out, too");
+    assert_eq!(
+        answer.status,
+        StatusCode::BAD_GATEWAY,
+        "some send again by themselves after 503"
+    );
+    assert!(!answer.headers.contains_key(RETRY_AFTER));
+    for words in ["takes too long", "has been shown this message before"] {
+        assert!(answer.sentence().contains(words), "{}", answer.sentence());
+    }
     assert!(matches!(exchange.gate(), Gate::Holding { .. }));
     assert_eq!(exchange.held(), 0);
     assert!(exchange.partner.processed().is_empty());

@@ -172,12 +172,7 @@ async fn of_a_content_type_only_type_and_charset_matter_and_it_goes_on_as_it_was
         "text/xml; charset=;;",
     ] {
         let answer = flow.send(posted(content_type, &[], MESSAGE)).await;
-        assert_eq!(
-            answer.status,
-            StatusCode::OK,
-            "{content_type}: {}",
-            answer.text()
-        );
+        assert_eq!(answer.status, StatusCode::OK, "{content_type}: {}", answer.text());
         assert_eq!(receiver.take_request().headers[CONTENT_TYPE], content_type);
     }
     let answer = flow

@@ -116,7 +116,8 @@ async fn what_can_be_read_in_two_ways_is_refused() {
         let mut raw = Raw::connect(proxy.address()).await;
         raw.send(&request).await;
         let answer = raw.message().await;
-        if !answer.starts_with(&format!("HTTP/1.1 {status} ")) {
+        let after_version = answer.get("HTTP/1.x".len()..).unwrap_or_default();
+        if !after_version.starts_with(&format!(" {status} ")) {
             let shown: String = request.chars().take(300).collect();
             wrong.push(format!("{shown:?} should get {status}: {answer}"));
         }

@@ -289,7 +289,8 @@ fn of_way(route: &RouteConfig) -> Vec<String> {
     let https = route.receiver.scheme_str() == Some("https");
     let tls = &route.receiver_tls;
     let timeouts = &route.timeouts;
-    let too_long = timeouts.connect > timeouts.total || timeouts.response > timeouts.total;
+    let longest = timeouts.connect.max(timeouts.response).max(timeouts.idle);
+    let too_long = longest > timeouts.total;
     collect([
         (
             !https && !is_loopback(route.receiver.host()),

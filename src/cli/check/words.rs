@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 use humantime::format_duration;
 
-use crate::config::{Client, Config, FaultStatus, HoldBounds, RouteConfig, StateConfig};
+use crate::config::{Client, Config, FaultStatus, HoldBounds, Redirects, RouteConfig, StateConfig};
 use crate::keys::store::Survey;
 use crate::keys::{Signer, Strategy};
 use crate::wss::Profile;
@@ -29,6 +29,7 @@ pub(super) fn route(route: &RouteConfig, config: &Config, signer: Option<&Signer
         existing(profile),
         transport(route),
         timeouts(route),
+        answers(route),
         strategy(route, config),
     ];
     let refusals = refusals(route);
@@ -245,15 +246,27 @@ fn timeouts(route: &RouteConfig) -> String {
         FaultStatus::Http => "by the rules of HTTP",
         FaultStatus::Always500 => "always with status 500",
     };
-    let [connect, response, total] = [
+    let [connect, response, idle, total] = [
         route.timeouts.connect,
         route.timeouts.response,
+        route.timeouts.idle,
         route.timeouts.total,
     ]
     .map(format_duration);
     format!(
-        "waits {connect} to connect, {response} for the answer, {total} in all; answers its own faults {status}"
+        "waits {connect} to connect, {response} for the answer, {idle} for more of it, {total} in all; answers its own \
+         faults {status}"
     )
+}
+
+/// What its answers may be.
+fn answers(route: &RouteConfig) -> String {
+    let redirects = match route.redirects {
+        Redirects::Refuse => "a redirect is a fault",
+        Redirects::Follow => "a redirect within the receiver's host and port is followed, signed anew",
+    };
+    let most = ByteSize(route.max_answer as u64);
+    format!("takes answers of at most {most}; {redirects}")
 }
 
 /// Which of the receiver's faults count, where some do.

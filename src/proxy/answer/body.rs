@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming, SizeHint};
 
+use crate::proxy::forward::AnswerBounds;
+
 /// What is passed on.
 pub(in crate::proxy) struct AnswerBody {
     /// Read ahead, and not taken yet.
@@ -14,6 +16,7 @@ pub(in crate::proxy) struct AnswerBody {
     rest: Rest,
     /// Of the whole, as it was before anything of it came.
     size: SizeHint,
+    bounds: AnswerBounds,
 }
 
 enum Rest {
@@ -25,8 +28,9 @@ enum Rest {
 
 impl AnswerBody {
     /// Of an answer whose head has come.
-    pub(in crate::proxy) fn new(body: Incoming) -> Self {
+    pub(in crate::proxy) fn new(body: Incoming, bounds: AnswerBounds) -> Self {
         Self {
+            bounds,
             size: body.size_hint(),
             ahead: VecDeque::new(),
             rest: Rest::Coming(body),
@@ -36,6 +40,11 @@ impl AnswerBody {
     /// Its size, as far as the receiver has said it.
     pub(in crate::proxy) fn size_hint(&self) -> SizeHint {
         self.size
+    }
+
+    /// What it may take, whatever it says.
+    pub(in crate::proxy) fn bounds(&self) -> AnswerBounds {
+        self.bounds
     }
 
     /// What was read ahead of it.

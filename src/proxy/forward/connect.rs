@@ -1,6 +1,7 @@
 //! Connections to one receiver: TCP, TLS by rustls, HTTP/2 where the receiver chooses it by ALPN, and the time all
 //! that may take.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_service::Service;
 
+use super::ForwardError;
 use crate::config::RouteConfig;
 use crate::tls::{TlsError, client_config};
 
@@ -28,27 +30,53 @@ pub(super) struct Connector {
     limit: Duration,
 }
 
-impl Connector {
+/// What a connection is made to.
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// Connections that all flows share, and those that belong to one flow: by HTTP/1.1, for by HTTP/2 no connection is
+/// anybody's (RFC 9113, section 9.1).
+pub(super) struct Connectors {
+    pub(super) shared: Connector,
+    pub(super) own: Connector,
+}
+
+impl Connectors {
     /// Reads the certificates that the route names.
     pub(super) fn new(route: &RouteConfig) -> Result<Self, TlsError> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        let inner = HttpsConnectorBuilder::new()
-            .with_tls_config(client_config(&route.receiver, &route.receiver_tls)?)
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .wrap_connector(http);
-        Ok(Self {
+        let tls = client_config(&route.receiver, &route.receiver_tls)?;
+        let http1 = |tls| {
+            let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+            builder.https_or_http().enable_http1()
+        };
+        let limited = |inner| Connector {
             inner,
             limit: route.timeouts.connect,
+        };
+        Ok(Self {
+            shared: limited(http1(tls.clone()).enable_http2().wrap_connector(http.clone())),
+            own: limited(http1(tls).wrap_connector(http)),
         })
     }
 }
 
+impl Connector {
+    /// A connection on which nothing has been sent yet.
+    pub(super) async fn connect(mut self, receiver: Uri) -> Result<Stream, ForwardError> {
+        let connected = async {
+            poll_fn(|context| self.poll_ready(context)).await?;
+            self.call(receiver).await
+        };
+        connected
+            .await
+            .map_err(|error| ForwardError::unconnected(&*error))
+    }
+}
+
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = Stream;
     type Error = Box<dyn std::error::Error + Send + Sync>;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 

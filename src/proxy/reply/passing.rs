@@ -5,15 +5,17 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use crate::metrics::Outcome;
 use crate::proxy::answer::AnswerBody;
 use crate::proxy::exchange::Exchange;
+use crate::proxy::forward::AnswerBounds;
 
 /// The answer's body, as the flow gets it.
 pub(in crate::proxy) struct Passing {
@@ -36,17 +38,38 @@ pub(in crate::proxy) enum ReplyError {
     /// The receiver broke off.
     #[error("the receiver's answer broke off: {0}")]
     BrokenOff(#[from] hyper::Error),
+    /// It sends nothing, and does not end.
+    #[error("nothing of the receiver's answer came for {} s", .0.as_secs())]
+    Stalled(Duration),
+    /// Over `max_answer`.
+    #[error("the receiver's answer is larger than {0} bytes (max_answer), and was cut off")]
+    TooLarge(u64),
     /// The exchange as a whole took too long.
     #[error("the receiver's answer did not end in time, or the flow did not take it")]
     TimedOut,
 }
 
+impl ReplyError {
+    const fn outcome(&self) -> Outcome {
+        match self {
+            Self::BrokenOff(_) => Outcome::BrokenOff,
+            Self::TooLarge(_) => Outcome::AnswerTooLarge,
+            Self::Stalled(_) | Self::TimedOut => Outcome::TimedOut,
+        }
+    }
+}
+
 impl Passing {
     /// Begins to pass it on; the exchange ends with it.
     pub(super) fn begin(body: AnswerBody, exchange: Exchange) -> Self {
-        let size = body.size_hint();
+        let (size, bounds) = (body.size_hint(), body.bounds());
         let (hand, handed) = mpsc::channel(1);
-        tokio::spawn(pass(body, exchange, hand));
+        let coming = Coming {
+            body,
+            bounds,
+            came: 0,
+        };
+        tokio::spawn(pass(coming, exchange, hand));
         Self {
             handed,
             size,
@@ -55,11 +78,11 @@ impl Passing {
     }
 }
 
-async fn pass(mut body: AnswerBody, mut exchange: Exchange, hand: mpsc::Sender<Handed>) {
+async fn pass(mut coming: Coming, mut exchange: Exchange, hand: mpsc::Sender<Handed>) {
     let mut deadline = std::pin::pin!(sleep_until(exchange.deadline()));
     loop {
         let next = async {
-            let next = next(&mut body).await;
+            let next = coming.next().await;
             hand.reserve().await.map(|place| (next, place))
         };
         let (next, place) = tokio::select! {
@@ -67,8 +90,8 @@ async fn pass(mut body: AnswerBody, mut exchange: Exchange, hand: mpsc::Sender<H
             Ok(next) = next => next,
             () = hand.closed() => return, // the flow went away
             () = &mut deadline => {
-                let reason = ReplyError::TimedOut.to_string();
-                return exchange.broke_off(Outcome::TimedOut, reason);
+                let error = ReplyError::TimedOut;
+                return exchange.broke_off(error.outcome(), error.to_string());
             }
         };
         match &next {
@@ -77,7 +100,7 @@ async fn pass(mut body: AnswerBody, mut exchange: Exchange, hand: mpsc::Sender<H
                 continue;
             }
             Handed::Last(_) | Handed::End => exchange.completed(),
-            Handed::Broken(error) => exchange.broke_off(Outcome::BrokenOff, error.to_string()),
+            Handed::Broken(error) => exchange.broke_off(error.outcome(), error.to_string()),
         }
         // First, so that the flow's next request finds the place free that this one had.
         drop(exchange);
@@ -85,12 +108,43 @@ async fn pass(mut body: AnswerBody, mut exchange: Exchange, hand: mpsc::Sender<H
     }
 }
 
-async fn next(body: &mut AnswerBody) -> Handed {
-    match body.next().await {
-        Some(Ok(piece)) if body.is_end_stream() => Handed::Last(Frame::data(piece)),
-        Some(Ok(piece)) => Handed::Frame(Frame::data(piece)),
-        Some(Err(error)) => Handed::Broken(error.into()),
-        None => Handed::End,
+/// What comes from the receiver, within its bounds. An answer that is cut off at one of them never looks like one that is
+/// over: the flow's stream, or its connection, ends with an error.
+struct Coming {
+    body: AnswerBody,
+    bounds: AnswerBounds,
+    /// Bytes so far.
+    came: u64,
+}
+
+impl Coming {
+    async fn next(&mut self) -> Handed {
+        let idle = self.bounds.idle;
+        timeout(idle, self.piece())
+            .await
+            .unwrap_or(Handed::Broken(ReplyError::Stalled(idle)))
+    }
+
+    /// Empty pieces are no progress.
+    async fn piece(&mut self) -> Handed {
+        loop {
+            let piece = match self.body.next().await {
+                Some(Ok(piece)) => piece,
+                Some(Err(error)) => return Handed::Broken(error.into()),
+                None => return Handed::End,
+            };
+            self.came += piece.len() as u64;
+            let is_last = self.body.is_end_stream();
+            if self.came > self.bounds.most {
+                return Handed::Broken(ReplyError::TooLarge(self.bounds.most));
+            }
+            if is_last {
+                return Handed::Last(Frame::data(piece));
+            }
+            if !piece.is_empty() {
+                return Handed::Frame(Frame::data(piece));
+            }
+        }
     }
 }
 

@@ -62,6 +62,16 @@ impl Verdict {
         }
     }
 
+    /// Of a message of which something was sent on, and that cannot go on now: 503 and `Retry-After` would have some clients
+    /// send it again.
+    pub(super) fn once_forwarded(self) -> Self {
+        Self {
+            status: StatusCode::BAD_GATEWAY,
+            rule: Rule::Message,
+            ..self
+        }
+    }
+
     /// Whether the answer has a `Retry-After`.
     pub(super) fn asks_for_another_try(&self) -> bool {
         self.status == StatusCode::SERVICE_UNAVAILABLE
@@ -109,6 +119,8 @@ const fn of_forwarding(error: &ForwardError) -> Row {
         ForwardError::Unreachable(_) | ForwardError::BrokenOff(_) | ForwardError::Unexpected(_) => {
             Row::Unreachable
         }
+        ForwardError::Redirected(_) => Row::Redirected,
+        ForwardError::AnswerTooLarge(_) => Row::AnswerTooLarge,
     }
 }
 

@@ -42,6 +42,10 @@ vocabulary! {
         NotSigned = "the key did not sign, or the self-check found the result wrong",
         /// `ForwardError::Unreachable` and its like.
         Unreachable = "the receiver cannot be reached, breaks off, or its answer is none to a message",
+        /// `ForwardError::Redirected`.
+        Redirected = "the receiver leads elsewhere, and the message may not follow",
+        /// `ForwardError::AnswerTooLarge`.
+        AnswerTooLarge = "the receiver's answer is larger than `max_answer`",
         /// `ForwardError::TimedOut`, `ForwardError::ConnectTimedOut`.
         TimedOut = "the receiver does not answer in time",
         /// There is too much to do, or to wait for.
@@ -70,6 +74,8 @@ impl Row {
             Self::NoKey => failed(S::SERVICE_UNAVAILABLE, Outcome::NoKey, Rule::Message),
             Self::NotSigned => failed(S::INTERNAL_SERVER_ERROR, Outcome::NotSigned, Rule::Message),
             Self::Unreachable => failed(S::BAD_GATEWAY, Outcome::Unreachable, Rule::Message),
+            Self::Redirected => failed(S::BAD_GATEWAY, Outcome::Redirected, Rule::Message),
+            Self::AnswerTooLarge => failed(S::BAD_GATEWAY, Outcome::AnswerTooLarge, Rule::Message),
             Self::TimedOut => failed(S::GATEWAY_TIMEOUT, Outcome::TimedOut, Rule::Message),
             Self::Later => failed(S::SERVICE_UNAVAILABLE, Outcome::Overloaded, Rule::Later),
         }
