@@ -130,7 +130,7 @@ impl App {
         let held = gates.clone();
         metrics.watch_held(move || held.held())?;
         let proxy = Proxy::new(keys.clone(), clock.clone(), metrics.clone(), gates.clone());
-        let checked = Checked::check(config, &proxy, None)?;
+        let checked = Checked::check(config, &proxy, None, clock.now())?;
         files.keep_only(&named);
         let sources = Sources::new(keys.clone(), clock.clone());
         let core = Core::new(

@@ -160,7 +160,7 @@ async fn last_message(State(judge): State<Arc<Judge>>) -> Response {
 }
 
 async fn exchange_trust(State(judge): State<Arc<Judge>>, pem: Bytes) -> Response {
-    match Trust::from_pem(&pem) {
+    match Trust::read(&pem) {
         Ok(trust) => {
             judge.exchange_trust(trust);
             StatusCode::NO_CONTENT.into_response()

@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use time::OffsetDateTime;
 use tokio::task::spawn_blocking;
 use tracing::Span;
 
@@ -65,7 +66,7 @@ pub(super) async fn import(
 ) -> Result<(StatusCode, Json<KeyView>), Problem> {
     on_a_thread(move || {
         admin.alias(&alias)?;
-        let material = read(&headers, &body, entry.as_deref())?;
+        let material = read(&headers, &body, entry.as_deref(), admin.clock.now())?;
         let imported =
             admin
                 .keys
@@ -164,7 +165,12 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
         .map_err(|error| Problem::internal(&error))?
 }
 
-fn read(headers: &HeaderMap, body: &[u8], entry: Option<&str>) -> Result<KeyMaterial, Problem> {
+fn read(
+    headers: &HeaderMap,
+    body: &[u8],
+    entry: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<KeyMaterial, Problem> {
     let password = headers
         .get(PASSWORD_HEADER)
         .map(|value| std::str::from_utf8(value.as_bytes()));
@@ -176,8 +182,8 @@ fn read(headers: &HeaderMap, body: &[u8], entry: Option<&str>) -> Result<KeyMate
     })?;
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     match media_type {
-        Some(PKCS12) => Ok(from_pkcs12(body, password.unwrap_or_default(), entry)?),
-        Some(PEM) => Ok(from_pem(body, password)?),
+        Some(PKCS12) => Ok(from_pkcs12(body, password.unwrap_or_default(), entry, now)?),
+        Some(PEM) => Ok(from_pem(body, password, now)?),
         _ => Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             format!("send the key as {PKCS12} or {PEM}"),

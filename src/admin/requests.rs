@@ -111,7 +111,8 @@ pub(super) async fn discard(
 /// Takes in the certificate of a key that was generated here
 ///
 /// With what leads from there to a root, in any order: PEM, DER, or PKCS#7 in either. The key that waits for it is
-/// found by its public key, and is pending then, as if it had been imported.
+/// found by its public key, and is pending then, as if it had been imported. So is one that has a certificate already, pending or
+/// active: with the new one it is another key here.
 #[utoipa::path(post, path = "/api/v1/aliases/{alias}/certificates", tag = "keys",
     params(AliasPath),
     request_body(

@@ -137,7 +137,8 @@ impl Core {
         if !settled.is_empty() {
             return Err(ReloadError::Settled(settled));
         }
-        let checked = Checked::check(config, &running.proxy, Some(&running.config))?;
+        let now = self.clock.now();
+        let checked = Checked::check(config, &running.proxy, Some(&running.config), now)?;
         let changes = Changes::between(&running.config, checked.config());
         self.publish(checked)?;
         self.files().keep_only(&files);

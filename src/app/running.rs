@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
+use time::OffsetDateTime;
 
 use super::sources::Sources;
 use super::{Core, reload};
@@ -101,12 +102,13 @@ impl Checked {
         config: Config,
         earlier: &Proxy,
         in_force: Option<&Config>,
+        now: OffsetDateTime,
     ) -> Result<Self, UnusableParts> {
         let (mut unusable, mut keys) = (Vec::new(), Vec::new());
         for (alias, settings) in &config.aliases {
             let Some(source) = &settings.source else { continue };
             let before = in_force.and_then(|config| config.aliases.get(alias)?.source.as_ref());
-            match source.load() {
+            match source.load(now) {
                 Err(problem) if !problem.may_pass() && before != Some(source) => {
                     unusable.push(Unusable::Source {
                         alias: alias.clone(),

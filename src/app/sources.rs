@@ -152,7 +152,7 @@ impl Sources {
         };
         for (alias, source, then) in due {
             // Not under the lock: a token may take its time.
-            let material = source.load().map_err(Nothing::from);
+            let material = source.load(self.clock.now()).map_err(Nothing::from);
             let brought = material.and_then(|material| self.bring(&alias, material, then));
             self.looked(&alias, &source, brought);
         }
@@ -174,7 +174,7 @@ impl Sources {
             problem,
         };
         let (source, then) = watched.ok_or_else(|| nothing(NO_SOURCE.to_owned()))?;
-        let material = source.load().map_err(Nothing::from);
+        let material = source.load(self.clock.now()).map_err(Nothing::from);
         let brought = material.and_then(|material| {
             let (operator, now) = (self.keys.by(author), self.clock.now());
             operator.bring_announced(alias, material, then, receivers, now)?;

@@ -173,7 +173,7 @@ fn signer(alias: &AliasConfig, now: OffsetDateTime) -> Result<Option<Arc<Signer>
     let Some(source) = &alias.source else {
         return Ok(None);
     };
-    let material = source.load_patiently().map_err(|error| error.to_string())?;
+    let material = source.load_patiently(now).map_err(|error| error.to_string())?;
     let signer = Signer::new(material, now).map_err(|refused| refused.to_string())?;
     Ok(Some(Arc::new(signer)))
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::ArgGroup;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::profile_flags::ProfileFlags;
 use super::{CliError, input_name, password, print, read_file, read_input};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::keys::source::{SourceError, from_pem, from_pkcs12};
+use crate::keys::source::{PemFile, SourceError, from_pem, from_pem_files, from_pkcs12, with_password};
 use crate::keys::{KeyMaterial, Signer};
 use crate::wss::{MessageError, PlainMessage, Profile, Protection, SignError};
 use crate::xml::Limits;
@@ -88,7 +89,7 @@ struct KeyFlags {
 /// When key, profile or message cannot be used; says what to do.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let now = Clock::system().now();
-    let (material, profile) = args.key.resolve()?;
+    let (material, profile) = args.key.resolve(now)?;
     let signer = Signer::new(material, now).map_err(CliError::failed)?;
     let certificate = signer.certificate();
     certificate.check_validity(now).map_err(|reason| {
@@ -123,13 +124,13 @@ fn read_message(protection: &Arc<Protection>, input: &Path) -> Result<PlainMessa
 
 impl KeyFlags {
     /// The key, and the profile that flags are laid over.
-    fn resolve(&self) -> Result<(KeyMaterial, Profile), CliError> {
+    fn resolve(&self, now: OffsetDateTime) -> Result<(KeyMaterial, Profile), CliError> {
         if let (Some(file), Some(route)) = (&self.config, &self.route) {
-            return of_route(file, route);
+            return of_route(file, route, now);
         }
         let material = match (&self.pkcs12, &self.key, &self.certificate) {
-            (Some(file), _, _) => self.pkcs12(file),
-            (None, Some(key), Some(certificate)) => self.pem(key, certificate),
+            (Some(file), _, _) => self.pkcs12(file, now),
+            (None, Some(key), Some(certificate)) => self.pem(key, certificate, now),
             _ => Err(CliError::Usage(
                 "give --config and --route, --key and --certificate, or --pkcs12".to_owned(),
             )),
@@ -137,30 +138,37 @@ impl KeyFlags {
         Ok((material?, Profile::default()))
     }
 
-    fn pkcs12(&self, file: &Path) -> Result<KeyMaterial, CliError> {
+    fn pkcs12(&self, file: &Path, now: OffsetDateTime) -> Result<KeyMaterial, CliError> {
         let bytes = Zeroizing::new(read_file(file)?);
         let password = password::read(self.password_file.as_deref(), file)?;
-        from_pkcs12(&bytes, &password, self.entry.as_deref()).map_err(unusable(file))
+        let read = from_pkcs12(&bytes, &password, self.entry.as_deref(), now);
+        read.map_err(with_password(file, self.password_file.as_deref()))
+            .map_err(CliError::failed)
     }
 
-    fn pem(&self, key: &Path, certificate: &Path) -> Result<KeyMaterial, CliError> {
-        let mut pem = Zeroizing::new(read_file(key)?);
-        if certificate != key {
-            // On a line of its own: a file may lack its last line end.
-            pem = Zeroizing::new([pem.as_slice(), b"\n", &read_file(certificate)?].concat());
-        }
+    fn pem(&self, key: &Path, certificate: &Path, now: OffsetDateTime) -> Result<KeyMaterial, CliError> {
+        let private_half = Zeroizing::new(read_file(key)?);
+        let certificates = read_file(certificate)?;
+        let read = |password| match certificate == key {
+            true => from_pem(&private_half, password, now).map_err(|error| (PemFile::Key, error)),
+            false => from_pem_files(&private_half, &certificates, password, now),
+        };
+        let unusable = |(file, error): (PemFile, SourceError)| match file {
+            PemFile::Key => CliError::failed(with_password(key, self.password_file.as_deref())(error)),
+            PemFile::Certificates => CliError::failed(with_password(certificate, None)(error.beside(key))),
+        };
         if self.password_file.is_none() {
-            match from_pem(&pem, None) {
-                Err(SourceError::PasswordNeeded) => {}
-                done => return done.map_err(unusable(key)),
+            match read(None) {
+                Err((_, SourceError::PasswordNeeded)) => {}
+                done => return done.map_err(unusable),
             }
         }
         let password = password::read(self.password_file.as_deref(), key)?;
-        from_pem(&pem, Some(&password)).map_err(unusable(key))
+        read(Some(&password)).map_err(unusable)
     }
 }
 
-fn of_route(file: &Path, name: &str) -> Result<(KeyMaterial, Profile), CliError> {
+fn of_route(file: &Path, name: &str, now: OffsetDateTime) -> Result<(KeyMaterial, Profile), CliError> {
     let config = Config::load(file).map_err(CliError::failed)?;
     let route = config
         .routes
@@ -185,11 +193,7 @@ fn of_route(file: &Path, name: &str) -> Result<(KeyMaterial, Profile), CliError>
             ))
         })?;
     Ok((
-        source.load_patiently().map_err(CliError::failed)?,
+        source.load_patiently(now).map_err(CliError::failed)?,
         route.profile.clone(),
     ))
-}
-
-fn unusable(file: &Path) -> impl Fn(SourceError) -> CliError {
-    move |error| CliError::Failed(format!("{}: {error}", file.display()))
 }

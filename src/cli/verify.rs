@@ -74,7 +74,7 @@ pub(super) fn trust(files: &[PathBuf]) -> Result<Trust, CliError> {
     let mut certificates = Vec::new();
     for file in files {
         let unusable = |error| CliError::Failed(format!("{}: {error}", file.display()));
-        let trust = Trust::from_pem(&read_file(file)?).map_err(unusable)?;
+        let trust = Trust::read(&read_file(file)?).map_err(unusable)?;
         certificates.extend_from_slice(trust.certificates());
     }
     Ok(Trust::new(certificates))

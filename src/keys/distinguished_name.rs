@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use openssl::bn::BigNum;
+use x509_parser::asn1_rs::{Any, FromDer};
+
+use super::name::text;
 
 /// A distinguished name. It is shown as it was written, and equal to what means the same.
 #[derive(Debug, Clone)]
@@ -142,7 +144,7 @@ fn plain_value(text: &str) -> Option<(String, Option<char>, &str)> {
 
 /// RFC 4514, section 3: a backslash before a special character or before two hexadecimal digits,
 /// which are one octet of UTF-8.
-fn escaped(characters: &mut std::str::Chars<'_>, value: &mut Vec<u8>) -> Option<()> {
+pub(super) fn escaped(characters: &mut std::str::Chars<'_>, value: &mut Vec<u8>) -> Option<()> {
     let first = characters.next()?;
     let second = characters.clone().next();
     match (first.to_digit(16), second.and_then(|second| second.to_digit(16))) {
@@ -155,21 +157,30 @@ fn escaped(characters: &mut std::str::Chars<'_>, value: &mut Vec<u8>) -> Option<
     Some(())
 }
 
-fn push(value: &mut Vec<u8>, character: char) {
+pub(super) fn push(value: &mut Vec<u8>, character: char) {
     value.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// RFC 4514, section 2.4: `#` and the hexadecimal digits of a DER value; of strings, their content.
+/// RFC 4514, section 2.4: `#` and the hexadecimal digits of a DER value; of strings, their characters.
 fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
     let digits = std::str::from_utf8(digits).ok()?.trim().strip_prefix('#')?;
-    let der = BigNum::from_hex_str(digits).ok()?.to_vec();
-    const STRINGS: [u8; 4] = [0x0c, 0x12, 0x13, 0x16]; // UTF8String, NumericString, PrintableString, IA5String
-    match der.as_slice() {
-        [tag, length, content @ ..] if STRINGS.contains(tag) && usize::from(*length) == content.len() => {
-            Some(content.to_vec())
-        }
-        _ => Some(digits.to_ascii_lowercase().into_bytes()),
-    }
+    let der = octets(digits)?;
+    let string = Any::from_der(&der).ok().filter(|(rest, _)| rest.is_empty());
+    let characters = string.and_then(|(_, value)| text(&value));
+    Some(
+        characters
+            .unwrap_or_else(|| digits.to_ascii_lowercase())
+            .into_bytes(),
+    )
+}
+
+/// Two hexadecimal digits each.
+pub(super) fn octets(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let octet = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
+    let octets: Option<Vec<_>> = pairs.iter().map(octet).collect();
+    octets.filter(|octets| rest.is_empty() && !octets.is_empty())
 }
 
 /// Without case, outer white space and repeated inner white space.
@@ -179,7 +190,7 @@ fn normalize(value: &[u8]) -> String {
 }
 
 /// Keywords that stacks write, in upper case; any other type is as it is.
-fn object_identifier(attribute_type: &str) -> String {
+pub(super) fn object_identifier(attribute_type: &str) -> String {
     let keyword = attribute_type.to_ascii_uppercase();
     let dotted = match keyword.as_str() {
         "CN" => "2.5.4.3",
@@ -192,9 +203,15 @@ fn object_identifier(attribute_type: &str) -> String {
         "O" => "2.5.4.10",
         "OU" => "2.5.4.11",
         "T" | "TITLE" => "2.5.4.12",
+        "DESCRIPTION" => "2.5.4.13",
+        "BUSINESSCATEGORY" => "2.5.4.15",
+        "POSTALCODE" => "2.5.4.17",
+        "NAME" => "2.5.4.41",
         "G" | "GN" | "GIVENNAME" => "2.5.4.42",
         "I" | "INITIALS" => "2.5.4.43",
-        "DNQ" | "DNQUALIFIER" => "2.5.4.46",
+        "GENERATION" | "GENERATIONQUALIFIER" => "2.5.4.44",
+        "DN" | "DNQ" | "DNQUALIFIER" => "2.5.4.46",
+        "PSEUDONYM" => "2.5.4.65",
         "ORGANIZATIONIDENTIFIER" => "2.5.4.97",
         "DC" => "0.9.2342.19200300.100.1.25",
         "UID" => "0.9.2342.19200300.100.1.1",
@@ -215,6 +232,8 @@ mod tests {
 
     #[test]
     fn the_same_name_in_the_spelling_of_another_stack() {
+        let long_hex = format!("CN=#0c8180{}", "61".repeat(128));
+        let long_text = format!("CN={}", "a".repeat(128));
         for (one, other) in [
             ("CN=Test CA,O=Example,C=DE", "cn = test  ca, o = Example; C=de"),
             ("CN=Test CA,O=Example,C=DE", "C=DE, O=Example, CN=Test CA"),
@@ -225,6 +244,12 @@ mod tests {
             ("1.2.840.113549.1.9.1=#1603614062,CN=x", "E=a@b, CN=x"),
             ("1.2.840.113549.1.9.1=#1603614062,CN=x", "EMAILADDRESS=A@B,CN=x"),
             ("OID.2.5.4.97=x", "2.5.4.97=x"),
+            ("2.5.4.97=#0c0156", "organizationIdentifier=v"),
+            ("GN=Ada,SN=Byron", "2.5.4.42=#0c03416461,SURNAME=byron"),
+            ("O=#1e0c004d00fc006c006c00650072", "O=Müller"),
+            ("O=#14064dfc6c6c6572", "O=Müller"),
+            ("O=#1c080000004d000000fc", "O=Mü"),
+            (&long_hex, &long_text),
             ("OU=a+CN=b,O=c", "CN=b+OU=a,O=c"),
         ] {
             assert!(same(one, other), "{one} / {other}");
@@ -240,6 +265,8 @@ mod tests {
             ("CN=a+O=b", "CN=a,O=b"),
             ("CN=a b", "CN=ab"),
             (r"CN=a\,O=b", "CN=a,O=b"),
+            ("O=#020161", "O=a"),
+            ("O=#0c0161,CN=x", "O=#0c0162,CN=x"),
         ] {
             assert!(!same(one, other), "{one} / {other}");
         }
@@ -256,6 +283,8 @@ mod tests {
             r#"CN="a"#,
             r#"CN="a"b"#,
             r"CN=a\",
+            "CN=#0c016",
+            "CN=#xx",
         ] {
             assert_eq!(DistinguishedName::parse(text), None, "{text}");
         }

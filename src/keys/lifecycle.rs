@@ -31,6 +31,7 @@ mod withdrawal;
 
 use std::sync::Arc;
 
+use super::{Certificate, Signer};
 use crate::event::Event;
 use command::Circumstances;
 use notice::Notices;
@@ -87,13 +88,19 @@ impl Lifecycle {
         let circumstances = Circumstances { policy, moment, by };
         let mut next = self.clone();
         let mut events = match command {
-            Command::Import { signer, origin, then } => next.import(signer, origin, then, policy, moment),
+            Command::Import { signer, origin, then } => {
+                next.check_key_pair(&signer)?;
+                next.import(signer, origin, then, policy, moment)
+            }
             Command::Announced {
                 signer,
                 then,
                 renewal,
                 receivers,
-            } => next.import_announced(signer, then, &renewal, receivers, circumstances)?,
+            } => {
+                next.check_key_pair(&signer)?;
+                next.import_announced(signer, then, &renewal, receivers, circumstances)?
+            }
             Command::Activate {
                 fingerprint,
                 replaces,
@@ -179,6 +186,33 @@ impl Lifecycle {
         self.keys().chain(self.discarded.iter().map(Discarded::entry))
     }
 
+    /// Certificates are issued again for their keys, and each is a key here. But a key pair that others may know, or that is
+    /// gone, must not come back under another one.
+    fn check_key_pair(&self, new: &Signer) -> Result<(), Refusal> {
+        let certificate = new.certificate();
+        if self.key(certificate.fingerprint()).is_some() {
+            return Ok(());
+        }
+        let is_gone = |state: &KeyState| matches!(state, KeyState::Revoked { .. } | KeyState::Purged { .. });
+        let mut gone = self.keys().filter(|entry| is_gone(&entry.state));
+        match gone.find(|entry| entry.identity.certificate().has_key_of(certificate)) {
+            Some(entry) => Err(Refusal::KeyPairIsGone(entry.fingerprint().clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The private half of the key of one of these certificates, pending or signing, which has another one so far.
+    pub(super) fn reissued(&self, certificates: &[Certificate]) -> Option<&Arc<Signer>> {
+        let pending = self.pending.iter().map(|pending| &pending.key);
+        let mut living = pending.chain(self.active());
+        let is_of = |key: &&Key| {
+            certificates
+                .iter()
+                .any(|certificate| key.certificate().has_key_of(certificate))
+        };
+        living.find(is_of).map(|key| &key.signer)
+    }
+
     /// For a key that arrives now.
     fn next_arrival(&self, moment: Moment) -> Arrival {
         let last = self.remembered().map(|entry| entry.arrival.sequence).max();
@@ -190,12 +224,12 @@ impl Lifecycle {
 
     /// What signs with a key of this fingerprint, for signatures on trial, which nobody gets.
     #[must_use]
-    pub fn on_trial(&self, fingerprint: &Fingerprint) -> Option<&Arc<super::Signer>> {
+    pub fn on_trial(&self, fingerprint: &Fingerprint) -> Option<&Arc<Signer>> {
         self.private_half(fingerprint)
     }
 
     /// The private half of a key that has one, for the store to seal.
-    pub(super) fn private_half(&self, fingerprint: &Fingerprint) -> Option<&Arc<super::Signer>> {
+    pub(super) fn private_half(&self, fingerprint: &Fingerprint) -> Option<&Arc<Signer>> {
         let pending = self.pending.iter().map(|pending| &pending.key);
         let retired = self.retired.iter().map(|retired| &retired.key);
         pending

@@ -12,11 +12,11 @@ use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 use time::OffsetDateTime;
 use x509_parser::extensions::{KeyUsage, ParsedExtension};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 use super::fingerprint::Fingerprint;
-use super::name::rfc4514;
-use super::private_key::PrivateKey;
+use super::name::{for_receivers, rfc4514};
+use super::private_key::{PrivateKey, has_explicit_curve};
 use super::public_numbers::PublicNumbers;
 use crate::clock::rfc3339;
 
@@ -41,11 +41,15 @@ struct Facts {
     fingerprint: Fingerprint,
     thumbprint: [u8; 20],
     issuer: String,
+    issuer_in_messages: String,
     subject: String,
     serial: String,
     subject_key_identifier: Option<Vec<u8>>,
+    computed_identifier: [u8; 20],
     self_issued: bool,
+    may_issue: bool,
     may_sign: bool,
+    explicit_curve: bool,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
 }
@@ -83,13 +87,17 @@ impl Certificate {
             public_key: x509.public_key().map_err(malformed)?,
             x509,
             fingerprint: Fingerprint::of(der),
-            thumbprint: thumbprint(der)?,
+            thumbprint: sha1(der)?,
             issuer: rfc4514(parsed.issuer()),
+            issuer_in_messages: for_receivers(parsed.issuer()),
             subject: rfc4514(parsed.subject()),
             serial: decimal(parsed.raw_serial()).map_err(malformed)?,
             subject_key_identifier: subject_key_identifier(&parsed)?,
+            computed_identifier: sha1(&parsed.public_key().subject_public_key.data)?,
             self_issued: parsed.issuer().as_raw() == parsed.subject().as_raw(),
+            may_issue: may_issue(&parsed)?,
             may_sign: key_usage.is_none_or(|usage| permits_signing(usage.value)),
+            explicit_curve: has_explicit_curve(parsed.public_key()),
             not_before: parsed.validity().not_before.to_datetime(),
             not_after: parsed.validity().not_after.to_datetime(),
         })))
@@ -119,6 +127,12 @@ impl Certificate {
         &self.0.issuer
     }
 
+    /// The same as receivers look it up by: what they do not read as characters is the hex of its DER.
+    #[must_use]
+    pub fn issuer_in_messages(&self) -> &str {
+        &self.0.issuer_in_messages
+    }
+
     /// Subject, likewise.
     #[must_use]
     pub fn subject(&self) -> &str {
@@ -137,6 +151,14 @@ impl Certificate {
         self.0.subject_key_identifier.as_deref()
     }
 
+    /// The identifier of its key: the SKI extension, or what others make up where there is none, SHA-1 of the bits of
+    /// the public key (RFC 5280, section 4.2.1.2, method 1).
+    #[must_use]
+    pub fn key_identifier(&self) -> &[u8] {
+        self.subject_key_identifier()
+            .unwrap_or(&self.0.computed_identifier)
+    }
+
     /// Issued by itself: a root has no place in a PKIPath.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
@@ -144,7 +166,7 @@ impl Certificate {
     }
 
     /// Names and signature say so. Several authorities can have one name.
-    pub(super) fn is_issued_by(&self, issuer: &Self) -> bool {
+    pub(crate) fn is_issued_by(&self, issuer: &Self) -> bool {
         let (x509, key) = (&self.0.x509, issuer.public_key());
         let names = x509.issuer_name().try_cmp(issuer.0.x509.subject_name());
         self != issuer && matches!(names, Ok(Ordering::Equal)) && x509.verify(key).unwrap_or(false)
@@ -174,15 +196,31 @@ impl Certificate {
         Ok(())
     }
 
+    /// It is an authority's, as far as it says: one of version 3 says so in basicConstraints (RFC 5280, section 4.2.1.9),
+    /// an older one cannot.
+    pub(crate) fn may_issue(&self) -> bool {
+        self.0.may_issue
+    }
+
     /// Its key usage, if there is one, permits digital signatures (RFC 5280, section 4.2.1.3).
     #[must_use]
     pub fn may_sign(&self) -> bool {
         self.0.may_sign
     }
 
+    /// Its key is of an elliptic curve whose parameters are written out (RFC 5480, section 2.1.1: MUST NOT).
+    pub(crate) fn has_explicit_curve(&self) -> bool {
+        self.0.explicit_curve
+    }
+
     /// For OpenSSL to verify with. Reading it once matters: OpenSSL 3 takes long to decode a key.
     pub(crate) fn public_key(&self) -> &PKey<Public> {
         &self.0.public_key
+    }
+
+    /// Both are of one key pair.
+    pub(super) fn has_key_of(&self, other: &Self) -> bool {
+        self.public_key().public_eq(other.public_key())
     }
 
     /// SHA-256 of its SubjectPublicKeyInfo: by this a request knows its certificate.
@@ -220,9 +258,16 @@ fn malformed(error: impl fmt::Display) -> CertificateError {
     CertificateError(error.to_string())
 }
 
-fn thumbprint(der: &[u8]) -> Result<[u8; 20], CertificateError> {
-    let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der);
+fn sha1(octets: &[u8]) -> Result<[u8; 20], CertificateError> {
+    let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, octets);
     sha1.as_ref().try_into().map_err(malformed)
+}
+
+fn may_issue(parsed: &X509Certificate<'_>) -> Result<bool, CertificateError> {
+    Ok(match parsed.basic_constraints().map_err(malformed)? {
+        Some(constraints) => constraints.value.ca,
+        None => parsed.version() != X509Version::V3,
+    })
 }
 
 /// The content octets of an INTEGER; some authorities issue negative serials.

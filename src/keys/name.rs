@@ -8,20 +8,35 @@ use x509_parser::x509::{AttributeTypeAndValue, RelativeDistinguishedName, X509Na
 
 use super::fingerprint::hex;
 
-/// Most specific RDN first, comma without space.
+/// For people: most specific RDN first, comma without space.
 pub(super) fn rfc4514(name: &X509Name<'_>) -> String {
+    written(name, text)
+}
+
+/// For receivers. WSS4J finds no certificate by the characters of a BMPString or a UniversalString, or of a T61String outside
+/// ASCII, since Java does not compare them with those of other types; it finds it by the hex of their DER, which RFC 4514, section 2.4, allows
+/// for any value.
+pub(super) fn for_receivers(name: &X509Name<'_>) -> String {
+    written(name, |value| match value.tag() {
+        Tag::BmpString | Tag::UniversalString => None,
+        Tag::T61String if !value.data.is_ascii() => None,
+        _ => text(value),
+    })
+}
+
+fn written(name: &X509Name<'_>, text: impl Fn(&Any<'_>) -> Option<String>) -> String {
+    let rdn = |rdn: &RelativeDistinguishedName<'_>| {
+        let attributes = rdn.iter().map(|one| attribute(one, &text));
+        attributes.collect::<Vec<_>>().join("+")
+    };
     let mut rdns: Vec<String> = name.iter().map(rdn).collect();
     rdns.reverse();
     rdns.join(",")
 }
 
-fn rdn(rdn: &RelativeDistinguishedName<'_>) -> String {
-    rdn.iter().map(attribute).collect::<Vec<_>>().join("+")
-}
-
 /// RFC 4514, section 2.3: without a short name the type is dotted decimal and the value the hex of
 /// its DER.
-fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
+fn attribute(attribute: &AttributeTypeAndValue<'_>, text: impl Fn(&Any<'_>) -> Option<String>) -> String {
     let value = attribute.attr_value();
     let short = short_name(attribute.attr_type());
     match (short, short.and_then(|_| text(value))) {
@@ -51,7 +66,7 @@ fn short_name(attribute_type: &Oid<'_>) -> Option<&'static str> {
 }
 
 /// The characters of an ASN.1 string; `None` for other types and for bytes that are none.
-fn text(value: &Any<'_>) -> Option<String> {
+pub(super) fn text(value: &Any<'_>) -> Option<String> {
     let bytes = value.data;
     match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString => {
@@ -144,6 +159,6 @@ mod tests {
     fn a_type_without_a_short_name_is_dotted_and_its_value_hex() {
         let email = Any::from_tag_and_data(Tag::Ia5String, b"a@b");
         let email = AttributeTypeAndValue::new(oid::OID_PKCS9_EMAIL_ADDRESS, email);
-        assert_eq!(attribute(&email), "1.2.840.113549.1.9.1=#1603614062");
+        assert_eq!(attribute(&email, text), "1.2.840.113549.1.9.1=#1603614062");
     }
 }

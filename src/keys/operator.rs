@@ -11,7 +11,7 @@ use super::audit::Author;
 use super::generate::{GenerateError, KeyPair};
 use super::lifecycle::{AfterImport, Command, KeyState, Lifecycle, Origin, RenewalId, Replacement, Schedule};
 use super::store::StoreError;
-use super::waiting::{Waiting, certify};
+use super::waiting::{Waiting, certify, reissued};
 use super::{Certificate, CommandError, Fingerprint, KeyMaterial, Keys, Reason, Signer};
 use crate::event::Trigger;
 
@@ -87,11 +87,11 @@ impl<'a> Operator<'a> {
         Ok(waiting)
     }
 
-    /// Takes in an authority's answer: the certificate of a key that waits, and what leads from there to a root, in any
-    /// order. One that was taken in before changes nothing.
+    /// Takes in an authority's answer: the certificate of a key that waits, or another one of a key that is pending or signs, and
+    /// what leads from there to a root, in any order. One that was taken in before changes nothing.
     ///
     /// # Errors
-    /// When it is for no key that waits, or may not sign.
+    /// When it is for no such key, or may not sign.
     pub fn certify(
         &self,
         alias: &str,
@@ -113,16 +113,16 @@ impl<'a> Operator<'a> {
             .map(Certificate::fingerprint)
             .cloned();
         let waiting = self.keys.waiting(alias);
-        match (
-            certify(alias, waiting.iter().map(AsRef::as_ref), certificates),
-            known,
-        ) {
-            (Ok(material), _) => self.import(alias, material, then, now),
-            (Err(_), Some(fingerprint)) => Ok(Imported {
+        let waits = waiting.iter().map(AsRef::as_ref);
+        let certified = certify(alias, waits, certificates.clone(), now);
+        match (certified, keys.reissued(&certificates), known) {
+            (Ok(material), _, _) => self.import(alias, material, then, now),
+            (Err(_), Some(signer), _) => self.import(alias, reissued(signer, certificates, now)?, then, now),
+            (Err(_), None, Some(fingerprint)) => Ok(Imported {
                 fingerprint,
                 new: false,
             }),
-            (Err(problem), None) => Err(problem.into()),
+            (Err(problem), None, None) => Err(problem.into()),
         }
     }
 

@@ -11,6 +11,10 @@ use openssl::nid::Nid;
 use openssl::pkey::{HasPublic, Id, PKey, Private, Public};
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Signer as OpenSslSigner};
+use x509_parser::asn1_rs::{Any, Tag};
+use x509_parser::oid_registry::OID_KEY_TYPE_EC_PUBLIC_KEY;
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
 use super::Certificate;
@@ -44,8 +48,23 @@ enum AwsLc {
 
 /// A key that no signature algorithm of ours fits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("keys of type {0} are not supported: use RSA, P-256, P-384, P-521 or Ed25519")]
-pub struct UnsupportedKey(String);
+pub enum UnsupportedKey {
+    /// Of another type.
+    #[error("keys of type {0} are not supported: use RSA, P-256, P-384, P-521 or Ed25519")]
+    Type(String),
+    /// RSA by its own object identifier (RFC 4055).
+    #[error(
+        "keys for RSASSA-PSS alone (id-RSASSA-PSS) are not supported: use an RSA key for any purpose (rsaEncryption), which makes \
+         RSASSA-PSS signatures, too"
+    )]
+    PssAlone,
+    /// RFC 5480, section 2.1.1: MUST NOT. Java reads no such certificate.
+    #[error(
+        "the parameters of its elliptic curve are written out where the name of the curve has to stand, and many receivers read no \
+         such key: convert it with `openssl ec -param_enc named_curve`, and have it certified again"
+    )]
+    ExplicitCurve,
+}
 
 impl PrivateKey {
     /// # Errors
@@ -166,20 +185,36 @@ fn key_type(key: &PKey<impl HasPublic>) -> Result<KeyType, UnsupportedKey> {
             bits: key.bits().try_into().unwrap_or(usize::MAX),
         }),
         Id::ED25519 => Ok(KeyType::Ed25519),
+        Id::EC if !names_its_curve(key) => Err(UnsupportedKey::ExplicitCurve),
+        Id::RSA_PSS => Err(UnsupportedKey::PssAlone),
         Id::EC => match key.ec_key().ok().and_then(|key| key.group().curve_name()) {
             Some(Nid::X9_62_PRIME256V1) => Ok(KeyType::P256),
             Some(Nid::SECP384R1) => Ok(KeyType::P384),
             Some(Nid::SECP521R1) => Ok(KeyType::P521),
-            Some(other) => Err(UnsupportedKey(other.short_name().unwrap_or("EC").to_owned())),
-            None => Err(UnsupportedKey("EC with explicit parameters".to_owned())),
+            Some(other) => Err(UnsupportedKey::Type(
+                other.short_name().unwrap_or("EC").to_owned(),
+            )),
+            None => Err(UnsupportedKey::ExplicitCurve),
         },
-        other => Err(UnsupportedKey(
+        other => Err(UnsupportedKey::Type(
             Nid::from_raw(other.as_raw())
                 .short_name()
                 .unwrap_or("unknown")
                 .to_owned(),
         )),
     }
+}
+
+/// OpenSSL knows a curve by its parameters, too, and writes a key as it was read.
+fn names_its_curve(key: &PKey<impl HasPublic>) -> bool {
+    let der = key.public_key_to_der().unwrap_or_default();
+    SubjectPublicKeyInfo::from_der(&der).is_ok_and(|(_, key)| !has_explicit_curve(&key))
+}
+
+/// An elliptic curve in parameters, in place of its name.
+pub(super) fn has_explicit_curve(key: &SubjectPublicKeyInfo<'_>) -> bool {
+    let parameters = key.algorithm.parameters.as_ref().map(Any::tag);
+    key.algorithm.algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY && parameters != Some(Tag::Oid)
 }
 
 impl AwsLc {

@@ -15,7 +15,7 @@ pub enum Reference {
     Thumbprint([u8; 20]),
     /// SHA-256 of its DER; so is the certificate itself.
     Fingerprint(Fingerprint),
-    /// Its SKI extension.
+    /// Its SKI extension, or SHA-1 of the bits of its public key.
     SubjectKeyIdentifier(Vec<u8>),
     /// Issuer, in either order of its parts, and serial number in decimal.
     IssuerSerial(DistinguishedName, String),
@@ -67,12 +67,12 @@ impl Reference {
 
     /// Everything that a certificate answers to.
     pub(super) fn all(certificate: &Certificate) -> impl Iterator<Item = Self> {
-        let identifier = certificate.subject_key_identifier();
+        let identifier = certificate.key_identifier();
         let issuer = DistinguishedName::parse(certificate.issuer());
         [
             Some(Self::Thumbprint(certificate.thumbprint())),
             Some(Self::Fingerprint(certificate.fingerprint().clone())),
-            identifier.map(|identifier| Self::SubjectKeyIdentifier(identifier.to_vec())),
+            Some(Self::SubjectKeyIdentifier(identifier.to_vec())),
             issuer.map(|issuer| Self::IssuerSerial(issuer, certificate.serial().to_owned())),
         ]
         .into_iter()

@@ -2,21 +2,26 @@
 //! Whether the key may sign is asked later, by [`Signer::new`](super::Signer::new).
 
 mod certificates;
+mod effort;
+mod foreign;
 mod pem;
 mod pkcs12;
 mod problems;
+mod text;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use openssl::error::ErrorStack;
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 pub use certificates::certificates;
-pub use pem::from_pem;
+pub use pem::{PemFile, from_pem, from_pem_files};
 pub use pkcs12::from_pkcs12;
 pub use problems::SourceProblems;
+pub use text::to_pem;
 
 use super::material::{Certificate, CertificateError, KeyMaterial};
 use super::pkcs11::{self, Handling, KeyReference, TokenError};
@@ -70,10 +75,10 @@ impl Source {
     ///
     /// # Errors
     /// With the file and what is wrong with it.
-    pub fn load(&self) -> Result<KeyMaterial, LoadError> {
+    pub fn load(&self, now: OffsetDateTime) -> Result<KeyMaterial, LoadError> {
         let source = self.clone();
         let loaded = aside::within(PATIENCE, &format!("{self:?}"), move || {
-            source.load_within(TOKEN_PATIENCE)
+            source.load_within(TOKEN_PATIENCE, now)
         });
         loaded.unwrap_or_else(|hangs| Err(hangs.into()))
     }
@@ -82,11 +87,11 @@ impl Source {
     ///
     /// # Errors
     /// Likewise.
-    pub fn load_patiently(&self) -> Result<KeyMaterial, LoadError> {
-        self.load_within(LONG_PATIENCE)
+    pub fn load_patiently(&self, now: OffsetDateTime) -> Result<KeyMaterial, LoadError> {
+        self.load_within(LONG_PATIENCE, now)
     }
 
-    fn load_within(&self, patience: Duration) -> Result<KeyMaterial, LoadError> {
+    fn load_within(&self, patience: Duration, now: OffsetDateTime) -> Result<KeyMaterial, LoadError> {
         match self {
             Self::Pkcs12 {
                 path,
@@ -94,7 +99,8 @@ impl Source {
                 entry,
             } => {
                 let password = read_password(password_file)?;
-                from_pkcs12(&read(path)?, &password, entry.as_deref()).map_err(unusable(path))
+                from_pkcs12(&read(path)?, &password, entry.as_deref(), now)
+                    .map_err(with_password(path, Some(password_file)))
             }
             Self::Pem {
                 certificate,
@@ -102,19 +108,23 @@ impl Source {
                 password_file,
             } => {
                 let password = password_file.as_deref().map(read_password).transpose()?;
-                let mut pem = read(private_key)?;
-                if certificate != private_key {
-                    // The chain after the key; a file may lack its last line end.
-                    pem = Zeroizing::new([pem.as_slice(), b"\n", read(certificate)?.as_slice()].concat());
+                let password = password.as_ref().map(|password| password.as_str());
+                let key = read(private_key)?;
+                let of_key = with_password(private_key, password_file.as_deref());
+                if certificate == private_key {
+                    return from_pem(&key, password, now).map_err(of_key);
                 }
-                from_pem(&pem, password.as_ref().map(|password| password.as_str()))
-                    .map_err(unusable(private_key))
+                let read = from_pem_files(&key, &read(certificate)?, password, now);
+                read.map_err(|(file, error)| match file {
+                    PemFile::Key => of_key(error),
+                    PemFile::Certificates => unusable(certificate)(error.beside(private_key)),
+                })
             }
             Self::Pkcs11 {
                 key,
                 certificate,
                 handling,
-            } => pkcs11::load(key, *handling, certificate.as_deref(), patience),
+            } => pkcs11::load(key, *handling, certificate.as_deref(), patience, now),
         }
     }
 
@@ -150,6 +160,17 @@ fn unusable(file: &Path) -> impl Fn(SourceError) -> LoadError {
     }
 }
 
+/// The same of a file whose password is in another, which may be the wrong one.
+pub fn with_password(file: &Path, password_file: Option<&Path>) -> impl Fn(SourceError) -> LoadError {
+    move |error| match (&error, password_file) {
+        (SourceError::WrongPassword, Some(password)) => LoadError::WrongPassword {
+            file: file.to_owned(),
+            password: password.to_owned(),
+        },
+        _ => unusable(file)(error),
+    }
+}
+
 /// Why the files of a source gave no key.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -171,6 +192,14 @@ pub enum LoadError {
         #[source]
         error: SourceError,
     },
+    /// Not opened by what the other file holds.
+    #[error("{}: the password in {} is wrong", file.display(), password.display())]
+    WrongPassword {
+        /// The file.
+        file: PathBuf,
+        /// That of the password.
+        password: PathBuf,
+    },
     /// The token gave none.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -187,7 +216,7 @@ impl LoadError {
             Self::Token(problem) => problem.may_pass(),
             Self::Unreadable { error, .. } => error.kind() == io::ErrorKind::TimedOut,
             Self::Hangs(_) => true,
-            Self::Unusable { .. } => false,
+            Self::Unusable { .. } | Self::WrongPassword { .. } => false,
         }
     }
 }
@@ -196,13 +225,30 @@ impl LoadError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// Not the format it was taken for.
-    #[error("this is not a {format} file: {reason}")]
+    #[error("this is no {format} that can be read: {reason}")]
     Malformed {
-        /// PKCS#12 or PEM.
+        /// PKCS#12, PEM or certificate.
         format: &'static str,
         /// What the reader stumbled over.
         reason: String,
     },
+    /// Something else.
+    #[error("this is {0}")]
+    Foreign(&'static str),
+    /// A block of PEM without its end.
+    #[error("the block {0:?} of PEM has no END line: the file was cut off")]
+    CutOff(String),
+    /// Too much work to open.
+    #[error(
+        "opening it takes more than 1000000 iterations of a key derivation; export it again with fewer, such as 100000"
+    )]
+    TooManyIterations,
+    /// RFC 9579.
+    #[error(
+        "it is protected by PBMAC1 (RFC 9579), which takes OpenSSL 3.4 to check; the password may well be right: export it again \
+         without PBMAC1 (`openssl pkcs12 -export` without `-pbmac1_pbkdf2`)"
+    )]
+    Pbmac1,
     /// Encrypted in a way that we cannot undo.
     #[error("it is encrypted with an algorithm that is not supported: export it again with AES-256")]
     UnsupportedEncryption,
@@ -212,9 +258,12 @@ pub enum SourceError {
     /// The password does not open it.
     #[error("the password is wrong")]
     WrongPassword,
-    /// No private key.
-    #[error("there is no private key in it")]
-    NoPrivateKey,
+    /// No private key; what there is.
+    #[error("there is no private key in it{0}")]
+    NoPrivateKey(&'static str),
+    /// No certificate; what there is.
+    #[error("there is no certificate in it{0}")]
+    NoCertificate(&'static str),
     /// Several private keys, and nobody said which.
     #[error("there are {} private keys in it: {}; name the one to take as `entry`", .0.len(), .0.join(", "))]
     SeveralPrivateKeys(Vec<String>),
@@ -227,10 +276,12 @@ pub enum SourceError {
         known: Vec<String>,
     },
     /// None of the certificates belongs to the private key.
-    #[error("no certificate in it belongs to the private key{}", listed(.subjects))]
+    #[error("no certificate in it belongs to the private key{}{}", of_file(.key.as_deref()), listed(.subjects))]
     NoMatchingCertificate {
         /// Of the certificates there are.
         subjects: Vec<String>,
+        /// Where the key is, if not in the same file.
+        key: Option<PathBuf>,
     },
     /// A certificate cannot be read.
     #[error(transparent)]
@@ -238,6 +289,22 @@ pub enum SourceError {
     /// The key is of a type that we do not sign with.
     #[error(transparent)]
     Key(#[from] UnsupportedKey),
+}
+
+impl SourceError {
+    /// That of the file of certificates for the key of this one.
+    #[must_use]
+    pub fn beside(mut self, file: &Path) -> Self {
+        if let Self::NoMatchingCertificate { key, .. } = &mut self {
+            *key = Some(file.to_owned());
+        }
+        self
+    }
+}
+
+fn of_file(file: Option<&Path>) -> String {
+    file.map(|file| format!(" of {}", file.display()))
+        .unwrap_or_default()
 }
 
 fn listed(subjects: &[String]) -> String {
@@ -255,17 +322,17 @@ fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, LoadError> {
     })
 }
 
-/// Without the line end that editors put there.
+/// Without the line end and the byte order mark that editors put there.
 ///
 /// # Errors
-/// When the file cannot be read or is no UTF-8 text.
+/// When the file cannot be read or is no text in UTF-8, or in UTF-16 with a mark.
 pub fn read_password(file: &Path) -> Result<Zeroizing<String>, LoadError> {
     let bytes = read(file)?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| LoadError::Unreadable {
+    let text = Zeroizing::new(text::of_editors(&bytes).map_err(|error| LoadError::Unreadable {
         file: file.to_owned(),
         error: io::Error::new(io::ErrorKind::InvalidData, error),
-    })?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
+    })?);
+    let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }
 
@@ -276,34 +343,65 @@ fn reasons(error: &ErrorStack) -> String {
         .iter()
         .filter_map(openssl::error::Error::reason)
         .collect();
+    if reasons.is_empty() {
+        return "it is damaged".to_owned();
+    }
     reasons.join(", ")
 }
 
-/// The leaf is the certificate that belongs to the key; from there issuers, as far as they are there.
+/// The leaf is the certificate that belongs to the key; from there issuers, as far as they are there. Of several that fit
+/// one of those `named` goes first, then the one that is valid and the newest: certificates are renewed for their keys,
+/// those of authorities, too.
 pub(super) fn assemble(
     private_key: PrivateKey,
     mut certificates: Vec<Certificate>,
+    named: &[Certificate],
+    now: OffsetDateTime,
 ) -> Result<KeyMaterial, SourceError> {
-    let leaf = certificates
-        .iter()
-        .position(|certificate| private_key.belongs_to(certificate));
-    let Some(leaf) = leaf else {
-        let subjects = certificates
-            .iter()
-            .map(|certificate| certificate.subject().to_owned())
-            .collect();
-        return Err(SourceError::NoMatchingCertificate { subjects });
+    let mut own = Vec::new();
+    let mut others = Vec::new();
+    for certificate in certificates.drain(..) {
+        let fits = private_key.belongs_to(&certificate);
+        if fits { &mut own } else { &mut others }.push(certificate);
+    }
+    let leaf = own
+        .into_iter()
+        .max_by_key(|certificate| (named.contains(certificate), preference(certificate, now)));
+    let Some(certificate) = leaf else {
+        let subjects = others.iter().map(|certificate| certificate.subject().to_owned());
+        return Err(SourceError::NoMatchingCertificate {
+            subjects: subjects.collect(),
+            key: None,
+        });
     };
-    let certificate = certificates.swap_remove(leaf);
     let mut chain = Vec::new();
-    let mut last = &certificate;
-    while let Some(issuer) = certificates.iter().position(|other| last.is_issued_by(other)) {
-        chain.push(certificates.swap_remove(issuer));
-        last = chain.last().unwrap_or(&certificate);
+    let mut last = certificate.clone();
+    while let Some(issuer) = take_issuer(&last, &mut others, now) {
+        chain.push(issuer.clone());
+        last = issuer;
     }
     Ok(KeyMaterial {
         private_key,
         certificate,
         chain,
     })
+}
+
+fn take_issuer(of: &Certificate, others: &mut Vec<Certificate>, now: OffsetDateTime) -> Option<Certificate> {
+    let issuers = others
+        .iter()
+        .enumerate()
+        .filter(|(_, other)| of.is_issued_by(other));
+    let (at, _) = issuers.max_by_key(|(_, issuer)| preference(issuer, now))?;
+    Some(others.swap_remove(at))
+}
+
+/// Valid ones first, then those that will be, the newest first.
+pub(super) fn preference(certificate: &Certificate, now: OffsetDateTime) -> impl Ord + use<> {
+    (
+        certificate.check_validity(now).is_ok(),
+        certificate.not_after() >= now,
+        certificate.not_before(),
+        certificate.not_after(),
+    )
 }

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use super::Certificate;
 use super::material::NotValid;
 use super::pkcs11::TokenError;
-use super::private_key::{PrivateKey, message_digest};
+use super::private_key::{PrivateKey, UnsupportedKey, message_digest};
 use super::signer::{KeyType, Scheme, SignatureAlgorithm, SignerError};
 use crate::clock::rfc3339;
 
@@ -44,6 +44,12 @@ pub enum KeyRefused {
              ask its issuer for one with digitalSignature"
     )]
     UsageForbidsSigning {
+        /// Of the certificate.
+        subject: String,
+    },
+    /// Many receivers cannot read it.
+    #[error("the certificate of {subject}: {}", UnsupportedKey::ExplicitCurve)]
+    ExplicitCurve {
         /// Of the certificate.
         subject: String,
     },
@@ -80,6 +86,9 @@ pub(super) fn check(
     let key_type = key.key_type();
     if !key.belongs_to(certificate) {
         return Err(KeyRefused::Mismatch { subject: subject() });
+    }
+    if certificate.has_explicit_curve() {
+        return Err(KeyRefused::ExplicitCurve { subject: subject() });
     }
     if matches!(key_type, KeyType::Rsa { bits } if bits < LEAST_RSA_BITS) {
         return Err(KeyRefused::TooWeak { key_type });

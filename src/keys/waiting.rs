@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::generate::{GenerateError, KeyPair};
 use super::private_key::NotStored;
 use super::source::{SourceError, assemble};
-use super::{Certificate, Fingerprint, KeyMaterial, KeyType, PrivateKey};
+use super::{Certificate, Fingerprint, KeyMaterial, KeyType, PrivateKey, Signer};
 
 /// A key that waits for its certificate.
 pub struct Waiting {
@@ -24,7 +24,7 @@ pub struct Waiting {
 pub enum NotCertified {
     /// It is for another key.
     #[error(
-        "no certificate in it ({}) belongs to a key of {alias} that waits for one; {}", .subjects.join("; "), waiting(.there)
+        "no certificate in it ({}) belongs to a key of {alias} that waits for one, is pending or signs; {}", .subjects.join("; "), waiting(.there)
     )]
     NoKey {
         /// Whose keys were looked at.
@@ -113,12 +113,28 @@ impl Waiting {
         &self.private_key
     }
 
-    fn certified(&self, certificates: Vec<Certificate>) -> Result<KeyMaterial, NotCertified> {
+    fn certified(
+        &self,
+        certificates: Vec<Certificate>,
+        now: OffsetDateTime,
+    ) -> Result<KeyMaterial, NotCertified> {
         let unusable = |error: NotStored| NotCertified::Key(error.to_string());
         let private_half = self.private_key.to_stored().map_err(unusable)?;
         let private_key = PrivateKey::from_pkcs8(&private_half).map_err(unusable)?;
-        Ok(assemble(private_key, certificates)?)
+        Ok(assemble(private_key, certificates, &[], now)?)
     }
+}
+
+/// A key that has a certificate, with another one that was issued for it.
+pub(super) fn reissued(
+    signer: &Signer,
+    certificates: Vec<Certificate>,
+    now: OffsetDateTime,
+) -> Result<KeyMaterial, NotCertified> {
+    let unusable = |error: NotStored| NotCertified::Key(error.to_string());
+    let private_half = signer.private_key().to_stored().map_err(unusable)?;
+    let private_key = PrivateKey::from_stored(&private_half, signer.certificate()).map_err(unusable)?;
+    Ok(assemble(private_key, certificates, &[], now)?)
 }
 
 /// The key that one of the certificates is for, with them in order.
@@ -126,13 +142,14 @@ pub(super) fn certify<'a>(
     alias: &str,
     waiting: impl Iterator<Item = &'a Waiting> + Clone,
     certificates: Vec<Certificate>,
+    now: OffsetDateTime,
 ) -> Result<KeyMaterial, NotCertified> {
     let certified = |waiting: &&Waiting| {
         let own = |certificate: &Certificate| certificate.public_key_fingerprint() == waiting.public_key;
         certificates.iter().any(own)
     };
     match waiting.clone().find(certified) {
-        Some(waiting) => waiting.certified(certificates),
+        Some(waiting) => waiting.certified(certificates, now),
         None => Err(NotCertified::NoKey {
             alias: alias.to_owned(),
             subjects: certificates

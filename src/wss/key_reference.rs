@@ -137,7 +137,7 @@ fn issuer_serial(certificate: &Certificate) -> String {
     format!(
         "<ds:X509Data><ds:X509IssuerSerial><ds:X509IssuerName>{}</ds:X509IssuerName>\
          <ds:X509SerialNumber>{}</ds:X509SerialNumber></ds:X509IssuerSerial></ds:X509Data>",
-        Exact(certificate.issuer()),
+        Exact(certificate.issuer_in_messages()),
         certificate.serial()
     )
 }

@@ -32,7 +32,7 @@ pub use error::{Stale, Untrusted, VerifyError};
 pub use reference::CoveredPart;
 pub use self_check::{Expected, SelfCheckError};
 pub use timestamp::Timestamp;
-pub use trust::{Trust, TrustError};
+pub use trust::Trust;
 pub use verified::{VerifiedMessage, VerifiedSignature};
 
 use envelope::Envelope;
@@ -170,7 +170,7 @@ impl Verifier {
                 certificate.subject()
             ))
         };
-        let key_type = crypto::key_type(key).ok_or_else(unknown)?;
+        let key_type = crypto::key_type(certificate).ok_or_else(unknown)?;
         self.policy.key(signature.algorithm, key_type)?;
         match crypto::verifies(key, key_type, signature.algorithm, octets, &signature.value) {
             true => Ok(()),

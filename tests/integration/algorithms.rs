@@ -200,7 +200,7 @@ impl Key {
             "req -x509 -new -key key.pem -subj /CN=Orders -days 2 -out certificate.pem",
         );
         let pem = ["key.pem", "certificate.pem"].map(|file| fs::read(directory.join(file)).unwrap());
-        let material = from_pem(&pem.concat(), None).unwrap();
+        let material = from_pem(&pem.concat(), None, now()).unwrap();
         let signer = Arc::new(Signer::new(material, now()).ok().unwrap());
         Self { files, signer }
     }

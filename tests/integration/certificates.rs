@@ -7,6 +7,7 @@ use countersign::keys::Certificate;
 use countersign::keys::source::from_pem;
 use tempfile::tempdir;
 
+use crate::support::clock::now;
 use crate::support::tool::{is_there, openssl, run};
 
 /// Subjects as `openssl req -subj` takes them, and what a receiver is told.
@@ -112,7 +113,7 @@ fn certify(dir: &Path, subject: &str, serial: &str) -> Certificate {
         fs::read(dir.join("certificate.pem")).unwrap(),
     ]
     .concat();
-    from_pem(&pem, None)
+    from_pem(&pem, None, now())
         .unwrap_or_else(|error| panic!("{error}"))
         .certificate
 }

@@ -688,7 +688,7 @@ fn the_keys_of_the_embedded_default_are_made_once_and_for_us_alone() {
 
     assert_eq!(file("demo.pem"), key, "a second start keeps the keys");
     for pem in [key, next] {
-        let material = from_pem(pem.as_bytes(), None).unwrap();
+        let material = from_pem(pem.as_bytes(), None, now()).unwrap();
         let certificate = pem.split_inclusive("-----END PRIVATE KEY-----\n").nth(1).unwrap();
         assert!(
             trust.contains(certificate),

@@ -202,7 +202,7 @@ fn certificates_that_are_only_referred_to_are_found_among_the_trusted() {
             alias,
         ];
         let pem = run(&folder.join("wss"), "keytool", arguments);
-        let trust = Trust::from_pem(pem.as_bytes()).unwrap();
+        let trust = Trust::read(pem.as_bytes()).unwrap();
         let message = Message::read(&folder.join("wss").join(name));
         assert_eq!(message.verify(trust, 1024), Ok(()), "{name}");
         let unknown = message.verify(Trust::default(), 1024);

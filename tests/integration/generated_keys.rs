@@ -163,7 +163,10 @@ async fn an_answer_for_another_key_or_one_that_may_not_sign_is_refused_and_the_k
     );
     fs::write(at.join("leaf.pem"), "not a certificate").unwrap();
     let refused = fails(&admin, &import).await;
-    assert!(refused.contains("neither a certificate nor PKCS#7"), "{refused}");
+    assert!(
+        refused.contains("leaf.pem: there is no certificate in it"),
+        "{refused}"
+    );
 
     let public_key = alias(&admin).await["waiting"][0]["public_key"]
         .as_str()
@@ -197,6 +200,79 @@ async fn an_answer_for_another_key_or_one_that_may_not_sign_is_refused_and_the_k
         "{audit}"
     );
     assert!(admin.keys.audit_trail().verify(None).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_is_issued_again_for_its_key_is_taken_in_as_another_key() {
+    let admin = TestAdmin::start().await;
+    let at = admin.directory.path();
+    authorities(at);
+    succeeds(
+        &admin,
+        &["generate", "orders", "--type", "p-256", "--subject", "CN=Orders"],
+    )
+    .await;
+    let public_key = alias(&admin).await["waiting"][0]["public_key"].clone();
+    let request = succeeds(&admin, &["request", "orders", public_key.as_str().unwrap()]).await;
+    fs::write(at.join("request.pem"), request).unwrap();
+    let import = ["import", "orders", "--certificate", "leaf.pem"];
+    sign_request(at);
+    succeeds(&admin, &import).await;
+    let first = alias(&admin).await["keys"][0]["fingerprint"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    succeeds(&admin, &["activate", "orders", &first]).await;
+
+    // The authority answers the same request once more, a year later.
+    sign_request(at);
+    let said = succeeds(&admin, &import).await;
+    assert!(said.contains("it is pending"), "{said}");
+    let keys = alias(&admin).await["keys"].clone();
+    let second = keys[1]["fingerprint"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (&keys[0]["state"], &keys[1]["state"]),
+        (&json!("active"), &json!("pending"))
+    );
+    assert_ne!(first, second);
+    succeeds(&admin, &["activate", "orders", &second]).await;
+    assert_eq!(alias(&admin).await["keys"][0]["fingerprint"], second.as_str());
+    let again = succeeds(&admin, &import).await;
+    assert!(again.contains("knows this key already; it is active"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_pair_that_is_revoked_does_not_come_back_under_another_certificate() {
+    let admin = TestAdmin::start().await;
+    let at = admin.directory.path();
+    openssl(
+        at,
+        "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out a.key",
+    );
+    for name in ["a", "b"] {
+        openssl(
+            at,
+            &format!("req -x509 -new -days 30 -key a.key -subj /CN={name} -out {name}.pem"),
+        );
+    }
+    let import = |name| ["import", "orders", "--key", "a.key", "--certificate", name];
+    succeeds(&admin, &import("a.pem")).await;
+    let first = alias(&admin).await["keys"][0]["fingerprint"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    succeeds(&admin, &["activate", "orders", &first]).await;
+    succeeds(
+        &admin,
+        &["revoke", "orders", &first, "--reason", "lost", "--stop"],
+    )
+    .await;
+    let refused = fails(&admin, &import("b.pem")).await;
+    let sentence =
+        format!("the key pair of this certificate is that of key {first}, which is revoked or purged");
+    assert!(refused.contains(&sentence), "{refused}");
+    let known = succeeds(&admin, &import("a.pem")).await;
+    assert!(known.contains("it is revoked"), "{known}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,12 +3,20 @@
 use std::fs;
 use std::path::Path;
 
-use countersign::keys::source::{Source, SourceError, from_pem, from_pkcs12};
+use countersign::keys::source::{self, Source, SourceError};
 use countersign::keys::{KeyMaterial, Signer};
 use tempfile::tempdir;
 
 use crate::support::clock::now;
 use crate::support::tool::{is_there, openssl, run};
+
+fn from_pem(pem: &[u8], passphrase: Option<&str>) -> Result<KeyMaterial, SourceError> {
+    source::from_pem(pem, passphrase, now())
+}
+
+fn from_pkcs12(bytes: &[u8], password: &str, entry: Option<&str>) -> Result<KeyMaterial, SourceError> {
+    source::from_pkcs12(bytes, password, entry, now())
+}
 
 #[test]
 fn every_form_of_a_pem_key_signs() {
@@ -95,7 +103,7 @@ fn a_key_and_its_chain_may_be_in_one_file_or_in_two() {
             private_key: dir.path().join(private_key),
             password_file: Some(dir.path().join("password")),
         };
-        may_sign(source.load());
+        may_sign(source.load(now()));
     }
 }
 
@@ -104,7 +112,10 @@ fn pem_that_gives_no_key_says_why() {
     let dir = tempdir().unwrap();
     make_chain(dir.path());
     let from = |files: &[&str]| from_pem(&concat(dir.path(), files), None);
-    assert_eq!(error(from(&["leaf.pem"])), SourceError::NoPrivateKey);
+    assert_eq!(
+        error(from(&["leaf.pem"])),
+        SourceError::NoPrivateKey(", only certificates")
+    );
     assert_eq!(
         error(from(&["leaf.key"])).to_string(),
         "no certificate in it belongs to the private key"
@@ -259,7 +270,7 @@ fn a_source_that_cannot_be_read_names_the_file() {
         password_file: dir.path().join("password"),
         entry: None,
     };
-    let sentence = source.load().err().unwrap().to_string();
+    let sentence = source.load(now()).err().unwrap().to_string();
     assert!(
         sentence.contains("missing.p12 cannot be read: No such file"),
         "{sentence}"

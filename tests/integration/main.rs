@@ -53,6 +53,7 @@ mod http_rules;
 mod key_life;
 mod key_refused;
 mod key_sources;
+mod keys_as_people_have_them;
 mod keys_command;
 mod linear;
 mod listener_tls;

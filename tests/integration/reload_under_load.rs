@@ -20,7 +20,7 @@ use crate::support::soak::soak;
 async fn fifty_reloads_half_of_them_broken_fail_no_message() {
     let authority = Authority::of(&["a", "b"]);
     let place = Place::new();
-    let trust = Trust::from_pem(&place.certificate).unwrap();
+    let trust = Trust::read(&place.certificate).unwrap();
     let receivers = [receiver(&trust).await, receiver(&trust).await];
     let variants = receivers.each_ref().map(|receiver| sections(receiver, "us.key"));
     for (file, of) in [("us.pem", "a.pem"), ("us.key", "a.key")] {

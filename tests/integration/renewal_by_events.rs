@@ -194,7 +194,7 @@ async fn a_key_that_the_look_at_the_source_found_first_is_renewed_all_the_same_a
     let mut scene = Scene::start("pre-publish").await;
     let (operator, next) = (scene.proxy.app.keys.by(Author::source()), key("Next"));
     scene.proxy.exchange_source_for(&next);
-    let material = from_pem(&pem(&next), None).unwrap();
+    let material = from_pem(&pem(&next), None, now()).unwrap();
     let brought = operator.bring("orders", material, AfterImport::StayPending, now());
     let new = brought.unwrap().fingerprint;
 

@@ -198,5 +198,5 @@ fn verdict(message: &str) -> Result<SignatureAlgorithm, String> {
 }
 
 fn trust() -> Trust {
-    Trust::from_pem(&fs::read(vectors().join("certificate.pem")).unwrap()).unwrap()
+    Trust::read(&fs::read(vectors().join("certificate.pem")).unwrap()).unwrap()
 }

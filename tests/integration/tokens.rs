@@ -178,6 +178,18 @@ async fn every_algorithm_of_a_key_on_a_token_is_one_that_receivers_verify() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_certificates_that_share_a_key_on_a_token_the_newest_is_taken() {
+    let receiver = Receiver::start().await;
+    let mut certificates = Vec::new();
+    let (served, _hsm) = serve(&receiver, |hsm| {
+        certificates = hsm.add_key_certified("signing", "orders", "01", &[20, 30, 90, 40, 50]);
+        hsm.source("token=signing;object=orders")
+    })
+    .await;
+    signs(&served, &receiver, "/hsm", &certificates[2]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_that_is_pulled_under_load_is_a_clear_503_and_heals_by_itself() {
     let receiver = Receiver::start().await;
     let mut certificate = Vec::new();

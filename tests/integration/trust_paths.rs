@@ -28,6 +28,10 @@ struct Holder {
 #[derive(Clone, Copy)]
 struct Making {
     is_authority: bool,
+    /// Says so in basicConstraints, and not in its key usage alone.
+    says_so: bool,
+    /// X.509's, counted from 0.
+    version: i32,
     digest: fn() -> MessageDigest,
     /// Days from now to the end.
     days: i64,
@@ -35,6 +39,8 @@ struct Making {
 
 const AUTHORITY: Making = Making {
     is_authority: true,
+    says_so: true,
+    version: 2,
     digest: MessageDigest::sha256,
     days: 30,
 };
@@ -45,8 +51,12 @@ const LEAF: Making = Making {
 
 impl Holder {
     fn root(name: &str) -> Self {
+        Self::root_made(name, AUTHORITY)
+    }
+
+    fn root_made(name: &str, making: Making) -> Self {
         let key = new_key();
-        let certificate = certificate(name, &key, AUTHORITY, &self::name(name), &key);
+        let certificate = certificate(name, &key, making, &self::name(name), &key);
         Self { key, certificate }
     }
 
@@ -93,7 +103,7 @@ fn certificate(
     let mut serial = BigNum::new().unwrap();
     serial.rand(128, MsbOption::MAYBE_ZERO, false).unwrap();
     let mut builder = X509Builder::new().unwrap();
-    builder.set_version(2).unwrap();
+    builder.set_version(making.version).unwrap();
     builder
         .set_serial_number(&Asn1Integer::from_bn(&serial).unwrap())
         .unwrap();
@@ -102,10 +112,12 @@ fn certificate(
     builder.set_pubkey(key).unwrap();
     builder.set_not_before(&at(-30)).unwrap();
     builder.set_not_after(&at(making.days)).unwrap();
-    if making.is_authority {
+    if making.is_authority && making.says_so {
         builder
             .append_extension(BasicConstraints::new().critical().ca().build().unwrap())
             .unwrap();
+    }
+    if making.is_authority && making.version == 2 {
         builder
             .append_extension(KeyUsage::new().critical().key_cert_sign().build().unwrap())
             .unwrap();
@@ -208,7 +220,8 @@ fn only_authorities_issue() {
     let leaf = root.issue("Leaf", LEAF);
     let forged = leaf.issue("Forged", LEAF);
     assert_no_path(verdict(&forged, &[&leaf], &[&root]), "invalid CA certificate");
-    assert_no_path(verdict(&forged, &[], &[&leaf]), "invalid CA certificate");
+    let reason = "the certificate of CN=Leaf, which issued it, is not that of an authority";
+    assert_no_path(verdict(&forged, &[], &[&leaf]), reason);
 }
 
 #[test]
@@ -235,4 +248,23 @@ fn every_certificate_of_a_path_is_valid_and_strong() {
         verdict(&leaf, &[&weak], &[&root]),
         "CA signature digest algorithm too weak",
     );
+}
+
+#[test]
+fn an_issuer_of_version_3_has_to_say_that_it_is_an_authority() {
+    let unsaid = Making {
+        says_so: false,
+        ..AUTHORITY
+    };
+    let root = Holder::root_made("Root", unsaid);
+    let leaf = root.issue("Leaf", LEAF);
+    let reason = "the certificate of CN=Root, which issued it, is not that of an authority";
+    assert_no_path(verdict(&leaf, &[], &[&root]), reason);
+    let said = Holder::root("Said");
+    let between = said.issue("Between", unsaid);
+    let below = between.issue("Below", LEAF);
+    assert_no_path(verdict(&below, &[&between], &[&said]), "invalid CA certificate");
+    // One of version 1 has nowhere to say it.
+    let old = Holder::root_made("Old", Making { version: 0, ..unsaid });
+    assert_eq!(verdict(&old.issue("Leaf", LEAF), &[], &[&old]), Ok(()));
 }

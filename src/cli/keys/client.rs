@@ -1,6 +1,7 @@
 //! Speaks to the admin API of a running proxy.
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -111,6 +112,32 @@ impl AdminClient {
         request: request::Builder,
         body: Bytes,
     ) -> Result<Answer, CliError> {
+        let answer = self.exchange(request, body).await?;
+        match answer.status.is_success() {
+            true => Ok(answer),
+            false => Err(CliError::Failed(self.refusal(&answer))),
+        }
+    }
+
+    /// The same of what a file holds: where that is what is refused, the sentence names the file.
+    pub(super) async fn send_file(
+        &self,
+        request: request::Builder,
+        body: Bytes,
+        file: &Path,
+    ) -> Result<Answer, CliError> {
+        let answer = self.exchange(request, body).await?;
+        let refusal = || self.refusal(&answer);
+        match answer.status {
+            status if status.is_success() => Ok(answer),
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                Err(CliError::Failed(format!("{}: {}", file.display(), refusal())))
+            }
+            _ => Err(CliError::Failed(refusal())),
+        }
+    }
+
+    async fn exchange(&self, request: request::Builder, body: Bytes) -> Result<Answer, CliError> {
         let request = request.body(Full::new(body)).map_err(CliError::failed)?;
         let exchange = async {
             let response = self
@@ -126,17 +153,13 @@ impl AdminClient {
                 body: body.to_bytes(),
             })
         };
-        let answer = timeout(self.patience, exchange).await.map_err(|_| {
+        timeout(self.patience, exchange).await.map_err(|_| {
             CliError::Failed(format!(
                 "{} did not answer within {} s",
                 self.url,
                 self.patience.as_secs()
             ))
-        })??;
-        if answer.status.is_success() {
-            return Ok(answer);
-        }
-        Err(CliError::Failed(self.refusal(&answer)))
+        })?
     }
 
     fn refusal(&self, answer: &Answer) -> String {

@@ -17,7 +17,7 @@ pub(super) struct Args {
     #[arg(long = "type", value_name = "TYPE")]
     key_type: KeyAlgorithm,
 
-    /// Whose key it is, as CN=Orders,O=Example,C=DE
+    /// Whose key it is, as CN=Orders,O=Example,C=DE; also GN, SN, emailAddress, organizationIdentifier or any object identifier
     #[arg(long, value_name = "NAME")]
     subject: String,
 

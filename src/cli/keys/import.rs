@@ -7,13 +7,14 @@ use bytes::Bytes;
 use clap::ArgGroup;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::alias_name;
 use super::client::{AdminClient, Answer};
 use crate::admin::view::{PASSWORD_HEADER, PEM, PKCS12};
 use crate::cli::{CliError, password, read_file};
-use crate::keys::source::{SourceError, from_pem};
+use crate::keys::source::{SourceError, from_pem, to_pem};
 
 /// Hand a key and its certificate to the proxy; it signs once it is activated
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ pub(super) struct Args {
     key: Option<PathBuf>,
 
     /// Certificate and chain in PEM, where they have a file of their own. Without --key: the answer of an authority to
-    /// the request of a key that was generated in the proxy, in PEM, DER or PKCS#7
+    /// the request of a key that was generated in the proxy, or another certificate of a key that is there, in PEM, DER or PKCS#7
     #[arg(long, value_name = "FILE", conflicts_with = "pkcs12")]
     certificate: Option<PathBuf>,
 
@@ -46,9 +47,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn send(client: &AdminClient, args: &Args) -> Result<Answer, CliError> {
-    let file = match (&args.pkcs12, &args.key, &args.certificate) {
-        (Some(file), ..) => args.pkcs12(file)?,
-        (None, Some(key), _) => args.pem(key)?,
+    let (path_of_file, file) = match (&args.pkcs12, &args.key, &args.certificate) {
+        (Some(file), ..) => (file, args.pkcs12(file)?),
+        (None, Some(key), _) => (key, args.pem(key)?),
         (None, None, Some(answer)) => return send_answer(client, &args.alias, answer).await,
         (None, None, None) => {
             return Err(CliError::Usage(
@@ -67,7 +68,8 @@ pub(super) async fn send(client: &AdminClient, args: &Args) -> Result<Answer, Cl
     if let Some(password) = &file.password {
         request = request.header(PASSWORD_HEADER, header(password)?);
     }
-    client.send(request, Bytes::from_owner(file.bytes)).await
+    let body = Bytes::from_owner(file.bytes);
+    client.send_file(request, body, path_of_file).await
 }
 
 /// The proxy tells the forms from each other, and finds the key.
@@ -75,7 +77,7 @@ async fn send_answer(client: &AdminClient, alias: &str, file: &Path) -> Result<A
     let request = client
         .request(Method::POST, &format!("aliases/{alias}/certificates"))
         .header(CONTENT_TYPE, PEM);
-    client.send(request, read_file(file)?.into()).await
+    client.send_file(request, read_file(file)?.into(), file).await
 }
 
 struct KeyFile {
@@ -94,16 +96,17 @@ impl Args {
     }
 
     fn pem(&self, key: &Path) -> Result<KeyFile, CliError> {
-        let mut bytes = Zeroizing::new(read_file(key)?);
+        let mut pem = as_pem(key)?;
         if let Some(certificate) = &self.certificate {
-            bytes.push(b'\n');
-            bytes.extend_from_slice(&read_file(certificate)?);
+            pem.push_str(&as_pem(certificate)?);
         }
-        let encrypted = matches!(from_pem(&bytes, None), Err(SourceError::PasswordNeeded));
+        // At any time: what is asked is whether it is encrypted.
+        let read = from_pem(pem.as_bytes(), None, OffsetDateTime::UNIX_EPOCH);
+        let encrypted = matches!(read, Err(SourceError::PasswordNeeded));
         let password = encrypted.then(|| self.password(key)).transpose()?;
         Ok(KeyFile {
             media_type: PEM,
-            bytes,
+            bytes: Zeroizing::new(pem.as_bytes().to_vec()),
             password,
         })
     }
@@ -111,6 +114,12 @@ impl Args {
     fn password(&self, file: &Path) -> Result<Zeroizing<String>, CliError> {
         password::read(self.password_file.as_deref(), file)
     }
+}
+
+/// The proxy takes one text; files may be DER, too.
+fn as_pem(file: &Path) -> Result<Zeroizing<String>, CliError> {
+    let bytes = Zeroizing::new(read_file(file)?);
+    to_pem(&bytes).map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))
 }
 
 fn header(password: &str) -> Result<HeaderValue, CliError> {

@@ -13,6 +13,12 @@ pub enum Refusal {
     /// No such key.
     #[error("there is no key {0} under this alias; import it first")]
     UnknownKey(Fingerprint),
+    /// A certificate of its own does not make another key of it.
+    #[error(
+        "the key pair of this certificate is that of key {0}, which is revoked or purged: it never signs again, whatever its \
+         certificate; generate a new key"
+    )]
+    KeyPairIsGone(Fingerprint),
     /// Not pending but active.
     #[error("key {0} is the active one already; there is nothing to set a time for")]
     ActiveAlready(Fingerprint),

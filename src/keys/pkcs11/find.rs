@@ -1,13 +1,16 @@
 //! Finds a private key on a token, and the certificate that belongs to it.
 
+use std::cmp::Reverse;
 use std::path::Path;
 use std::time::Duration;
+
+use time::OffsetDateTime;
 
 use super::request::{Answer, OnToken, Work};
 use super::token::Token;
 use super::{Handling, KeyReference, TokenError, TokenKey, patience};
 use crate::keys::private_key::PrivateKey;
-use crate::keys::source::{LoadError, SourceError, assemble, certificates_of_file};
+use crate::keys::source::{LoadError, SourceError, assemble, certificates_of_file, preference};
 use crate::keys::suitability::trial_verifies;
 use crate::keys::{Certificate, KeyMaterial, SignerError};
 
@@ -18,18 +21,24 @@ pub(in crate::keys) fn load(
     handling: Handling,
     file: Option<&Path>,
     patience: Duration,
+    now: OffsetDateTime,
 ) -> Result<KeyMaterial, LoadError> {
     let (own, file) = (reference.clone(), file.map(Path::to_owned));
     let named = file.clone();
     patience::within(patience, reference, handling, file, move || {
-        find(&own, handling, named.as_deref())
+        find(&own, handling, named.as_deref(), now)
     })
 }
 
-fn find(reference: &KeyReference, handling: Handling, file: Option<&Path>) -> Result<KeyMaterial, LoadError> {
+fn find(
+    reference: &KeyReference,
+    handling: Handling,
+    file: Option<&Path>,
+    now: OffsetDateTime,
+) -> Result<KeyMaterial, LoadError> {
     let token = Token::configured(reference, handling);
     let found = look(&token, reference)?;
-    let (candidates, certificates) = match file {
+    let (mut candidates, certificates): (Vec<_>, _) = match file {
         Some(file) => {
             let certificates = certificates_of_file(file)?;
             (certificates.clone(), certificates)
@@ -41,6 +50,8 @@ fn find(reference: &KeyReference, handling: Handling, file: Option<&Path>) -> Re
             (named.filter_map(read).collect(), certificates)
         }
     };
+    // Certificates are renewed for their keys, and tokens keep them all.
+    candidates.sort_by_cached_key(|certificate| Reverse(preference(certificate, now)));
     let mut exact = reference.clone();
     if !found.id.is_empty() {
         exact.uri = reference.uri.with_id(found.id);
@@ -50,7 +61,7 @@ fn find(reference: &KeyReference, handling: Handling, file: Option<&Path>) -> Re
         let key = TokenKey::remembered(exact.clone());
         match PrivateKey::on_token(key, &certificate) {
             Ok(key) if belongs(&key, &certificate)? => {
-                let assembled = assemble(key, certificates);
+                let assembled = assemble(key, certificates, &[certificate], now);
                 return assembled.map_err(|error| unusable(file, &exact, error));
             }
             Ok(_) => {}

@@ -3,6 +3,7 @@
 use openssl::pkcs7::Pkcs7;
 use openssl::x509::X509;
 
+use super::text::{Block, REQUEST, blocks};
 use super::{SourceError, reasons};
 use crate::keys::Certificate;
 
@@ -11,14 +12,39 @@ use crate::keys::Certificate;
 /// # Errors
 /// When there is none, or one cannot be read.
 pub fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, SourceError> {
-    let read = if is_pem(bytes) {
-        in_pem(bytes)
+    let blocks = blocks(bytes)?;
+    let found = of_blocks(&blocks)?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let has = |label: &str| blocks.iter().any(|block| block.label.ends_with(label));
+    Err(SourceError::NoCertificate(if has(REQUEST) {
+        ", only a request for one; take what the authority answered"
+    } else if has("PRIVATE KEY") {
+        ", only a private key"
+    } else if has("PUBLIC KEY") {
+        ", only a public key"
     } else {
-        in_der(bytes)
-    };
-    let found = read?;
-    if found.is_empty() {
-        return Err(malformed("there is no certificate in it"));
+        "; it is neither PEM nor DER"
+    }))
+}
+
+/// Those of PEM, perhaps none.
+pub(super) fn of_blocks(blocks: &[Block]) -> Result<Vec<Certificate>, SourceError> {
+    let mut found = Vec::new();
+    for block in blocks {
+        match block.label.as_str() {
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
+                let read = X509::from_pem(block.pem().as_bytes());
+                found.push(read.map_err(|error| malformed(&reasons(&error)))?);
+            }
+            "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA" => {
+                let pem = block.pem();
+                let message = Pkcs7::from_pem(pem.as_bytes()).map_err(|error| malformed(&reasons(&error)))?;
+                found.extend(of_pkcs7(&message)?);
+            }
+            _ => {}
+        }
     }
     let read = found.iter().map(|certificate| {
         let der = certificate
@@ -27,31 +53,6 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, SourceError> {
         Ok(Certificate::from_der(&der)?)
     });
     read.collect()
-}
-
-/// PEM may have any text before it.
-fn is_pem(bytes: &[u8]) -> bool {
-    memchr::memmem::find(bytes, b"-----BEGIN ").is_some()
-}
-
-fn in_pem(bytes: &[u8]) -> Result<Vec<X509>, SourceError> {
-    let is_pkcs7 = [&b"-----BEGIN PKCS7-----"[..], b"-----BEGIN CMS-----"]
-        .iter()
-        .any(|begin| memchr::memmem::find(bytes, begin).is_some());
-    if is_pkcs7 {
-        let message = Pkcs7::from_pem(bytes).map_err(|error| malformed(&reasons(&error)))?;
-        return of_pkcs7(&message);
-    }
-    X509::stack_from_pem(bytes).map_err(|error| malformed(&reasons(&error)))
-}
-
-fn in_der(bytes: &[u8]) -> Result<Vec<X509>, SourceError> {
-    if let Ok(certificate) = X509::from_der(bytes) {
-        return Ok(vec![certificate]);
-    }
-    let message = Pkcs7::from_der(bytes)
-        .map_err(|_| malformed("it is neither a certificate nor PKCS#7, in DER or PEM"))?;
-    of_pkcs7(&message)
 }
 
 fn of_pkcs7(message: &Pkcs7) -> Result<Vec<X509>, SourceError> {
@@ -68,7 +69,7 @@ fn of_pkcs7(message: &Pkcs7) -> Result<Vec<X509>, SourceError> {
 
 fn malformed(reason: &str) -> SourceError {
     SourceError::Malformed {
-        format: "certificates",
+        format: "certificate",
         reason: reason.to_owned(),
     }
 }

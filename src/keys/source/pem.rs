@@ -3,35 +3,81 @@
 
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
-use openssl::x509::X509;
+use time::OffsetDateTime;
 
-use super::{KeyMaterial, SourceError, assemble, reasons};
+use super::effort::Effort;
+use super::text::{Block, blocks};
+use super::{KeyMaterial, SourceError, assemble, certificates, reasons};
 use crate::keys::{Certificate, PrivateKey};
 
 /// Reads one private key with its certificate and chain.
 ///
 /// # Errors
 /// When there is not exactly one private key, or none of the certificates belongs to it.
-pub fn from_pem(pem: &[u8], passphrase: Option<&str>) -> Result<KeyMaterial, SourceError> {
-    let private_key = match private_keys(pem) {
-        0 => return Err(SourceError::NoPrivateKey),
-        1 => PrivateKey::new(private_key(pem, passphrase)?)?,
-        _ => return Err(malformed("there is more than one private key in it; leave one")),
-    };
-    let mut certificates = Vec::new();
-    for certificate in X509::stack_from_pem(pem).map_err(|error| malformed(&reasons(&error)))? {
-        let der = certificate
-            .to_der()
-            .map_err(|error| malformed(&reasons(&error)))?;
-        certificates.push(Certificate::from_der(&der)?);
-    }
-    assemble(private_key, certificates)
+pub fn from_pem(
+    pem: &[u8],
+    passphrase: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<KeyMaterial, SourceError> {
+    let blocks = blocks(pem)?;
+    let private_key = only_private_key(&blocks, passphrase)?;
+    let certificates = certificates::of_blocks(&blocks)?;
+    assemble(private_key, certificates, &[], now)
 }
 
-fn private_key(pem: &[u8], passphrase: Option<&str>) -> Result<PKey<Private>, SourceError> {
+/// Which of two files is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PemFile {
+    /// That of the private key, and perhaps of certificates.
+    Key,
+    /// That of certificates alone.
+    Certificates,
+}
+
+/// Reads a private key from one file, its certificate and chain from another.
+///
+/// # Errors
+/// As [`from_pem`], with the file that it is about.
+pub fn from_pem_files(
+    key: &[u8],
+    others: &[u8],
+    passphrase: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<KeyMaterial, (PemFile, SourceError)> {
+    let of_key = |error| (PemFile::Key, error);
+    let of_certificates = |error| (PemFile::Certificates, error);
+    let blocks = blocks(key).map_err(of_key)?;
+    let private_key = only_private_key(&blocks, passphrase).map_err(of_key)?;
+    let mut all: Vec<Certificate> = certificates::of_blocks(&blocks).map_err(of_key)?;
+    all.extend(certificates(others).map_err(of_certificates)?);
+    assemble(private_key, all, &[], now).map_err(of_certificates)
+}
+
+fn only_private_key(blocks: &[Block], passphrase: Option<&str>) -> Result<PrivateKey, SourceError> {
+    let mut keys = blocks.iter().filter(|block| block.is_private_key());
+    match (keys.next(), keys.next()) {
+        (Some(only), None) => Ok(PrivateKey::new(private_key(only, passphrase)?)?),
+        (Some(_), Some(_)) => Err(malformed("there is more than one private key in it; leave one")),
+        (None, _) if blocks.is_empty() => Err(SourceError::NoPrivateKey("; it is neither PEM nor DER")),
+        (None, _) if blocks.iter().any(|block| block.label.ends_with("PUBLIC KEY")) => {
+            Err(SourceError::NoPrivateKey(", only a public key"))
+        }
+        (None, _) => Err(SourceError::NoPrivateKey(", only certificates")),
+    }
+}
+
+fn private_key(block: &Block, passphrase: Option<&str>) -> Result<PKey<Private>, SourceError> {
+    if block.label == "OPENSSH PRIVATE KEY" {
+        return Err(SourceError::Foreign(
+            "a key in the form of OpenSSH; convert it with `ssh-keygen -p -m PEM -f FILE`",
+        ));
+    }
+    if let Some(der) = block.der() {
+        Effort::of(&der).check()?;
+    }
     let mut asked = false;
     // Without a callback OpenSSL would ask on the terminal.
-    let key = PKey::private_key_from_pem_callback(pem, |buffer| {
+    let key = PKey::private_key_from_pem_callback(block.pem().as_bytes(), |buffer| {
         asked = true;
         Ok(copy_passphrase(passphrase.unwrap_or_default(), buffer))
     });
@@ -60,13 +106,6 @@ fn unsupported(error: &ErrorStack) -> bool {
     error.errors().iter().any(|error| {
         error.library() == Some("digital envelope routines") && error.reason() == Some("unsupported")
     })
-}
-
-fn private_keys(pem: &[u8]) -> usize {
-    let begins = |line: &&[u8]| {
-        line.starts_with(b"-----BEGIN ") && line.trim_ascii_end().ends_with(b"PRIVATE KEY-----")
-    };
-    pem.split(|byte| *byte == b'\n').filter(begins).count()
 }
 
 fn malformed(reason: &str) -> SourceError {

@@ -9,12 +9,14 @@ use openssl::pkey::{Id, PKey, Public};
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Verifier};
 
-use crate::keys::{KeyType, SignatureAlgorithm};
+use crate::keys::{Certificate, KeyType, SignatureAlgorithm};
 use crate::wss::profile::DigestAlgorithm;
 
-/// The type of a public key, when it is one that XML Signature algorithms are made with.
-pub(super) fn key_type(key: &PKey<Public>) -> Option<KeyType> {
+/// The type of a certificate's key, when it is one that XML Signature algorithms are made with.
+pub(super) fn key_type(certificate: &Certificate) -> Option<KeyType> {
+    let key = certificate.public_key();
     match key.id() {
+        Id::EC if certificate.has_explicit_curve() => None,
         Id::RSA => Some(KeyType::Rsa {
             bits: usize::try_from(key.bits()).ok()?,
         }),

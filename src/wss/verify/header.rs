@@ -226,7 +226,7 @@ fn key_identifier(value_type: &'static str, identifier: &[u8]) -> Shape<'static>
 }
 
 fn issuer_serial(certificate: &Certificate) -> Shape<'_> {
-    let name = Shape::new(DS, "X509IssuerName").saying(certificate.issuer().into());
+    let name = Shape::new(DS, "X509IssuerName").saying(certificate.issuer_in_messages().into());
     let number = Shape::new(DS, "X509SerialNumber").saying(certificate.serial().into());
     Shape::new(DS, "X509Data").holding([Shape::new(DS, "X509IssuerSerial").holding([name, number])])
 }

@@ -154,7 +154,7 @@ impl Expected<'_> {
             let [found, expected] = [&made.certificate, self.certificate].map(|of| of.subject().to_owned());
             return Err(SelfCheckError::Certificate { found, expected });
         }
-        let by_key = || crypto::key_type(self.certificate.public_key()).map(KeyType::auto);
+        let by_key = || crypto::key_type(self.certificate).map(KeyType::auto);
         let signature = self.profile.signature_algorithm.or_else(by_key);
         let digest = self.profile.digest_algorithm;
         let other = parts.iter().find(|part| part.digest_algorithm != digest);

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use super::error::Untrusted;
 use crate::keys::Certificate;
 use crate::keys::material::CertificateError;
+use crate::keys::source::{SourceError, certificates};
 use crate::wss::policy::Policy;
 
 /// The trusted certificates: of signers themselves, or of those who issue theirs. Empty trusts nobody.
@@ -19,35 +20,13 @@ pub struct Trust {
     certificates: Vec<Certificate>,
 }
 
-/// What was given to be trusted is not certificates.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TrustError {
-    /// Not PEM, or without a certificate in it.
-    #[error("there is no certificate in it: give certificates in PEM")]
-    NoCertificate,
-    /// A certificate in it cannot be used.
-    #[error("{0}")]
-    Certificate(#[from] CertificateError),
-}
-
 impl Trust {
-    /// Trusts every certificate of a PEM file.
+    /// Trusts every certificate of a file, in PEM, DER or PKCS#7.
     ///
     /// # Errors
     /// When it has none, or one that cannot be used.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, TrustError> {
-        let found = X509::stack_from_pem(pem).unwrap_or_default();
-        if found.is_empty() {
-            return Err(TrustError::NoCertificate);
-        }
-        let ders = found.iter().map(|certificate| certificate.to_der());
-        let ders: Vec<_> = ders
-            .collect::<Result<_, _>>()
-            .map_err(|_| TrustError::NoCertificate)?;
-        let certificates = ders
-            .iter()
-            .map(|der| Certificate::from_der(der))
-            .collect::<Result<_, _>>()?;
+    pub fn read(file: &[u8]) -> Result<Self, SourceError> {
+        let certificates = certificates(file)?;
         Ok(Self { certificates })
     }
 
@@ -89,16 +68,31 @@ impl Trust {
         for certificate in carried {
             between.push(certificate.x509().clone())?;
         }
-        let path = |anchors: &[Certificate]| find_path(signer, &between, anchors, policy, now);
-        match path(&self.certificates)? {
+        // OpenSSL takes an anchor for an authority that only its key usage calls one.
+        let leads = |anchor: &&Certificate| anchor.may_issue() || *anchor == signer;
+        let anchors: Vec<_> = self.certificates.iter().filter(leads).collect();
+        let path = |anchors: &[&Certificate]| find_path(signer, &between, anchors, policy, now);
+        match path(&anchors)? {
             None => Ok(()),
             Some(reason) => {
                 // Of two authorities with one name OpenSSL tries only the first (WSS-583)
                 let leads = |anchor| matches!(path(std::slice::from_ref(anchor)), Ok(None));
-                let found = self.certificates.iter().any(leads);
-                found.then_some(()).ok_or(Untrusted::NoPath(reason))
+                let found = anchors.iter().any(leads);
+                found
+                    .then_some(())
+                    .ok_or_else(|| Untrusted::NoPath(self.no_authority(signer).unwrap_or(reason)))
             }
         }
+    }
+
+    /// That it was issued by one of these that is no authority.
+    fn no_authority(&self, signer: &Certificate) -> Option<String> {
+        let mut others = self.certificates.iter().filter(|trusted| !trusted.may_issue());
+        let issuer = others.find(|trusted| signer.is_issued_by(trusted))?;
+        Some(format!(
+            "the certificate of {}, which issued it, is not that of an authority (basicConstraints)",
+            issuer.subject()
+        ))
     }
 }
 
@@ -106,7 +100,7 @@ impl Trust {
 fn find_path(
     signer: &Certificate,
     between: &StackRef<X509>,
-    anchors: &[Certificate],
+    anchors: &[&Certificate],
     policy: &Policy,
     now: OffsetDateTime,
 ) -> Result<Option<String>, ErrorStack> {
@@ -119,7 +113,7 @@ fn find_path(
 }
 
 /// PARTIAL_CHAIN makes every trusted certificate an anchor, also one that is not its own issuer.
-fn store(anchors: &[Certificate], policy: &Policy, now: OffsetDateTime) -> Result<X509Store, ErrorStack> {
+fn store(anchors: &[&Certificate], policy: &Policy, now: OffsetDateTime) -> Result<X509Store, ErrorStack> {
     let mut parameters = X509VerifyParam::new()?;
     parameters.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
     parameters.set_time(now.unix_timestamp());

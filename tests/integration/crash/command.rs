@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Random;
 use crate::support::admin::{new_key, pem};
+use crate::support::clock::now;
 
 /// What an operator sees.
 #[derive(Debug, Clone, Default)]
@@ -137,7 +138,7 @@ impl Command {
 
     fn import() -> Self {
         let key = new_key("Next");
-        let material = countersign::keys::source::from_pem(&pem(&key), None).expect("a key");
+        let material = countersign::keys::source::from_pem(&pem(&key), None, now()).expect("a key");
         Self::Import {
             pem: pem(&key),
             fingerprint: material.certificate.fingerprint().to_string(),

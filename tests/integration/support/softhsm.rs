@@ -85,6 +85,31 @@ impl SoftHsm {
         fs::read(at.join("certificate.der")).expect("it was made")
     }
 
+    /// Puts a new key on the token with as many certificates as there are lifetimes, in days. Returns them in DER.
+    pub(crate) fn add_key_certified(
+        &self,
+        token: &str,
+        label: &str,
+        id: &str,
+        lifetimes: &[u32],
+    ) -> Vec<Vec<u8>> {
+        let at = &self.directory;
+        openssl(
+            at,
+            "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem",
+        );
+        self.import(token, label, id, "key.pem", None);
+        let certified = lifetimes.iter().map(|days| {
+            openssl(
+                at,
+                &format!("req -x509 -new -days {days} -key key.pem -subj /CN={label} -outform DER -out certificate.der"),
+            );
+            self.write_certificate(token, label, id, "certificate.der");
+            fs::read(at.join("certificate.der")).expect("it was made")
+        });
+        certified.collect()
+    }
+
     /// Puts files of its directory on the token.
     pub(crate) fn import(&self, token: &str, label: &str, id: &str, key: &str, certificate: Option<&str>) {
         let options = ["--token", token, "--label", label, "--id", id, "--pin", PIN];
