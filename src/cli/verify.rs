@@ -8,9 +8,10 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{CliError, read_file, read_tree, say};
 use crate::clock::Clock;
-use crate::wss::policy::{Policy, Sha1};
+use crate::wss::policy::{Policy, PolicyError, Sha1, SignedTimestamp};
 use crate::wss::verify::{
-    CoveredPart, Timestamp, Trust, Untrusted, VerifiedMessage, VerifiedSignature, Verifier, VerifyError,
+    CoveredPart, Place, Timestamp, Trust, Untrusted, VerifiedMessage, VerifiedSignature, Verifier,
+    VerifyError,
 };
 
 /// Verify one signed SOAP message and print which parts which certificate signed
@@ -35,9 +36,23 @@ pub struct Args {
     #[arg(long, value_name = "URI")]
     actor: Option<String>,
 
+    /// What a trusted signature has to cover: "body" alone, or "timestamp", which every message then has to have; without
+    /// it, the Body and, where there is one, the Timestamp
+    #[arg(long, value_name = "PART")]
+    require: Option<Required>,
+
     /// Accept SHA-1, which is broken, in signatures, digests and certificates
     #[arg(long)]
     allow_sha1: bool,
+}
+
+/// What has to be signed at least.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Required {
+    /// The Body alone, as WSS4J signs it unless it is told more. An unsigned Timestamp proves nothing
+    Body,
+    /// The Body, and a Timestamp
+    Timestamp,
 }
 
 fn rfc3339(text: &str) -> Result<OffsetDateTime, String> {
@@ -53,6 +68,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         trust: trust(&args.trust)?,
         policy: Policy {
             sha1: sha1(args.allow_sha1),
+            signed_timestamp: match args.require {
+                None => SignedTimestamp::WherePresent,
+                Some(Required::Body) => SignedTimestamp::NotNeeded,
+                Some(Required::Timestamp) => SignedTimestamp::Always,
+            },
             ..Policy::outbound()
         },
         actor: args.actor,
@@ -91,6 +111,12 @@ fn explain(refused: &VerifyError) -> String {
         return format!(
             "the signature is valid, signed by {subject} sha256:{fingerprint}; not trusted: pass --trust FILE"
         );
+    }
+    if matches!(refused, VerifyError::NotCovered(Place::Timestamp)) {
+        return format!("{refused}; where the sender signs the Body alone: --require body");
+    }
+    if matches!(refused, VerifyError::Policy(PolicyError::Sha1 { .. })) {
+        return format!("{refused}: --allow-sha1");
     }
     if matches!(refused, VerifyError::UnknownKey(_)) {
         return format!("{refused}; pass the certificate with --trust FILE");

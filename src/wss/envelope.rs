@@ -5,6 +5,7 @@ mod ids;
 mod outline;
 mod part;
 mod security;
+mod timestamp;
 
 use std::sync::Arc;
 
@@ -21,7 +22,8 @@ use crate::xml::scan::{Amendment, EndTag, Handler, Piece, StartTag};
 use crate::xml::splice::Edit;
 use ids::Ids;
 use part::OpenPart;
-use security::{Security, Timestamp};
+use security::Security;
+use timestamp::Timestamp;
 
 /// Depths of what SOAP and WS-Security name; the Envelope's is 1.
 mod depth {
@@ -141,7 +143,7 @@ impl Envelope {
             b"Body" if self.is_soap(tag) && self.body_seen => return refuse(tag, Reason::TwoBodies),
             b"Body" if self.is_soap(tag) => Inside::Body,
             _ if !self.body_seen => return refuse(tag, Reason::BeforeBody),
-            _ => Inside::Other,
+            _ => return refuse(tag, Reason::AfterBody),
         };
         if self.inside == Inside::Header {
             self.place = Some(Place::Header(Opening::of(tag)));
@@ -192,8 +194,11 @@ impl Handler for Envelope {
             depth::IN_SECURITY if self.is_in_kept_security() && tag.is(WSU, "Timestamp") => {
                 self.timestamp(tag)?
             }
-            depth::IN_TIMESTAMP => self.expires(tag),
-            _ => {}
+            _ => {
+                if let Some(timestamp) = self.open_timestamp() {
+                    timestamp.start_tag(tag)?;
+                }
+            }
         }
         if self.inside == Inside::Body && self.body_declares_wsu {
             self.look_for_inner_signature(tag)?;
@@ -222,11 +227,12 @@ impl Handler for Envelope {
                 }
                 self.security = Security::Closed;
             }
-            (depth::IN_SECURITY, _) => self.end_in_security(tag),
-            _ => {}
-        }
-        if let Some(timestamp) = &mut self.timestamp {
-            timestamp.in_expires = false;
+            (depth::IN_SECURITY, _) => self.end_in_security(tag)?,
+            _ => {
+                if let Some(timestamp) = self.open_timestamp() {
+                    timestamp.end_field();
+                }
+            }
         }
         Ok(())
     }
@@ -235,15 +241,8 @@ impl Handler for Envelope {
         if let Some(part) = &mut self.part {
             part.canonicalizer.piece(piece);
         }
-        if let Some(Timestamp {
-            expires: Some(text),
-            in_expires: true,
-            ..
-        }) = &mut self.timestamp
-        {
-            text.extend_from_slice(piece.canonical());
-        }
-        Ok(())
+        let timestamp = self.open_timestamp();
+        timestamp.map_or(Ok(()), |timestamp| timestamp.text(piece.canonical()))
     }
 
     fn comment(&mut self, piece: &Piece<'_>) -> Result<(), Refusal> {

@@ -68,6 +68,8 @@ pub(super) enum Reason {
     NoBody,
     #[error("an element before the Body that is not the Header; SOAP has none there (SOAP 1.1, section 4)")]
     BeforeBody,
+    #[error("an element after the Body; no receiver takes one there (WS-I Basic Profile R1011)")]
+    AfterBody,
     #[error("the Envelope has two Bodies; send one")]
     TwoBodies,
     #[error("the Envelope has two Headers; send one")]
@@ -82,6 +84,12 @@ pub(super) enum Reason {
     TwoTimestamps,
     #[error("the message's own Timestamp expired at {0}; send it again with a new one, or without")]
     Expired(String),
+    #[error(
+        "the message's own Timestamp was created in the future, at {0}; set the clock, and send it again with a new one, or without"
+    )]
+    FromTheFuture(String),
+    #[error("the message's own Timestamp {0}; no receiver takes it: send a right one, or none")]
+    Timestamp(&'static str),
     #[error(
         "the wsu:Id {0:?} of a part that is signed cannot be referred to; make it a name, or leave it out"
     )]

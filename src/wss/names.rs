@@ -26,6 +26,8 @@ pub const WSA_2004: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing";
 /// The STR-Transform (WSS 1.1.1, section 8.3).
 pub const STR_TRANSFORM: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform";
+/// The enveloped-signature transform (XML Signature 1.1, section 6.6.4).
+pub const ENVELOPED_SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 /// `EncodingType` of base64 (WSS 1.1.1, section 6.3).
 pub const BASE64_BINARY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";

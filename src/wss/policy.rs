@@ -29,6 +29,8 @@ pub struct Policy {
     pub most_references: usize,
     /// Prefixes in one `PrefixList`: each is looked up, for every part.
     pub most_prefixes: usize,
+    /// Whether the Timestamp has to be signed.
+    pub signed_timestamp: SignedTimestamp,
 }
 
 impl Default for Policy {
@@ -41,6 +43,7 @@ impl Default for Policy {
             processing_instructions: ProcessingInstructions::Reject,
             most_references: MOST_PARTS,
             most_prefixes: 256,
+            signed_timestamp: SignedTimestamp::WherePresent,
         }
     }
 }
@@ -63,6 +66,17 @@ pub enum Sha1 {
     Refused,
     /// For a peer that knows nothing else.
     Allowed,
+}
+
+/// What a trusted signature has to cover besides the Body. A Timestamp that nobody signed can be exchanged by anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedTimestamp {
+    /// The Timestamp of a message that has one.
+    WherePresent,
+    /// A Timestamp, which every message has to have.
+    Always,
+    /// The Body alone, which is what WSS4J signs unless it is told more.
+    NotNeeded,
 }
 
 /// Parts that one signature covers, ours included: Apache Santuario takes no more References.

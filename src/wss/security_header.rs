@@ -5,7 +5,7 @@ use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::envelope::{Opening, Outline, Place};
-use super::error::{Reason, Refusal, SignError};
+use super::error::SignError;
 use super::names::WSSE;
 use super::profile::{Layout, Part, Profile};
 use super::reference::{Digest, PrefixList, Reference, Transform, new_id};
@@ -94,17 +94,10 @@ fn timestamp(
     now: OffsetDateTime,
 ) -> Result<String, SignError> {
     if let Some(theirs) = &message.outline.timestamp {
-        let expired = theirs
-            .expires
-            .as_deref()
-            .and_then(|expires| timestamp::expired(expires, now));
-        return expired.map_or(Ok(String::new()), |at| {
-            let refusal = Refusal {
-                offset: Some(theirs.start),
-                reason: Reason::Expired(at),
-            };
-            Err(refusal.at(&message.segments).into())
-        });
+        theirs
+            .check(now)
+            .map_err(|refusal| refusal.at(&message.segments))?;
+        return Ok(String::new());
     }
     let Some(lifetime) = profile.timestamp else {
         return Ok(String::new());

@@ -41,8 +41,8 @@ use key_info::KeyInfo;
 use signature::Signature;
 use tokens::Tokens;
 
-use super::names::WSSE;
-use super::policy::{MOST_SIGNATURES, Policy};
+use super::names::{DS, WSSE, WSU};
+use super::policy::{MOST_SIGNATURES, Policy, SignedTimestamp};
 use super::profile::ProcessingInstructions;
 use crate::keys::Certificate;
 use crate::xml::libxml::{Element, Tree};
@@ -71,12 +71,17 @@ impl Verifier {
         let message = Message::read(tree, self)?;
         let timestamp = message.envelope.timestamp()?.map(Timestamp::read).transpose()?;
         let signatures = self.verify_signatures(&message, now)?;
-        let mut places = vec![Place::Body];
+        message.check_text()?;
         if let Some(timestamp) = &timestamp {
             timestamp.check(&self.policy, now)?;
-            places.push(Place::Timestamp);
         }
-        let (body_signature, other_signatures) = verified::covering(signatures, &places)?;
+        let places = self.policy.signed_timestamp.places(timestamp.is_some())?;
+        let (body_signature, other_signatures) = verified::covering(signatures, places)?;
+        let signed = |_: &Timestamp| {
+            let mut all = std::iter::once(&body_signature).chain(&other_signatures);
+            all.any(|made| made.counts_for(&Place::Timestamp))
+        };
+        let timestamp = timestamp.filter(signed);
         Ok(VerifiedMessage {
             version: message.envelope.version,
             body: message.envelope.body,
@@ -191,7 +196,7 @@ struct Message<'t> {
 impl<'t> Message<'t> {
     fn read(tree: &'t Tree, verifier: &Verifier) -> Result<Self, VerifyError> {
         let root = tree.root();
-        let envelope = Envelope::read_strictly(root, verifier.actor.as_deref())?;
+        let envelope = Envelope::read(root, verifier.actor.as_deref())?;
         let checked = match verifier.policy.processing_instructions {
             ProcessingInstructions::Reject => root,
             ProcessingInstructions::Keep => envelope.security,
@@ -204,6 +209,38 @@ impl<'t> Message<'t> {
             ids: Ids::of(root),
             envelope,
         })
+    }
+
+    /// Of what is read here there is no text where elements stand. Last, since most of it has a sentence of its own.
+    fn check_text(&self) -> Result<(), VerifyError> {
+        let Envelope {
+            header,
+            security,
+            body,
+            ..
+        } = self.envelope;
+        let envelope = [body.parent(), Some(header), Some(security)];
+        if let Some(at) = envelope.into_iter().flatten().find(|at| at.holds_words()) {
+            return Err(VerifyError::StrayText(at.local_name().into_owned()));
+        }
+        let read = |child: &Element<'_>| {
+            child.is(DS, "Signature") || child.is(WSU, "Timestamp") || child.is(WSSE, "BinarySecurityToken")
+        };
+        security
+            .children()
+            .filter(read)
+            .try_for_each(strict::no_stray_text)
+    }
+}
+
+impl SignedTimestamp {
+    /// Of what a trusted signature has to cover.
+    fn places(self, is_there: bool) -> Result<&'static [Place], VerifyError> {
+        match (self, is_there) {
+            (Self::WherePresent, false) | (Self::NotNeeded, _) => Ok(&[Place::Body]),
+            (Self::WherePresent | Self::Always, true) => Ok(&[Place::Body, Place::Timestamp]),
+            (Self::Always, false) => Err(VerifyError::header("it has no Timestamp")),
+        }
     }
 }
 

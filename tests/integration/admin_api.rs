@@ -250,7 +250,7 @@ async fn requests_that_make_no_sense_get_a_problem_document() {
     };
     assert_eq!(
         admin.send(import(), "").await.problem(422),
-        "there is no private key in it"
+        "there is no private key in it; it is neither PEM nor DER"
     );
     assert!(
         !admin

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use countersign::keys::generate::KeyAlgorithm;
 use countersign::keys::{SignatureAlgorithm, Signer};
 use countersign::wss::Profile;
-use countersign::wss::names::{BASE64_BINARY, DS, EXC_C14N, WSSE, WSU, X509_V3};
+use countersign::wss::names::{BASE64_BINARY, DS, ENVELOPED_SIGNATURE, EXC_C14N, WSSE, WSU, X509_V3};
 use countersign::wss::profile::ProcessingInstructions;
 
 use crate::support::forge::{envelope, forge, reference, signature, x509_data};
@@ -271,7 +271,7 @@ fn transforms_that_could_show_something_else_are_refused() {
         "http://www.w3.org/TR/1999/REC-xpath-19991116",
         "http://www.w3.org/TR/1999/REC-xslt-19991116",
         "http://www.w3.org/2002/06/xmldsig-filter2",
-        "http://www.w3.org/2000/09/xmldsig#enveloped-signature",
+        ENVELOPED_SIGNATURE,
         "http://www.w3.org/2000/09/xmldsig#base64",
         "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
         "http://www.w3.org/2001/10/xml-exc-c14n#WithComments",
@@ -281,6 +281,9 @@ fn transforms_that_could_show_something_else_are_refused() {
             &with_signature(&replaced(&signed, &transform, &other)),
             "is not accepted",
         );
+        if uri == ENVELOPED_SIGNATURE {
+            continue; // Before another it is nothing: see `current_stacks`
+        }
         let first = format!("{other}{transform}");
         assert_refused(
             &with_signature(&replaced(&signed, &transform, &first)),

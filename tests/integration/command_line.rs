@@ -149,7 +149,7 @@ fn an_encrypted_key_needs_its_password_from_a_file_or_the_terminal() {
         &format!("{sign} --password-file password"),
     ));
     let wrong = countersign(dir.path(), &format!("{sign} --password-file wrong"));
-    fails(&wrong, "encrypted.key: the password is wrong");
+    fails(&wrong, "encrypted.key: the password in wrong is wrong");
     let without_terminal = format!("--wait {} {sign}", env!("CARGO_BIN_EXE_countersign"));
     let refused = std::process::Command::new("setsid")
         .args(without_terminal.split_whitespace())
@@ -191,7 +191,7 @@ fn what_cannot_be_signed_with_says_what_to_do() {
         ("--key none.pem --certificate orders.pem", "cannot read none.pem"),
         (
             "--key order.xml --certificate order.xml",
-            "order.xml: there is no private key",
+            "order.xml: this is HTML or XML",
         ),
         ("--key old.pem --certificate old.pem", "expired"),
         ("--key early.pem --certificate early.pem", "valid"),

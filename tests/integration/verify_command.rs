@@ -118,6 +118,25 @@ fn verify_names_what_is_wrong() {
 }
 
 #[test]
+fn verify_takes_a_timestamp_that_is_not_signed_when_told_to() {
+    let folder = Folder::new();
+    let message = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages/soap11.xml");
+    let sign = "sign --key key.pem --certificate certificate.pem --sign body";
+    let signed = folder.run(&format!("{sign} {}", message.display()));
+    folder.write("body.xml", &String::from_utf8(signed.stdout).unwrap());
+    let run = folder.run("verify --trust certificate.pem body.xml");
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("the Timestamp is not covered by a signature; where the sender signs the Body alone: --require body"), "{}", run.stderr);
+    let run = folder.run("verify --trust certificate.pem --require body body.xml");
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    assert!(!run.text().contains("created"), "{}", run.text());
+    let run = folder.run("verify --trust certificate.pem --require timestamp body.xml");
+    assert_eq!(run.code, Some(1));
+    let run = folder.run("verify --trust certificate.pem --require timestamp signed.xml");
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn verify_reads_standard_input() {
     let folder = Folder::new();
     let signed = folder.read("signed.xml");

@@ -43,7 +43,7 @@ impl Ids {
         in_body: bool,
     ) -> Result<(), Refusal> {
         for attribute in tag.attributes.iter().filter(|attribute| is_id(tag, attribute)) {
-            let id = tag.value(attribute);
+            let id = without_white_space_around(tag.value(attribute));
             if own.is_some_and(|own| own.as_bytes() == id) {
                 continue;
             }
@@ -84,6 +84,31 @@ fn is_id(tag: &StartTag<'_>, attribute: &Attribute) -> bool {
             namespace.is_empty() || namespace == crate::xml::namespace::XML
         }
         _ => false,
+    }
+}
+
+/// What a processor of `xml:id`, or of a schema, makes of it. In a canonical value white space but for the blank is a
+/// reference.
+fn without_white_space_around(value: &[u8]) -> &[u8] {
+    const REFERENCES: [&[u8]; 3] = [b"&#x9;", b"&#xA;", b"&#xD;"];
+    let mut id = value.trim_ascii();
+    loop {
+        let reference = |id: &[u8], at_start: bool| {
+            let mut all = REFERENCES.into_iter();
+            all.find(|reference| {
+                if at_start {
+                    id.starts_with(reference)
+                } else {
+                    id.ends_with(reference)
+                }
+            })
+        };
+        let inner = match (reference(id, true), reference(id, false)) {
+            (Some(first), _) => id.get(first.len()..),
+            (None, Some(last)) => id.len().checked_sub(last.len()).and_then(|end| id.get(..end)),
+            (None, None) => return id,
+        };
+        id = inner.unwrap_or_default().trim_ascii();
     }
 }
 

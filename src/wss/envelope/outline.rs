@@ -1,6 +1,6 @@
 //! What was found of a message: all that signing needs besides the key.
 
-use super::Timestamp;
+use super::timestamp::Timestamp;
 use crate::wss::SoapVersion;
 use crate::wss::reference::Reference;
 use crate::xml::namespace::Namespaces;

@@ -1,9 +1,8 @@
-//! The Security header that the message already has for our actor: extended, replaced or refused; and the Timestamp
-//! in it.
+//! The Security header that the message already has for our actor: extended, replaced or refused.
 
-use super::{Envelope, Opening, Place, refuse};
+use super::{Envelope, Opening, Place, Timestamp, refuse};
 use crate::wss::error::{Reason, Refusal};
-use crate::wss::names::{self, WSSE, WSU};
+use crate::wss::names::{self, WSSE};
 use crate::wss::profile::{ExistingSecurityHeader, Layout};
 use crate::xml::scan::{EndTag, StartTag};
 
@@ -14,17 +13,6 @@ pub(super) enum Security {
     /// Open, and begun at this offset.
     Open(u64),
     Closed,
-}
-
-/// A Timestamp that the message already has in our Security header.
-#[derive(Default)]
-pub(in crate::wss) struct Timestamp {
-    /// Bytes of the document before it.
-    pub(in crate::wss) start: u64,
-    /// The text of its Expires.
-    pub(in crate::wss) expires: Option<Vec<u8>>,
-    pub(super) is_open: bool,
-    pub(super) in_expires: bool,
 }
 
 impl Envelope {
@@ -45,33 +33,29 @@ impl Envelope {
     }
 
     pub(super) fn timestamp(&mut self, tag: &StartTag<'_>) -> Result<(), Refusal> {
-        match self.timestamp.replace(Timestamp {
-            start: tag.source.start(),
-            is_open: true,
-            ..Timestamp::default()
-        }) {
+        match self
+            .timestamp
+            .replace(Timestamp::beginning_at(tag.source.start()))
+        {
             Some(_) => refuse(tag, Reason::TwoTimestamps),
             None => Ok(()),
         }
     }
 
-    pub(super) fn expires(&mut self, tag: &StartTag<'_>) {
-        if let Some(timestamp) = self.timestamp.as_mut().filter(|timestamp| timestamp.is_open) {
-            timestamp.in_expires = timestamp.expires.is_none() && tag.is(WSU, "Expires");
-            if timestamp.in_expires {
-                timestamp.expires = Some(Vec::new());
-            }
-        }
+    /// The Timestamp that is being read.
+    pub(super) fn open_timestamp(&mut self) -> Option<&mut Timestamp> {
+        self.timestamp.as_mut().filter(|timestamp| timestamp.is_open())
     }
 
     /// What signs an existing Timestamp stands after it (strict layout; .NET refuses it otherwise).
-    pub(super) fn end_in_security(&mut self, tag: &EndTag<'_>) {
-        if let Some(timestamp) = self.timestamp.as_mut().filter(|timestamp| timestamp.is_open) {
-            timestamp.is_open = false;
+    pub(super) fn end_in_security(&mut self, tag: &EndTag<'_>) -> Result<(), Refusal> {
+        if let Some(timestamp) = self.open_timestamp() {
+            timestamp.end()?;
             if self.profile.layout != Layout::LaxTimestampLast {
                 self.place = Some(Place::Security(Opening::At(tag.source.end())));
             }
         }
+        Ok(())
     }
 
     /// For our actor or role; an absent one, an empty one and SOAP 1.2's `ultimateReceiver` are one.

@@ -29,20 +29,20 @@ pub(super) struct Envelope<'t> {
 }
 
 impl<'t> Outline<'t> {
-    /// Finds the places, and leaves alone what else the Envelope holds: SOAP 1.1, section 4, allows
-    /// elements after the Body. `actor` is SOAP 1.1's actor or SOAP 1.2's role; none is the ultimate
-    /// receiver.
+    /// Finds the places, where the Envelope holds nothing else: what stands beside the Body may be taken for it.
+    /// `actor` is SOAP 1.1's actor or SOAP 1.2's role; none is the ultimate receiver.
     pub(super) fn read(root: Element<'t>, actor: Option<&str>) -> Result<Self, VerifyError> {
         let no_envelope = VerifyError::NotSoap("the root element is not an Envelope of SOAP 1.1 or 1.2");
         let version = soap_version(root).ok_or(no_envelope)?;
         let soap = version.namespace();
-        let of_soap = |child: &Element<'_>| child.is(soap, "Header") || child.is(soap, "Body");
-        let mut children = root.children().filter(of_soap).peekable();
+        let mut children = root.children().peekable();
         let header = children.next_if(|child| child.is(soap, "Header"));
         let body = children.next().filter(|child| child.is(soap, "Body"));
         let body = body.ok_or(VerifyError::NotSoap("it has no Body where one has to be"))?;
         if children.next().is_some() {
-            return Err(VerifyError::NotSoap("it has two Headers or Bodies"));
+            return Err(VerifyError::NotSoap(
+                "it holds more than Header and Body (WS-I Basic Profile R1011)",
+            ));
         }
         let security = header
             .map(|header| security(header, version, actor))
@@ -57,18 +57,6 @@ impl<'t> Outline<'t> {
 }
 
 impl<'t> Envelope<'t> {
-    /// Finds the places, see [`Outline::read`], where the Envelope holds nothing else: what stands beside
-    /// the Body may be taken for it.
-    pub(super) fn read_strictly(root: Element<'t>, actor: Option<&str>) -> Result<Self, VerifyError> {
-        let envelope = Self::read(root, actor)?;
-        match root.children().eq([envelope.header, envelope.body]) {
-            true => Ok(envelope),
-            false => Err(VerifyError::NotSoap(
-                "it holds more than Header and Body (WS-I Basic Profile R1011)",
-            )),
-        }
-    }
-
     /// Finds the places, see [`Outline::read`].
     pub(super) fn read(root: Element<'t>, actor: Option<&str>) -> Result<Self, VerifyError> {
         let Outline {

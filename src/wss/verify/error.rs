@@ -24,6 +24,9 @@ pub enum VerifyError {
     /// The Security header breaks a rule of the standards or one against signature wrapping.
     #[error("the Security header is not acceptable: {0}")]
     Header(String),
+    /// Text where elements belong: some read it, others do not.
+    #[error("there is text in {0} beside its elements")]
+    StrayText(String),
     /// An algorithm or a key that is not accepted.
     #[error("{0}")]
     Policy(#[from] PolicyError),
@@ -142,6 +145,7 @@ impl VerifyError {
             | Self::NotSoap(_)
             | Self::Unsigned(_)
             | Self::Header(_)
+            | Self::StrayText(_)
             | Self::Canonical(_) => "InvalidSecurity",
             Self::Policy(_) => "UnsupportedAlgorithm",
             Self::Token(_) => "InvalidSecurityToken",

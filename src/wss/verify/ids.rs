@@ -1,4 +1,5 @@
-//! Elements by their ids, over the whole document.
+//! Elements by their ids, over the whole document. An id is what a processor of `xml:id` or of a schema makes of the
+//! attribute, without white space around it; but only one that is written without any is referred to.
 
 use std::collections::HashMap;
 
@@ -13,6 +14,8 @@ pub(super) struct Ids<'t>(HashMap<String, Found<'t>>);
 #[derive(Clone, Copy)]
 enum Found<'t> {
     Once(Element<'t>),
+    /// With white space around it.
+    Padded,
     Doubled,
 }
 
@@ -20,15 +23,16 @@ impl<'t> Ids<'t> {
     pub(super) fn of(root: Element<'t>) -> Self {
         let mut ids = HashMap::new();
         for element in root.descendants() {
-            for id in ids_of(element) {
-                let entry = ids.entry(id);
-                let doubled = |found: &mut Found<'t>| {
-                    // An element that carries one id twice, as wsu:Id and Id, is still one element
-                    if !matches!(*found, Found::Once(at) if at == element) {
-                        *found = Found::Doubled;
-                    }
+            for written in ids_of(element) {
+                let id = written.trim_matches([' ', '\t', '\n', '\r']);
+                let new = if id == written {
+                    Found::Once(element)
+                } else {
+                    Found::Padded
                 };
-                entry.and_modify(doubled).or_insert(Found::Once(element));
+                let entry = ids.entry(id.to_owned());
+                let beside = |found: &mut Found<'t>| *found = found.beside(new);
+                entry.and_modify(beside).or_insert(new);
             }
         }
         Self(ids)
@@ -39,7 +43,17 @@ impl<'t> Ids<'t> {
         match self.0.get(id) {
             Some(Found::Once(element)) => Ok(*element),
             Some(Found::Doubled) => Err(VerifyError::Header(format!("the id {id} occurs more than once"))),
-            None => Err(VerifyError::Header(format!("nothing has the id {id}"))),
+            Some(Found::Padded) | None => Err(VerifyError::Header(format!("nothing has the id {id}"))),
+        }
+    }
+}
+
+impl Found<'_> {
+    /// An element that carries one id twice, as wsu:Id and Id, is still one element.
+    fn beside(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Once(one), Self::Once(other)) if one == other => self,
+            _ => Self::Doubled,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `ds:KeyInfo`: which certificate signed (X.509 Certificate Token Profile 1.1.1, section 3.2; XML
 //! Signature 1.1, section 4.5.4). What it says selects a certificate and never makes one trusted.
 
+use std::fmt;
+
 use super::serial_number::serial_number;
 use super::strict::{attribute, base64, exactly, only_child, text};
 use super::tokens::{Tokens, certificate};
@@ -16,15 +18,26 @@ pub(super) enum KeyInfo<'t> {
     Token(Element<'t>),
     /// It carries the certificate, perhaps among others.
     Certificates(Vec<Certificate>),
-    /// It names the certificate by issuer and serial number.
+    /// It says what the certificate is known by, perhaps in several ways, which all have to fit.
+    Described(Vec<Description>),
+}
+
+/// What a certificate is known by.
+pub(super) enum Description {
+    /// Issuer and serial number.
     IssuerSerial {
         issuer: DistinguishedName,
         written: String,
         serial: String,
     },
-    /// It has the value of the certificate's SKI extension.
+    /// Its subject.
+    Subject {
+        subject: DistinguishedName,
+        written: String,
+    },
+    /// The identifier of its key.
     SubjectKeyIdentifier(Vec<u8>),
-    /// It has the SHA-1 of the certificate.
+    /// Its SHA-1.
     Thumbprint(Vec<u8>),
 }
 
@@ -60,9 +73,11 @@ impl<'t> KeyInfo<'t> {
         let mut candidates: Vec<&Certificate> = match self {
             Self::Token(element) => tokens.signer(*element).into_iter().collect(),
             Self::Certificates(certificates) => certificates.iter().collect(),
-            Self::IssuerSerial { .. } | Self::SubjectKeyIdentifier(_) | Self::Thumbprint(_) => {
+            Self::Described(descriptions) => {
                 let known = trust.certificates().iter().chain(tokens.certificates());
-                known.filter(|certificate| self.describes(certificate)).collect()
+                let fits =
+                    |certificate: &&Certificate| descriptions.iter().all(|told| told.fits(certificate));
+                known.filter(fits).collect()
             }
         };
         candidates.dedup();
@@ -78,10 +93,7 @@ impl<'t> KeyInfo<'t> {
     pub(super) fn certificates(&self) -> &[Certificate] {
         match self {
             Self::Certificates(certificates) => certificates,
-            Self::Token(_)
-            | Self::IssuerSerial { .. }
-            | Self::SubjectKeyIdentifier(_)
-            | Self::Thumbprint(_) => &[],
+            Self::Token(_) | Self::Described(_) => &[],
         }
     }
 
@@ -90,26 +102,41 @@ impl<'t> KeyInfo<'t> {
         VerifyError::UnknownKey(match self {
             Self::Token(_) => "the token it refers to is not an X.509 certificate".to_owned(),
             Self::Certificates(_) => "its X509Data is empty".to_owned(),
-            Self::IssuerSerial { written, serial, .. } => {
-                let issuer = written.split_whitespace().collect::<Vec<_>>().join(" ");
-                format!("issuer {issuer}, serial number {serial}")
-            }
-            Self::SubjectKeyIdentifier(identifier) => format!("subject key identifier {}", hex(identifier)),
-            Self::Thumbprint(thumbprint) => format!("SHA-1 thumbprint {}", hex(thumbprint)),
+            Self::Described(descriptions) => descriptions
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
         })
     }
+}
 
-    fn describes(&self, certificate: &Certificate) -> bool {
+impl Description {
+    fn fits(&self, certificate: &Certificate) -> bool {
+        let is_named = |written: &str, name: &DistinguishedName| {
+            DistinguishedName::parse(written).is_some_and(|own| own.means(name))
+        };
         match self {
             Self::IssuerSerial { issuer, serial, .. } => {
-                certificate.serial() == serial
-                    && DistinguishedName::parse(certificate.issuer()).is_some_and(|name| name.means(issuer))
+                certificate.serial() == serial && is_named(certificate.issuer(), issuer)
             }
-            Self::SubjectKeyIdentifier(identifier) => {
-                certificate.subject_key_identifier() == Some(identifier.as_slice())
-            }
+            Self::Subject { subject, .. } => is_named(certificate.subject(), subject),
+            Self::SubjectKeyIdentifier(identifier) => certificate.key_identifier() == identifier,
             Self::Thumbprint(thumbprint) => certificate.thumbprint() == thumbprint.as_slice(),
-            Self::Token(_) | Self::Certificates(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |written: &str| written.split_whitespace().collect::<Vec<_>>().join(" ");
+        match self {
+            Self::IssuerSerial { written, serial, .. } => {
+                write!(f, "issuer {}, serial number {serial}", name(written))
+            }
+            Self::Subject { written, .. } => write!(f, "subject {}", name(written)),
+            Self::SubjectKeyIdentifier(identifier) => write!(f, "subject key identifier {}", hex(identifier)),
+            Self::Thumbprint(thumbprint) => write!(f, "SHA-1 thumbprint {}", hex(thumbprint)),
         }
     }
 }
@@ -144,8 +171,8 @@ fn key_identifier<'t>(identifier: Element<'t>, trust: &Trust) -> Result<KeyInfo<
         ));
     }
     match attribute(identifier, "ValueType")?.as_str() {
-        X509_SKI => Ok(KeyInfo::SubjectKeyIdentifier(base64(identifier)?)),
-        THUMBPRINT_SHA1 => Ok(KeyInfo::Thumbprint(base64(identifier)?)),
+        X509_SKI => Ok(described(Description::SubjectKeyIdentifier(base64(identifier)?))),
+        THUMBPRINT_SHA1 => Ok(described(Description::Thumbprint(base64(identifier)?))),
         X509_V3 => Ok(KeyInfo::Certificates(vec![certificate(
             &base64(identifier)?,
             trust,
@@ -156,7 +183,12 @@ fn key_identifier<'t>(identifier: Element<'t>, trust: &Trust) -> Result<KeyInfo<
     }
 }
 
-/// Certificates, or else one description of a certificate.
+fn described<'t>(description: Description) -> KeyInfo<'t> {
+    KeyInfo::Described(vec![description])
+}
+
+/// Certificates, or else what one is known by: issuer and serial number, or the identifier of its key, and perhaps its
+/// subject besides (XML Signature 1.1, section 4.5.4: all of it is about one certificate).
 fn x509_data<'t>(data: Element<'t>, trust: &Trust) -> Result<KeyInfo<'t>, VerifyError> {
     let certificates = data.children().filter(|child| child.is(DS, "X509Certificate"));
     let certificates: Vec<_> = certificates.take(MOST_CERTIFICATES).collect();
@@ -166,22 +198,62 @@ fn x509_data<'t>(data: Element<'t>, trust: &Trust) -> Result<KeyInfo<'t>, Verify
             .map(|element| certificate(&base64(element)?, trust));
         return Ok(KeyInfo::Certificates(certificates.collect::<Result<_, _>>()?));
     }
-    let described = only_child(data)?;
-    if described.is(DS, "X509SKI") {
-        return Ok(KeyInfo::SubjectKeyIdentifier(base64(described)?));
+    let told: Vec<_> = data.children().take(MOST_DESCRIPTIONS + 1).collect();
+    let is_subject = |child: &Element<'_>| child.is(DS, "X509SubjectName");
+    match told.as_slice() {
+        // Many certificates may have one subject.
+        [subject] if is_subject(subject) => Err(unknown(*subject)),
+        several if several.is_empty() || several.len() > MOST_DESCRIPTIONS || has_twice(several) => Err(
+            VerifyError::header("X509Data has not exactly what tells one certificate, each thing once"),
+        ),
+        several => Ok(KeyInfo::Described(
+            several
+                .iter()
+                .map(|child| description(*child))
+                .collect::<Result<_, _>>()?,
+        )),
     }
-    if !described.is(DS, "X509IssuerSerial") {
-        return Err(unknown(described));
+}
+
+/// Issuer and serial number, key identifier, subject.
+const MOST_DESCRIPTIONS: usize = 3;
+
+fn has_twice(elements: &[Element<'_>]) -> bool {
+    let mut names: Vec<_> = elements.iter().map(|element| element.local_name()).collect();
+    names.sort_unstable();
+    names
+        .windows(2)
+        .any(|pair| matches!(pair, [one, other] if one == other))
+}
+
+fn description(told: Element<'_>) -> Result<Description, VerifyError> {
+    if told.is(DS, "X509SKI") {
+        return Ok(Description::SubjectKeyIdentifier(base64(told)?));
     }
-    let [issuer, serial] = exactly(described, ["X509IssuerName", "X509SerialNumber"])?;
-    let no_name = || VerifyError::header("X509IssuerName is not a distinguished name");
+    if told.is(DS, "X509SubjectName") {
+        let (subject, written) = name(told)?;
+        return Ok(Description::Subject { subject, written });
+    }
+    if !told.is(DS, "X509IssuerSerial") {
+        return Err(unknown(told));
+    }
+    let [issuer, serial] = exactly(told, ["X509IssuerName", "X509SerialNumber"])?;
     let no_number = || VerifyError::header("X509SerialNumber is not a number");
-    let written = text(issuer)?;
-    Ok(KeyInfo::IssuerSerial {
-        issuer: DistinguishedName::parse(&written).ok_or_else(no_name)?,
+    let (issuer, written) = name(issuer)?;
+    Ok(Description::IssuerSerial {
+        issuer,
         written,
         serial: serial_number(&text(serial)?).ok_or_else(no_number)?,
     })
+}
+
+/// A distinguished name, and as it is written.
+fn name(element: Element<'_>) -> Result<(DistinguishedName, String), VerifyError> {
+    let written = text(element)?;
+    let name = DistinguishedName::parse(&written).ok_or_else(|| {
+        VerifyError::Header(format!("{} is not a distinguished name", element.local_name()))
+    })?;
+    Ok((name, written))
 }
 
 fn unknown(element: Element<'_>) -> VerifyError {

@@ -18,10 +18,9 @@ pub(super) fn dereference(
 ) -> Result<Vec<u8>, VerifyError> {
     match signer.key_info {
         KeyInfo::Token(token) => Ok(with_default_namespace(token.canonicalize(form)?)),
-        KeyInfo::Certificates(_)
-        | KeyInfo::IssuerSerial { .. }
-        | KeyInfo::SubjectKeyIdentifier(_)
-        | KeyInfo::Thumbprint(_) => Ok(rebuilt(&reference.prefix(), signer.certificate).into_bytes()),
+        KeyInfo::Certificates(_) | KeyInfo::Described(_) => {
+            Ok(rebuilt(&reference.prefix(), signer.certificate).into_bytes())
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) fn serial_number(text: &str) -> Option<String> {
         return None;
     }
     let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let text = text.strip_prefix('+').unwrap_or(text);
     let digits = hexadecimal.unwrap_or_else(|| text.strip_prefix('-').unwrap_or(text));
     let radix = if hexadecimal.is_some() { 16 } else { 10 };
     if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(radix)) {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::strict::{algorithm, base64, childless, exactly, exactly_of};
 use super::{VerifyError, signature_method};
 use crate::keys::SignatureAlgorithm;
-use crate::wss::names::{DS, EXC_C14N, STR_TRANSFORM, WSSE};
+use crate::wss::names::{DS, ENVELOPED_SIGNATURE, EXC_C14N, STR_TRANSFORM, WSSE};
 use crate::wss::policy::Policy;
 use crate::wss::profile::DigestAlgorithm;
 use crate::xml::libxml::{CanonicalForm, Element};
@@ -103,9 +103,20 @@ impl Reference {
 }
 
 impl Transform {
-    /// Exactly one: a second would take octets, and none of those is accepted.
+    /// Exactly one that makes octets: a second would take some, and none of those is accepted. The enveloped-signature
+    /// transform before it is taken for what it is of a part that does not hold this signature: nothing. Of one that does,
+    /// the digest is over too much, and differs.
     fn read(transforms: Element<'_>, policy: &Policy) -> Result<Self, VerifyError> {
-        let [transform] = exactly(transforms, ["Transform"])?;
+        let transform = match exactly(transforms, ["Transform", "Transform"]) {
+            Ok([first, second]) if algorithm(first)? == ENVELOPED_SIGNATURE => {
+                childless(first)?;
+                return Ok(Self::Canonical(canonical_form(second, policy)?));
+            }
+            Ok(_) | Err(_) => {
+                let [transform] = exactly(transforms, ["Transform"])?;
+                transform
+            }
+        };
         if algorithm(transform)? != STR_TRANSFORM {
             return Ok(Self::Canonical(canonical_form(transform, policy)?));
         }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::VerifyError;
-use crate::wss::names::DS;
+use crate::wss::names::{DS, EXC_C14N, WSSE, XMLDSIG_MORE};
 use crate::xml::libxml::Element;
 
 /// The children of an element of XML Signature, when they are exactly these.
@@ -67,6 +67,32 @@ pub(super) fn base64(element: Element<'_>) -> Result<Vec<u8>, VerifyError> {
     digits.retain(|character| !matches!(character, ' ' | '\t' | '\n' | '\r'));
     let malformed = |_| VerifyError::Header(format!("{} is not base64", element.local_name()));
     STANDARD.decode(digits).map_err(malformed)
+}
+
+/// Refuses text among elements, and in elements that are empty, from here down: some read it, others do not. White space
+/// may stand there.
+pub(super) fn no_stray_text(element: Element<'_>) -> Result<(), VerifyError> {
+    let is_leaf = |at: &Element<'_>| at.children().next().is_none() && !is_empty_by_its_standard(*at);
+    let mut parents = element.descendants().filter(|at| !is_leaf(at));
+    match parents.find(|at| at.holds_words()) {
+        None => Ok(()),
+        Some(at) => Err(VerifyError::StrayText(at.local_name().into_owned())),
+    }
+}
+
+fn is_empty_by_its_standard(element: Element<'_>) -> bool {
+    const EMPTY: [(&str, &str); 7] = [
+        (DS, "CanonicalizationMethod"),
+        (DS, "SignatureMethod"),
+        (DS, "Transform"),
+        (DS, "DigestMethod"),
+        (EXC_C14N, "InclusiveNamespaces"),
+        (XMLDSIG_MORE, "MaskGenerationFunction"),
+        (WSSE, "Reference"),
+    ];
+    EMPTY
+        .iter()
+        .any(|(namespace, local)| element.is(namespace, local))
 }
 
 /// The value of an attribute without namespace.

@@ -1,12 +1,12 @@
 //! `wsu:Timestamp`: well-formed by BSP 1.1, section 8, and fresh.
 
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::error::Stale;
 use super::{VerifyError, strict};
 use crate::wss::names::WSU;
 use crate::wss::policy::Policy;
+use crate::wss::timestamp::parse;
 use crate::xml::libxml::Element;
 
 /// When the message was made, and how long it is good.
@@ -54,16 +54,18 @@ impl Timestamp {
     }
 }
 
-/// In UTC with `Z` (BSP R3217, R3223).
+/// In UTC (BSP R3217, R3223): with `Z`, or, which says the same, `+00:00`.
 fn instant(element: Element<'_>, name: &str) -> Result<OffsetDateTime, VerifyError> {
-    let malformed = || VerifyError::Header(format!("the Timestamp's {name} is not a time in UTC with Z"));
+    let malformed = || {
+        VerifyError::Header(format!(
+            "the Timestamp's {name} is not a time in UTC, such as 2026-01-31T12:00:00Z"
+        ))
+    };
     if !element.is(WSU, name) {
         return Err(malformed());
     }
     let text = strict::text(element)?;
     let text = text.trim_matches([' ', '\t', '\n', '\r']);
-    if !text.ends_with('Z') {
-        return Err(malformed());
-    }
-    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| malformed())
+    let at = parse(text).filter(|at| at.offset().is_utc());
+    at.ok_or_else(malformed)
 }

@@ -42,7 +42,7 @@ impl<'t> VerifiedMessage<'t> {
         self.body
     }
 
-    /// The Timestamp, fresh and covered.
+    /// The Timestamp, fresh and covered. One that need not be covered and is not proves nothing, and is left out.
     #[must_use]
     pub fn timestamp(&self) -> Option<Timestamp> {
         self.timestamp
@@ -65,7 +65,7 @@ impl VerifiedSignature {
         self.parts.iter().any(|part| part.place == *place)
     }
 
-    fn counts_for(&self, place: &Place) -> bool {
+    pub(super) fn counts_for(&self, place: &Place) -> bool {
         self.trust.is_ok() && self.covers(place)
     }
 

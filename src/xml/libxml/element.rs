@@ -170,6 +170,13 @@ impl<'t> Element<'t> {
         self.node().name
     }
 
+    /// Does it hold text, beside its elements, that is more than white space?
+    #[must_use]
+    pub fn holds_words(self) -> bool {
+        let mut texts = self.nodes().filter_map(text_of);
+        texts.any(|text| !text.trim_matches([' ', '\t', '\n', '\r']).is_empty())
+    }
+
     fn next_sibling(self) -> Option<Self> {
         siblings(self.node().next).find_map(as_element)
     }
