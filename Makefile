@@ -53,7 +53,7 @@ fuzz:
 soak:
 	@scripts/setup test
 	COUNTERSIGN_SOAK=1 cargo test --release --locked --test integration -- \
-	  --nocapture --test-threads=1 crash:: faults:: linear:: reload_under_load:: overload:: \
+	  --nocapture --test-threads=1 crash:: faults:: linear:: reload_under_load:: overload:: hostile:: \
 	  strategies::
 	COUNTERSIGN_SOAK=1 cargo test --release --locked --lib -- --nocapture keys::model
 

@@ -49,6 +49,7 @@ mod generated_keys;
 mod hanging_tokens;
 mod header_fields;
 mod hold;
+mod hostile;
 mod hostile_answers;
 mod http2;
 mod http_rules;
