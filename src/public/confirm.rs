@@ -149,9 +149,18 @@ impl Public {
             receiver,
             ask: ask(strategy, renewal.gate, signs),
             patience: hold.map(|time| format_duration(time).to_string()),
+            ends: self.ends(&link.alias, renewal.gate),
+            limit: self.keys.hold_limit(&link.alias),
+            refuses: renewal.gate.refuses(),
             new: Shown::of(&renewal.certificate),
             in_use: in_use(),
         }))
+    }
+
+    /// When the messages that wait now do no more.
+    fn ends(&self, alias: &str, gate: Gate) -> Option<String> {
+        let since = gate.since().filter(|_| !gate.refuses())?;
+        Some(moment(since + self.keys.hold_limit(alias).most))
     }
 
     /// Waits for the disk.

@@ -14,8 +14,10 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use humantime::format_duration;
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::keys::lifecycle::{AfterHold, HoldLimit};
 use crate::keys::{Certificate, Strategy};
 use crate::spelling::vocabulary;
 
@@ -55,6 +57,12 @@ pub(super) struct Task {
     pub(super) ask: Ask,
     /// For how long a message waits at the most.
     pub(super) patience: Option<String>,
+    /// For how long all of them do, and what comes then.
+    pub(super) limit: HoldLimit,
+    /// When that is over, where they wait now.
+    pub(super) ends: Option<String>,
+    /// It is over, and they are refused.
+    pub(super) refuses: bool,
     pub(super) new: Shown,
     pub(super) in_use: Option<Shown>,
 }
@@ -177,6 +185,21 @@ impl Page {
             Self::CalledOff(_) | Self::RolledBack(_) | Self::Expired => StatusCode::GONE,
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::Refused(status, _) => *status,
+        }
+    }
+}
+
+impl Task {
+    /// For how long all messages wait.
+    fn most(&self) -> String {
+        format_duration(self.limit.most).to_string()
+    }
+
+    /// What comes then.
+    fn then(&self) -> &'static str {
+        match self.limit.then {
+            AfterHold::Back => "the sender signs with the certificate in use before again",
+            AfterHold::Refuse => "messages are refused",
         }
     }
 }

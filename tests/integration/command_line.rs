@@ -285,7 +285,7 @@ fn check_says_how_the_key_of_a_route_is_exchanged() {
         ),
         (
             exchanged("strategy = \"hold\"\nhold = { count = 7, time = \"20s\" }", ""),
-            "while the receiver exchanges its certificate, messages wait: at most 7, 256.0 MiB, 20s each",
+            "while the receiver exchanges its certificate, messages wait: at most 7, 256.0 MiB, 20s each; if it has not after 15m, the old key signs again",
         ),
         (
             exchanged("strategy = \"receiver-led\"", "key_refused = [\"cxf\"]\n"),

@@ -37,6 +37,13 @@ impl Subject<'_> {
         match &self.new.state {
             KeyState::Pending { .. } => {}
             KeyState::Active { .. } => add(Severity::Info, "it signs already", "there is nothing to switch"),
+            KeyState::Retired {
+                rolled_back: true, ..
+            } => add(
+                Severity::Info,
+                "it was rolled back, and can be the next one's again",
+                "begin with `countersign renewal start`",
+            ),
             KeyState::Retired { .. } => add(
                 Severity::Warning,
                 "it is retired: only a rollback makes the key displaced last sign again",

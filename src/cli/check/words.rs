@@ -4,6 +4,7 @@ use bytesize::ByteSize;
 use humantime::format_duration;
 
 use crate::config::{Client, Config, FaultStatus, HoldBounds, Redirects, RouteConfig, StateConfig};
+use crate::keys::lifecycle::{AfterHold, HoldLimit};
 use crate::keys::store::Survey;
 use crate::keys::{Signer, Strategy};
 use crate::wss::Profile;
@@ -91,12 +92,23 @@ fn strategy(route: &RouteConfig, config: &Config) -> String {
     );
     match alias.strategy {
         Strategy::PrePublish => "a new key signs once the receiver trusts it besides the old one".to_owned(),
-        Strategy::Hold => format!("while the receiver exchanges its certificate, messages wait: {bounds}"),
+        Strategy::Hold => format!(
+            "while the receiver exchanges its certificate, messages wait: {bounds}; {}",
+            limit(alias.hold_limit)
+        ),
         Strategy::ReceiverLed => format!(
             "where the receiver refuses the active key, the message is signed and sent again with the next one; with \
              several pending keys, with none of them until a renewal names it; if it refuses both, messages wait: {bounds}"
         ),
     }
+}
+
+fn limit(HoldLimit { most, then }: HoldLimit) -> String {
+    let then = match then {
+        AfterHold::Back => "the old key signs again",
+        AfterHold::Refuse => "messages are refused",
+    };
+    format!("if it has not after {}, {then}", format_duration(most))
 }
 
 fn key(alias: &str, signer: Option<&Signer>) -> String {

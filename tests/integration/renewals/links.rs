@@ -225,6 +225,12 @@ async fn what_was_rolled_back_says_so_and_shows_the_certificate_that_signs() {
     let link = scene.link(&id).await;
     scene.command(&id, "hold", json!(null)).await;
     scene.gate_becomes("holding").await;
+    let page = scene.page(&link).await;
+    assert!(page.contains("but no longer than to "), "{page}");
+    assert!(
+        page.contains("then the sender signs with the certificate in use before again"),
+        "{page}"
+    );
     let aborted = scene.command(&id, "abort", json!(null)).await;
     assert_eq!(aborted["signs"]["fingerprint"], json!(scene.first));
     for answer in [
