@@ -59,8 +59,12 @@ async fn created(scene: &Scene) -> (String, String) {
     let said = types(scene, "keys import orders --certificate answer.pem").await;
     let new = word_after(&said, "orders has the new key ").to_owned();
     let said = types(scene, "renewal start orders").await;
-    let waits = "is created.\nIt waits for an operator, to hand the new certificate over.";
-    assert!(said.contains(waits), "{said}");
+    for part in [
+        "is created.\norders: every new message is signed with ",
+        ".\nIt waits for an operator, to hand the new certificate over.",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
     (new, said)
 }
 
