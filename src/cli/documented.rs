@@ -24,7 +24,7 @@ const PLACES: [&str; 8] = [
 const NO_COMMAND: &str = "probe";
 
 /// A command as it is written: after a quotation mark, a path, a container's name, or alone in a line of code.
-const WRITTEN: &str = r#"(?m)(?:[`"/]|\$|proxy |^)countersign ([a-z][a-z-]*(?: [^`"\n\\#]*)?)"#;
+const WRITTEN: &str = r#"(?m)(?:[`"/]|\$|proxy |^)countersign ([a-z][a-z0-9-]*(?: [^`"\n\\#]*)?)"#;
 
 #[test]
 fn every_command_that_is_written_somewhere_is_one_with_its_flags() {
