@@ -96,6 +96,7 @@ async fn an_event_that_comes_again_is_answered_as_it_was_also_after_a_restart() 
     is(&restarted.send(&other).await, "refused", "another event");
     let mut new = rollback.clone();
     new["source"] = json!("/elsewhere");
+    new["data"] = json!({"replaces": first});
     is(&restarted.send(&new).await, "applied", "rollback");
     assert_eq!(restarted.active("orders"), second, "an id is a source's own");
 }

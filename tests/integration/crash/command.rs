@@ -51,6 +51,13 @@ impl Seen {
         self.keys.push((key.to_owned(), state.to_owned()));
     }
 
+    /// The key that was displaced last signs again.
+    fn go_back(&mut self) {
+        let last = self.keys.iter().find(|(_, state)| state == "retired");
+        let last = last.expect("chosen so").0.clone();
+        self.switch_to(&last);
+    }
+
     /// The active key, if there is one, is displaced by this one.
     fn switch_to(&mut self, key: &str) {
         let active = self.keys.iter().find(|(_, state)| state == "active");
@@ -69,7 +76,9 @@ pub(super) enum Command {
         fingerprint: String,
     },
     Activate(String),
-    Rollback,
+    Rollback {
+        replaces: String,
+    },
     Revoke {
         key: String,
         successor: Option<String>,
@@ -123,7 +132,7 @@ impl Command {
             (some("pending"), some("active"), some("retired"), some("revoked"));
         match (random.below(13), pending, active, retired, revoked) {
             (1 | 2, Some(key), ..) => Self::Activate(key),
-            (3, _, Some(_), Some(_), _) => Self::Rollback,
+            (3, _, Some(replaces), Some(_), _) => Self::Rollback { replaces },
             (4, Some(successor), Some(key), ..) => Self::Revoke {
                 key,
                 successor: Some(successor),
@@ -151,10 +160,7 @@ impl Command {
         match self {
             Self::Import { fingerprint, .. } => after.put(fingerprint, "pending"),
             Self::Activate(key) => after.switch_to(key),
-            Self::Rollback => {
-                let last = seen.keys.iter().find(|(_, state)| state == "retired");
-                after.switch_to(&last.expect("chosen so").0);
-            }
+            Self::Rollback { .. } => after.go_back(),
             Self::Revoke { key, successor } => {
                 after.put(key, "revoked");
                 if let Some(successor) = successor {
@@ -184,8 +190,11 @@ impl Command {
                 let path = "/api/v1/aliases/orders/keys".to_owned();
                 return (path, "application/x-pem-file", pem.clone());
             }
-            Self::Activate(name) => (key(name, "activate"), Vec::new()),
-            Self::Rollback => ("/api/v1/aliases/orders/rollback".to_owned(), Vec::new()),
+            Self::Activate(name) => (key(name, "activate"), json(json!({"unconfirmed": true}))),
+            Self::Rollback { replaces } => {
+                let path = "/api/v1/aliases/orders/rollback".to_owned();
+                (path, json(json!({"replaces": replaces})))
+            }
             Self::Revoke { key: name, successor } => {
                 let body = match successor {
                     Some(successor) => json!({"reason": "a test", "successor": successor}),
@@ -227,6 +236,11 @@ impl Verb {
             Self::Publish => ("published", "open"),
             Self::Hold => ("activated", "holding"),
             Self::Confirm | Self::Resume => ("activated", "open"),
+            Self::Abort if renewal.gate == "holding" => {
+                seen.renewal = None;
+                seen.go_back();
+                return;
+            }
             Self::Complete | Self::Abort => {
                 seen.renewal = None;
                 return;

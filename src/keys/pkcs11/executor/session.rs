@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session as Handle, SessionState};
 
@@ -60,15 +61,26 @@ impl Session {
     }
 
     pub(super) fn sign(&mut self, uri: &KeyUri, input: &Input) -> Result<Vec<u8>, Problem> {
-        let key = self.key(uri)?;
         let mechanism = input.mechanism().map_err(problem)?;
-        let value = self
-            .handle
-            .sign(&mechanism, key, input.bytes())
-            .map_err(problem)?;
+        let key = self.key(uri)?;
+        let mut signed = self.handle.sign(&mechanism, key, input.bytes());
+        // A key that was deleted or written anew says nothing about the token, nor about its other keys.
+        if signed.as_ref().is_err_and(names_no_object) {
+            self.keys.remove(uri);
+            let key = self.key(uri)?;
+            signed = self.handle.sign(&mechanism, key, input.bytes());
+        }
+        let value = signed.map_err(problem)?;
         if value.len() > LONGEST_SIGNATURE {
             return Err(Problem::Lost(format!("it signed with {} bytes", value.len())));
         }
         Ok(value)
     }
+}
+
+const fn names_no_object(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Pkcs11(RvError::ObjectHandleInvalid | RvError::KeyHandleInvalid, _)
+    )
 }
