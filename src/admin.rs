@@ -99,6 +99,7 @@ impl Admin {
             .permit(Role::Operator, routes!(commands::import))
             .permit(Role::Operator, routes!(commands::activate))
             .permit(Role::Operator, routes!(commands::rollback))
+            .permit(Role::Operator, routes!(commands::reviewed))
             .permit(Role::Operator, routes!(withdrawal::revoke))
             .permit(Role::Operator, routes!(withdrawal::discard))
             .permit(Role::Operator, routes!(withdrawal::purge))

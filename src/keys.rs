@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 pub mod answer;
 pub mod audit;
+mod decided;
 mod decryption_key;
 mod distinguished_name;
 mod events;
@@ -63,6 +64,7 @@ pub use waiting::{NotCertified, Waiting};
 use crate::event::{Event, Occurrence, Subscriber};
 use answer::Remembered;
 use audit::Author;
+use decided::Decided;
 use lifecycle::{Command, Key, Lifecycle, Policy};
 use store::{AuditTrail, Store, StoreError, StoreStatus};
 
@@ -119,6 +121,17 @@ pub enum CommandError {
         /// Why not.
         problem: String,
     },
+    /// It was revoked or purged before a backup was restored that does not know it.
+    #[error(
+        "key {fingerprint} is not taken in: when a backup without it was restored, it was known that it is to sign no more \
+         ({reason}); use another key"
+    )]
+    Barred {
+        /// The key.
+        fingerprint: Fingerprint,
+        /// Why it was withdrawn.
+        reason: String,
+    },
     /// The event that asks for it was answered before.
     #[error("this event was answered before: {}", .0.answer.reason)]
     Repeated(Remembered),
@@ -136,7 +149,7 @@ impl Keys {
         now: OffsetDateTime,
     ) -> Result<Self, StoreError> {
         let keys = Self(Arc::new(Shared {
-            ring: ArcSwap::from_pointee(KeyRing::of(store.load()?)),
+            ring: ArcSwap::from_pointee(KeyRing::of(store.load()?).with_unreviewed(store.load_unreviewed()?)),
             waiting: ArcSwap::from_pointee(store.load_waiting()?.into_iter().map(shared).collect()),
             policies: ArcSwap::default(),
             settling: ArcSwap::default(),
@@ -240,8 +253,22 @@ impl Keys {
         self.writer().audit_trail()
     }
 
+    /// The one that writes, after it has found out what it did not know.
     fn writer(&self) -> MutexGuard<'_, Store> {
-        self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut store = self.0.store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.settle();
+        store
+    }
+
+    /// From now on a key is not taken in.
+    fn bar(
+        &self,
+        alias: &str,
+        key: &Fingerprint,
+        reason: &Reason,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        self.writer().bar(alias, key, reason, now)
     }
 
     fn policy(&self, alias: &str) -> Policy {
@@ -296,6 +323,10 @@ impl Keys {
         let keys = ring
             .alias(alias)
             .ok_or_else(|| CommandError::UnknownAlias(alias.to_owned()))?;
+        // What a backup brought is looked at by an operator before anything happens by itself.
+        if matches!(command, Command::Timer) && ring.unreviewed_since(alias).is_some() {
+            return Ok(Attempt::Done(Vec::new()));
+        }
         if command.is_a_receivers() && self.settling(alias) {
             return Ok(Attempt::Done(Vec::new()));
         }
@@ -309,21 +340,15 @@ impl Keys {
         {
             return Ok(Attempt::Untried(Arc::clone(signer)));
         }
-        store.commit(alias, [keys, &next], &events, author, now)?;
-        let stored = Instant::now();
-        self.settle(alias, &policy, &events);
-        self.0.ring.store(Arc::new(ring.with(alias, next)));
-        let published = Instant::now();
-        self.certified(alias, &events);
-        for event in &events {
-            self.tell(&Occurrence {
-                alias: alias.to_owned(),
-                at: now,
-                took: published - begun,
-                publishing: published - stored,
-                event: event.clone(),
-            });
-        }
+        let decided = Decided {
+            alias: alias.to_owned(),
+            next,
+            events,
+            policy,
+            now,
+            begun,
+        };
+        let events = self.carry_out(&mut store, keys, decided, author)?;
         Ok(Attempt::Done(events))
     }
 

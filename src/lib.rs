@@ -17,6 +17,7 @@ mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod durable;
 pub mod event;
 pub mod files;
 pub mod keys;

@@ -154,6 +154,27 @@ pub(super) async fn rollback(
     .await
 }
 
+/// Lets an alias sign again after a backup was restored
+///
+/// Says that an operator has looked at what a backup brought that may be older than what the alias signed with. Of an alias
+/// that does not wait for that it changes nothing.
+#[utoipa::path(post, path = "/api/v1/aliases/{alias}/reviewed", tag = "keys", params(AliasPath), responses(
+    (status = 200, description = "It signs again", body = AliasView),
+    (status = 404, description = "No such alias", body = ProblemView, content_type = PROBLEM_JSON),
+    (status = 503, description = "It cannot be stored now; nothing was changed", body = ProblemView, content_type = PROBLEM_JSON),
+))]
+pub(super) async fn reviewed(
+    State(admin): State<Admin>,
+    By(author): By,
+    Path(AliasPath { alias }): Path<AliasPath>,
+) -> Result<Json<AliasView>, Problem> {
+    on_a_thread(move || {
+        admin.keys.by(author).reviewed(&alias, admin.clock.now())?;
+        admin.alias(&alias).map(Json)
+    })
+    .await
+}
+
 /// Deriving keys from passwords and trial signatures take milliseconds to seconds. What is logged there says who asked,
 /// too.
 pub(super) async fn on_a_thread<T: Send + 'static>(

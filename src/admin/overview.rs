@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::view::{AliasPath, AliasView, KeyView, ProblemView, RouteView, SigningKeyView, WaitingView};
 use super::{Admin, Caller};
+use crate::clock::rfc3339;
 use crate::keys::lifecycle::Lifecycle;
 use crate::keys::{CommandError, Fingerprint, Refusal, Strategy};
 
@@ -64,7 +65,8 @@ impl Admin {
         AliasView {
             alias: alias.to_owned(),
             strategy: strategy.to_string(),
-            signs: SigningKeyView::of(keys),
+            unreviewed_since: self.keys.ring().unreviewed_since(alias).map(rfc3339),
+            signs: SigningKeyView::of(keys).filter(|_| self.keys.ring().unreviewed_since(alias).is_none()),
             gate: self.gate_view(alias, keys.gate()),
             renewal: keys
                 .open_renewal()

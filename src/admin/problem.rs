@@ -26,14 +26,28 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
+    /// RFC 9457, section 3.1.1; nothing where the status says all.
+    kind: Option<&'static str>,
     detail: String,
 }
+
+/// Whether a change was made is not known: who repeats it looks first.
+const OUTCOME_UNKNOWN: &str = "urn:countersign:problem:outcome-unknown";
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             status,
+            kind: None,
             detail: detail.into(),
+        }
+    }
+
+    /// No 503, for who gets that may send again at once, and a rollback that is done twice is none.
+    fn outcome_unknown(error: &StoreError) -> Self {
+        Self {
+            kind: Some(OUTCOME_UNKNOWN),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
         }
     }
 
@@ -65,6 +79,7 @@ impl fmt::Display for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let document = ProblemView {
+            kind: self.kind.map(ToOwned::to_owned),
             title: self.status.canonical_reason().unwrap_or_default().to_owned(),
             status: self.status.as_u16(),
             detail: self.detail,
@@ -84,6 +99,9 @@ impl IntoResponse for Problem {
 
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
+        if let CommandError::Store(unknown @ StoreError::Unknown { .. }) = &error {
+            return Self::outcome_unknown(unknown);
+        }
         let status = match &error {
             CommandError::UnknownAlias(_)
             | CommandError::NotWaiting { .. }
@@ -94,6 +112,7 @@ impl From<CommandError> for Problem {
             CommandError::Refused(_)
             | CommandError::Unsuitable(_)
             | CommandError::NothingBrought { .. }
+            | CommandError::Barred { .. }
             | CommandError::Repeated(_) => StatusCode::CONFLICT,
             CommandError::NotCertified(_) => StatusCode::UNPROCESSABLE_ENTITY,
             CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -140,6 +159,9 @@ impl From<NotARenewal> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
+        if matches!(error, StoreError::Unknown { .. }) {
+            return Self::outcome_unknown(&error);
+        }
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
     }
 }

@@ -1,9 +1,9 @@
 //! Bearer tokens: each in a file that only its owner reads. The operator's is made on first start.
 //! In memory there is only a hash.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::files;
@@ -15,6 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
+
+use crate::durable;
 
 /// A bearer token's SHA-256. That is enough for 256 random bits; a password would need more.
 #[derive(Clone)]
@@ -111,10 +113,8 @@ fn create(file: &Path) -> io::Result<Zeroizing<String>> {
     if let Some(directory) = file.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(file)?;
-    file.write_all(token.as_bytes())?;
-    file.write_all(b"\n")?;
+    let line = Zeroizing::new([token.as_bytes(), b"\n"].concat());
+    durable::write_new(file, &line)?;
     Ok(token)
 }
 

@@ -83,6 +83,10 @@ pub struct AliasView {
     pub alias: String,
     /// How its keys are renewed.
     pub strategy: String,
+    /// Since when its routes answer 503 because its keys came from a backup that may be older than what it signed with; null:
+    /// they do not.
+    #[serde(default)]
+    pub unreviewed_since: Option<String>,
     /// The key that signs; null: none does, and its routes refuse messages.
     pub signs: Option<SigningKeyView>,
     /// Whether its messages go on their way.
@@ -196,9 +200,12 @@ pub struct RouteView {
     pub receiver: String,
 }
 
-/// RFC 9457; of type `about:blank`, so the title is the status's.
+/// RFC 9457; without a type it is `about:blank`, so the title is the status's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemView {
+    /// `urn:countersign:problem:outcome-unknown`, with status 500: whether the change was made is not known.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
+    pub kind: Option<String>,
     /// The status in words.
     pub title: String,
     /// The status.

@@ -63,6 +63,12 @@ enum Command {
         #[arg(long, value_name = "FINGERPRINT")]
         replaces: Option<Fingerprint>,
     },
+    /// Say that you have looked at what a restored backup brought: the alias signs again
+    Reviewed {
+        /// The signing identity
+        #[arg(value_parser = alias_name)]
+        alias: String,
+    },
     /// Print a key's certificate in PEM; never the private key
     Export {
         /// The signing identity
@@ -122,6 +128,10 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
                 let replaces = replaces.map(|replaces| replaces.to_string());
                 let path = format!("aliases/{alias}/rollback");
                 let answer = client.post_json(&path, &RollbackRequest { replaces }).await?;
+                show(json, &answer, text::switched)
+            }
+            Command::Reviewed { alias } => {
+                let answer = client.post(&format!("aliases/{alias}/reviewed")).await?;
                 show(json, &answer, text::switched)
             }
             Command::Export {

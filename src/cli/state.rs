@@ -8,8 +8,8 @@ use clap::Subcommand;
 use super::{CliError, say};
 use crate::clock::Clock;
 use crate::config::{Config, StateConfig};
-use crate::keys::audit::Head;
-use crate::keys::store::{self, StateDirectory};
+use crate::keys::audit::{Head, KeptHead};
+use crate::keys::store::{self, Restored, Restoring, StateDirectory};
 
 /// Back up, restore and re-encrypt what outlives a start
 #[derive(Debug, clap::Args)]
@@ -31,12 +31,23 @@ enum Command {
         /// The new file
         file: PathBuf,
     },
-    /// Put a backup into a state directory that has no database
+    /// Put a backup in the place of the database
     ///
-    /// The proxy must not be running. The master key is the one that was in use when the backup was made.
+    /// The proxy must not be running. The master key is the one that was in use when the backup was made. A database that is
+    /// there is kept beside. What came after the backup is lost, so it is held against the database that is there, and
+    /// against the end of the audit that is kept beside that.
     Restore {
         /// The backup
         file: PathBuf,
+        /// The head of the audit of the running proxy, as you kept it: the backup must have it
+        #[arg(long, value_name = "HEX")]
+        head: Option<KeptHead>,
+        /// The audit of the running proxy, as `countersign audit show --json` printed it: what was revoked stays so
+        #[arg(long, value_name = "FILE")]
+        audit: Option<PathBuf>,
+        /// Take the backup although what came after it is lost: aliases that may be older are stopped until you have looked
+        #[arg(long)]
+        accept_older: bool,
     },
     /// Seal every private key under another master key
     ///
@@ -66,15 +77,22 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
                 audit_ends(&head)
             ))?;
         }
-        Command::Restore { file } => {
+        Command::Restore {
+            file,
+            head,
+            audit,
+            accept_older,
+        } => {
             let locked = StateDirectory::lock(directory).map_err(CliError::failed)?;
-            let head = store::restore(&locked, file, &state.master_key()).map_err(CliError::failed)?;
-            say(format!(
-                "{} is restored from {}.\n{}",
-                directory.display(),
-                file.display(),
-                audit_ends(&head)
-            ))?;
+            let restoring = Restoring {
+                from: file,
+                head: head.clone(),
+                audit: audit.as_deref(),
+                accept_older: *accept_older,
+                now: Clock::system().now(),
+            };
+            let restored = store::restore(locked, &state.master_key(), &restoring);
+            say(told(directory, file, &restored.map_err(CliError::failed)?))?;
         }
         Command::Rekey { to } => {
             let locked = StateDirectory::lock(directory).map_err(CliError::failed)?;
@@ -97,6 +115,29 @@ pub(super) fn state_of(config: Option<&Path>) -> Result<StateConfig, CliError> {
 
 fn audit_ends(head: &Head) -> String {
     format!("Its audit has {} records and ends with {head}.\n", head.records)
+}
+
+fn told(directory: &Path, file: &Path, restored: &Restored) -> String {
+    let mut text = format!(
+        "{} is restored from {}.\n{}",
+        directory.display(),
+        file.display(),
+        audit_ends(&restored.head)
+    );
+    if let Some(replaced) = &restored.replaced {
+        text += &format!("The database that was there is {} now.\n", replaced.display());
+    }
+    for sentence in &restored.withdrawn {
+        text += &format!("{sentence}.\n");
+    }
+    if !restored.stopped.is_empty() {
+        text += &format!(
+            "Stopped are {}: their routes answer 503. Start the proxy, look at `countersign keys show ALIAS`, revoke what was \
+             revoked since, and say `countersign keys reviewed ALIAS` for each.\n",
+            restored.stopped.join(", ")
+        );
+    }
+    text
 }
 
 fn rekeyed(to: Option<&Path>) -> String {

@@ -43,6 +43,12 @@ pub struct Record {
     pub detail: BTreeMap<String, String>,
     /// By whom.
     pub author: Author,
+    /// SHA-256 of everything that is stored of the alias after this.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub state: Option<String>,
+    /// Over the same, and the place of this record, under a key that is derived from the master key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seal: Option<String>,
 }
 
 impl Record {
@@ -104,12 +110,14 @@ impl Record {
             key: None,
             detail: BTreeMap::new(),
             author: author.clone(),
+            state: None,
+            seal: None,
         }
     }
 }
 
 /// A SHA-256.
-type Hash = [u8; 32];
+pub(super) type Hash = [u8; 32];
 
 /// The end of the chain: how many records there are, and the hash of the last one, which stands for them all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -128,6 +136,23 @@ impl Head {
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.hash))
+    }
+}
+
+/// As it is kept beside the database: the number of records, and the hash.
+impl FromStr for Head {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        let not_a_head = || NotAHead(text.chars().take(80).collect());
+        let (records, hash) = text.trim_end().split_once(' ').ok_or_else(not_a_head)?;
+        let KeptHead(hash) = hash.parse()?;
+        let digits = (0..32).map(|index| u8::from_str_radix(hash.get(2 * index..2 * index + 2)?, 16).ok());
+        let hash: Option<Vec<u8>> = digits.collect();
+        let hash = hash
+            .and_then(|hash| hash.try_into().ok())
+            .ok_or_else(not_a_head)?;
+        Ok(Self::new(records.parse().map_err(|_| not_a_head())?, hash))
     }
 }
 
@@ -189,6 +214,18 @@ impl Chain {
         self.0.clone()
     }
 
+    /// Links a record that seals an alias: what seals it is asked with the record's number and the hash before it.
+    pub(super) fn link_sealed(
+        &mut self,
+        mut record: Record,
+        state: String,
+        seal: impl FnOnce(u64, &Hash) -> String,
+    ) -> Link {
+        record.state = Some(state);
+        record.seal = Some(seal(self.0.records + 1, &self.0.hash));
+        self.link(record)
+    }
+
     pub(super) fn link(&mut self, mut record: Record) -> Link {
         record.sequence = self.0.records + 1;
         // Strings, numbers and maps of strings: there is nothing in it that JSON could not write.
@@ -202,19 +239,17 @@ impl Chain {
     }
 
     /// Holds the next stored record against all before it.
-    fn follow(&mut self, link: &Link) -> Result<(), BrokenChain> {
+    fn follow(&mut self, link: &Link) -> Result<Record, BrokenChain> {
         let expected = self.0.records + 1;
         if link.sequence != expected {
             return Err(BrokenChain::Missing(expected));
         }
-        let numbered =
-            serde_json::from_str::<Record>(&link.text).is_ok_and(|record| record.sequence == expected);
+        let record = serde_json::from_str::<Record>(&link.text).ok();
+        let record = record.filter(|record| record.sequence == expected);
         let follows = hash(&self.0.hash, &link.text) == link.hash;
-        if !numbered || !follows {
-            return Err(BrokenChain::Changed(expected));
-        }
+        let record = record.filter(|_| follows).ok_or(BrokenChain::Changed(expected))?;
         self.0 = Head::new(expected, link.hash);
-        Ok(())
+        Ok(record)
     }
 }
 
@@ -262,11 +297,12 @@ impl Verification {
         }
     }
 
-    pub(super) fn next(&mut self, link: &Link) -> Result<(), BrokenChain> {
-        self.chain.follow(link)?;
-        let head = self.chain.head().to_string();
-        self.found |= self.kept.as_ref().is_some_and(|kept| kept.0 == head);
-        Ok(())
+    pub(super) fn next(&mut self, link: &Link) -> Result<Record, BrokenChain> {
+        let record = self.chain.follow(link)?;
+        if let Some(kept) = &self.kept {
+            self.found |= kept.0 == self.chain.head().to_string();
+        }
+        Ok(record)
     }
 
     pub(super) fn finish(self) -> Result<Head, BrokenChain> {

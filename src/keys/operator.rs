@@ -78,11 +78,13 @@ impl<'a> Operator<'a> {
         if self.keys.ring().alias(alias).is_none() {
             return Err(CommandError::UnknownAlias(alias.to_owned()).into());
         }
-        store
-            .add_waiting(alias, &waiting, &self.author, now)
-            .map_err(CommandError::from)?;
+        let written = store.add_waiting(alias, &waiting, &self.author, now);
+        let kept = (alias.to_owned(), Arc::clone(&waiting));
         self.keys
-            .set_waiting(|all| all.push((alias.to_owned(), Arc::clone(&waiting))));
+            .once_stored(&mut store, written, |keys| {
+                keys.set_waiting(|all| all.push(kept));
+            })
+            .map_err(CommandError::from)?;
         tracing::info!(%alias, public_key = %waiting.public_key(), subject = waiting.subject(), "key generated; it waits for its certificate");
         Ok(waiting)
     }
@@ -141,6 +143,29 @@ impl<'a> Operator<'a> {
         Ok(self.keys.writer().note(what, alias, detail, &self.author, now)?)
     }
 
+    /// An operator has looked at what a restored backup brought: the alias signs again.
+    ///
+    /// # Errors
+    /// When there is no such alias, or it cannot be stored.
+    pub fn reviewed(&self, alias: &str, now: OffsetDateTime) -> Result<(), CommandError> {
+        let now = now.truncate_to_millisecond();
+        let mut store = self.keys.writer();
+        let ring = self.keys.ring();
+        if ring.alias(alias).is_none() {
+            return Err(CommandError::UnknownAlias(alias.to_owned()));
+        }
+        if ring.unreviewed_since(alias).is_none() {
+            return Ok(());
+        }
+        let written = store.reviewed(alias, &self.author, now);
+        let owned = alias.to_owned();
+        self.keys.once_stored(&mut store, written, move |keys| {
+            keys.0.ring.store(Arc::new(keys.ring().with_reviewed(&owned)));
+            tracing::info!(alias = %owned, "an operator has looked at what the backup brought; it signs again");
+        })?;
+        Ok(())
+    }
+
     /// Forgets a key that waits for its certificate.
     ///
     /// # Errors
@@ -159,9 +184,13 @@ impl<'a> Operator<'a> {
             alias: alias.to_owned(),
             public_key: public_key.clone(),
         })?;
-        store.discard_waiting(alias, waiting, &self.author, now)?;
-        self.keys
-            .set_waiting(|all| all.retain(|(owner, key)| owner != alias || key.public_key() != public_key));
+        let written = store.discard_waiting(alias, waiting, &self.author, now);
+        let discarded = (alias.to_owned(), public_key.clone());
+        self.keys.once_stored(&mut store, written, move |keys| {
+            keys.set_waiting(|all| {
+                all.retain(|(owner, key)| *owner != discarded.0 || *key.public_key() != discarded.1);
+            });
+        })?;
         tracing::info!(%alias, %public_key, "a key that waited for its certificate was discarded");
         Ok(())
     }
@@ -229,6 +258,10 @@ impl<'a> Operator<'a> {
                 fingerprint,
                 new: false,
             });
+        }
+        let barred = self.keys.writer().barred(alias, &fingerprint)?;
+        if let Some(reason) = barred {
+            return Err(CommandError::Barred { fingerprint, reason });
         }
         let signer = Arc::new(Signer::new(material, now)?);
         let events = self.keys.execute(alias, import(signer), &self.author, now)?;

@@ -1,6 +1,7 @@
 //! One moment's keys of all aliases: an immutable snapshot. A message takes its key from one and
 //! keeps it to its end, whatever is switched meanwhile.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
@@ -17,6 +18,8 @@ use crate::clock::rfc3339;
 pub struct KeyRing {
     aliases: RedBlackTreeMapSync<Arc<str>, Arc<Lifecycle>>,
     index: HashTrieMapSync<Reference, Vec<Holder>>,
+    /// They do not sign until an operator has looked; since when.
+    unreviewed: RedBlackTreeMapSync<String, OffsetDateTime>,
 }
 
 /// A key, by its names.
@@ -39,6 +42,12 @@ pub enum NoUsableKey {
         /// When one is activated by itself.
         begins: OffsetDateTime,
     },
+    /// Its keys may be older than what it had signed with.
+    #[error(
+        "alias {0:?} is stopped: its keys came from a backup that may be older than what it signed with last. Look at \
+         `countersign keys show {0}` and revoke what was revoked since; then say `countersign keys reviewed {0}`"
+    )]
+    Unreviewed(String),
     /// The active key's certificate says no. Receivers would refuse what it signs.
     #[error("the certificate of the active key of alias {alias:?} {reason}: activate another key")]
     NotValid {
@@ -55,11 +64,31 @@ impl KeyRing {
         let mut ring = Self {
             aliases: RedBlackTreeMapSync::new_sync(),
             index: HashTrieMapSync::new_sync(),
+            unreviewed: RedBlackTreeMapSync::new_sync(),
         };
         for (alias, keys) in aliases {
             ring.put(&alias, keys);
         }
         ring
+    }
+
+    /// Of these, none signs until an operator has looked.
+    pub(super) fn with_unreviewed(mut self, unreviewed: BTreeMap<String, OffsetDateTime>) -> Self {
+        self.unreviewed = unreviewed.into_iter().collect();
+        self
+    }
+
+    /// An operator has looked at this one.
+    pub(super) fn with_reviewed(&self, alias: &str) -> Self {
+        let mut ring = self.clone();
+        ring.unreviewed.remove_mut(alias);
+        ring
+    }
+
+    /// Since when the alias does not sign because nobody has looked at what a backup brought.
+    #[must_use]
+    pub fn unreviewed_since(&self, alias: &str) -> Option<OffsetDateTime> {
+        self.unreviewed.get(alias).copied()
     }
 
     /// And these, without keys where they are new.
@@ -146,6 +175,9 @@ impl KeyRing {
         let keys = self
             .alias(alias)
             .ok_or_else(|| NoUsableKey::UnknownAlias(alias.to_owned()))?;
+        if self.unreviewed.contains_key(alias) {
+            return Err(NoUsableKey::Unreviewed(alias.to_owned()));
+        }
         let active = keys.active().ok_or_else(|| match keys.next_activation() {
             None => NoUsableKey::NoActiveKey(alias.to_owned()),
             Some(begins) => NoUsableKey::NotYet {

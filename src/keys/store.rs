@@ -4,22 +4,30 @@
 //! A transition and its audit records are one transaction, and durable when [`Store::commit`] returns.
 //! Private halves are sealed under a key derived from the master key. A database that is damaged, of
 //! another program, of a later version or sealed under another master key is refused, never written
-//! to. Calls wait for the disk: never make them on threads that move bytes.
+//! to. What becomes of a commit that fails is found out (`database`). Calls wait for the disk: never make them on threads that move bytes.
 
 mod answer_table;
 mod audit_table;
 mod backup;
+mod beginning;
+mod database;
 mod directory;
 mod error;
 mod events;
+mod kept_head;
 mod key_table;
+mod known;
 mod master_key;
 mod notice_table;
 mod outbox;
 mod outbox_table;
 mod rekey;
 mod renewal_table;
+mod restore;
+mod review;
+mod review_table;
 mod schema;
+mod seal;
 mod sealing;
 mod status;
 mod survey;
@@ -32,16 +40,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, TransactionBehavior};
+#[cfg(test)]
+use rusqlite::Connection;
+use rusqlite::Transaction;
 use time::OffsetDateTime;
 
 pub use audit_table::{AuditError, AuditTrail};
-pub use backup::{back_up, restore};
+pub use backup::back_up;
 pub use directory::StateDirectory;
 pub use error::StoreError;
 pub use master_key::MasterKeyFile;
 pub use outbox::{Lying, Outbox};
 pub use rekey::rekey;
+pub use restore::{Restored, Restoring, restore};
 pub use status::StoreStatus;
 pub use survey::{Survey, survey};
 
@@ -50,25 +61,33 @@ use super::lifecycle::{Inconsistent, Lifecycle};
 use super::waiting::Waiting;
 use super::{Fingerprint, UseCounts};
 use crate::event::Event;
+use database::{Database, Outcome};
 use error::Failed;
 use events::{Telling, Told};
 use sealing::Sealer;
 
 /// The file's name in the state directory.
 const DATABASE: &str = "countersign.db";
+/// In table `meta`, Unix milliseconds: events of before may have been done, and are not remembered.
+const EVENTS_AFTER: &str = "events_after";
+
+type Then = Box<dyn FnOnce(&mut Store) + Send>;
 
 /// The open database. There is one in a process, and one process on a directory.
 pub struct Store {
-    connection: Connection,
-    file: PathBuf,
+    database: Database,
     sealer: Sealer,
     chain: Chain,
     /// Of all audit records, the latest time: the clock may have been put back since.
     latest: OffsetDateTime,
     status: Arc<StoreStatus>,
     telling: Telling,
-    /// Kept for its lock.
-    _directory: StateDirectory,
+    /// What follows when the transaction in doubt is known to be there.
+    unfinished: Vec<Then>,
+    /// With its lock.
+    directory: Arc<StateDirectory>,
+    /// It is the database of the directory, and not one that is made ready.
+    keeps_head: bool,
 }
 
 impl Store {
@@ -78,22 +97,41 @@ impl Store {
     /// When it is not ours to write to, with what to do; then nothing was changed.
     pub fn open(directory: StateDirectory, master_key: &MasterKeyFile) -> Result<Self, StoreError> {
         let file = directory.path().join(DATABASE);
-        let exists = schema::exists(&file)?;
-        let key = master_key.load_or_create(exists)?;
-        let (connection, id) = schema::open_or_create(&file, &key)?;
-        let sealer = master_key.unlock(&key, &id, &connection, &file)?;
-        let (chain, latest) = audit_table::end(&connection).failed(&file)?;
-        let status = Arc::new(StoreStatus::new(chain.head(), latest));
-        let telling = Telling::new(&id, outbox_table::load(&connection).failed(&file)?);
+        if !schema::exists(&file)? {
+            beginning::make(directory.path(), &file, master_key)?;
+        }
+        let store = Self::of(Arc::new(directory), &file, master_key)?;
+        kept_head::check(store.database.connection()?, &file, store.directory.path())?;
+        kept_head::write(store.directory.path(), &store.chain.head());
         Ok(Self {
-            connection,
-            file,
+            keeps_head: true,
+            ..store
+        })
+    }
+
+    /// A database that is there, under whatever name.
+    fn of(
+        directory: Arc<StateDirectory>,
+        file: &Path,
+        master_key: &MasterKeyFile,
+    ) -> Result<Self, StoreError> {
+        let (connection, sealer, id) = schema::open(file, master_key)?;
+        let verified = seal::verify(&connection, Some(&sealer), file, None);
+        verified.map_err(|error| error.in_database(file))?;
+        let (chain, latest) = audit_table::end(&connection).failed(file)?;
+        let events_after = schema::time_of(&connection, EVENTS_AFTER).failed(file)?;
+        let status = Arc::new(StoreStatus::new(chain.head(), latest, events_after));
+        let telling = Telling::new(&id, outbox_table::load(&connection).failed(file)?);
+        Ok(Self {
+            database: Database::new(connection, file)?,
             sealer,
             chain,
             latest,
             status,
             telling,
-            _directory: directory,
+            unfinished: Vec::new(),
+            directory,
+            keeps_head: false,
         })
     }
 
@@ -102,17 +140,18 @@ impl Store {
     /// # Errors
     /// When something is stored that we do not store: then it is damaged.
     pub fn load(&self) -> Result<Vec<(String, Lifecycle)>, StoreError> {
-        let mut aliases = key_table::load(&self.connection, &self.sealer, &self.file)?;
+        let (connection, file) = (self.database.connection()?, self.database.file());
+        let mut aliases = key_table::load(connection, &self.sealer, file)?;
         let damaged = |problem: &Inconsistent| StoreError::Damaged {
-            file: self.file.clone(),
+            file: file.to_owned(),
             problem: problem.to_string(),
         };
-        for (alias, renewal) in renewal_table::load(&self.connection, &self.file)? {
+        for (alias, renewal) in renewal_table::load(connection, file)? {
             let keys = aliases.entry(alias).or_default();
             keys.remember_renewal(renewal)
                 .map_err(|problem| damaged(&problem))?;
         }
-        for (alias, key, notice) in notice_table::load(&self.connection, &self.file)? {
+        for (alias, key, notice) in notice_table::load(connection, file)? {
             aliases.entry(alias).or_default().remember_notice(key, notice);
         }
         Ok(aliases.into_iter().collect())
@@ -123,7 +162,7 @@ impl Store {
     /// # Errors
     /// When something is stored that we do not store: then it is damaged.
     pub(super) fn load_waiting(&self) -> Result<Vec<(String, Waiting)>, StoreError> {
-        waiting_table::load(&self.connection, &self.sealer, &self.file)
+        waiting_table::load(self.database.connection()?, &self.sealer, self.database.file())
     }
 
     /// Makes a key durable that waits for its certificate.
@@ -138,9 +177,13 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let record = Record::of_waiting("key-generated", alias, waiting, author, now);
-        self.record([record], now, |transaction, sealer, _| {
-            waiting_table::insert(transaction, sealer, alias, waiting)
-        })
+        self.record(
+            Some(alias),
+            [record],
+            now,
+            |transaction, sealer| waiting_table::insert(transaction, sealer, alias, waiting),
+            nothing_to_tell,
+        )
     }
 
     /// Forgets a key that waited for its certificate.
@@ -155,9 +198,13 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let record = Record::of_waiting("request-discarded", alias, waiting, author, now);
-        self.record([record], now, |transaction, _, _| {
-            waiting_table::delete(transaction, alias, waiting.public_key()).map(drop)
-        })?;
+        self.record(
+            Some(alias),
+            [record],
+            now,
+            |transaction, _| waiting_table::delete(transaction, alias, waiting.public_key()).map(drop),
+            nothing_to_tell,
+        )?;
         self.forget_deleted_pages();
         Ok(())
     }
@@ -175,7 +222,12 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let record = Record::told(what, alias, detail, author, now);
-        self.record([record], now, |_, _, _| Ok(()))
+        self.record(alias, [record], now, |_, _| Ok(()), nothing_to_tell)
+    }
+
+    /// Aliases that have something stored.
+    fn aliases(&self) -> Result<Vec<String>, StoreError> {
+        seal::aliases(self.database.connection()?).failed(self.database.file())
     }
 
     /// Makes one alias's transition durable, with its audit records; all of it or nothing.
@@ -191,7 +243,7 @@ impl Store {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let records = events.iter().map(|event| Record::of(alias, event, author, now));
-        let (telling, mut lying) = (self.telling.clone(), Vec::new());
+        let telling = self.telling.clone();
         let told = Told {
             alias,
             keys: keys[1],
@@ -199,14 +251,17 @@ impl Store {
             author,
             at: now,
         };
-        self.record(records, now, |transaction, sealer, links| {
-            key_table::save(transaction, sealer, alias, keys)?;
-            renewal_table::save(transaction, alias, keys)?;
-            notice_table::save(transaction, alias, keys)?;
-            lying = told.store(transaction, &telling, links)?;
-            Ok(())
-        })?;
-        telling.outbox.add(lying);
+        self.record(
+            Some(alias),
+            records,
+            now,
+            |transaction, sealer| {
+                key_table::save(transaction, sealer, alias, keys)?;
+                renewal_table::save(transaction, alias, keys)?;
+                notice_table::save(transaction, alias, keys)
+            },
+            |transaction, links| told.store(transaction, &telling, links),
+        )?;
         if events.iter().any(destroys) {
             self.forget_deleted_pages();
         }
@@ -221,11 +276,7 @@ impl Store {
         &mut self,
         uses: impl Iterator<Item = (&'a str, &'a Fingerprint, UseCounts)>,
     ) -> Result<(), StoreError> {
-        let written = write(&mut self.connection, |transaction| {
-            use_table::save(transaction, uses)?;
-            schema::set_meta(transaction, "uses", b"written")
-        });
-        self.finish(written)
+        self.write(|transaction| use_table::save(transaction, uses), |_| {})
     }
 
     /// For metrics; shared, so that nobody waits for a writer to read it.
@@ -237,33 +288,67 @@ impl Store {
     /// The audit, on a connection of its own.
     #[must_use]
     pub fn audit_trail(&self) -> AuditTrail {
-        AuditTrail::at(&self.file)
+        AuditTrail::at(self.database.file())
     }
 
-    /// One transaction with its audit records.
+    /// One transaction with its audit records, the last of which seals what `work` has left of the alias.
     fn record(
         &mut self,
+        alias: Option<&str>,
         records: impl IntoIterator<Item = Record>,
         now: OffsetDateTime,
-        work: impl FnOnce(&rusqlite::Transaction<'_>, &Sealer, &[Link]) -> rusqlite::Result<()>,
+        work: impl FnOnce(&Transaction<'_>, &Sealer) -> rusqlite::Result<()>,
+        tell: impl FnOnce(&Transaction<'_>, &[Link]) -> rusqlite::Result<Vec<Lying>>,
     ) -> Result<(), StoreError> {
         let mut chain = self.chain.clone();
-        let links: Vec<_> = records.into_iter().map(|record| chain.link(record)).collect();
-        let sealer = &self.sealer;
-        let written = write(&mut self.connection, |transaction| {
-            work(transaction, sealer, &links)?;
+        let mut records: Vec<_> = records.into_iter().collect();
+        let (sealer, mut lying) = (&self.sealer, Vec::new());
+        let written = self.database.write(|transaction| {
+            work(transaction, sealer)?;
+            // One that is of no alias seals nothing.
+            let last = alias.and_then(|alias| Some((alias, records.pop()?)));
+            let mut links: Vec<_> = records.into_iter().map(|record| chain.link(record)).collect();
+            if let Some((alias, record)) = last {
+                links.push(seal::link(transaction, sealer, alias, &mut chain, record)?);
+            }
+            lying = tell(transaction, &links)?;
             audit_table::append(transaction, &links, now)
         });
-        self.finish(written)?;
+        self.finish(written, move |store| store.recorded(chain, now, lying))
+    }
+
+    fn recorded(&mut self, chain: Chain, now: OffsetDateTime, lying: Vec<Lying>) {
         self.chain = chain;
         self.latest = self.latest.max(now);
         self.status.recorded(self.chain.head());
         self.status.latest(self.latest);
-        Ok(())
+        if self.keeps_head {
+            kept_head::write(self.directory.path(), &self.chain.head());
+        }
+        self.telling.outbox.add(lying);
     }
 
-    fn finish(&self, written: rusqlite::Result<()>) -> Result<(), StoreError> {
-        let written = written.failed(&self.file);
+    /// One transaction without a record, and what follows when it is there.
+    fn write(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
+        then: impl FnOnce(&mut Self) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let written = self.database.write(work);
+        self.finish(written, then)
+    }
+
+    /// In any case it is told how writing went; what follows is done at once, or when it is known that it was written.
+    fn finish(
+        &mut self,
+        written: Result<(), StoreError>,
+        then: impl FnOnce(&mut Self) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        match &written {
+            Ok(()) => then(self),
+            Err(StoreError::Unknown { .. }) => self.once_made(then),
+            Err(_) => {}
+        }
         match &written {
             Ok(()) if !self.status.is_writable() => tracing::info!("the store can be written to again"),
             Err(problem) => tracing::error!(%problem, "the store was not written to"),
@@ -273,12 +358,40 @@ impl Store {
         written
     }
 
+    /// Does this when the transaction in doubt is known to be there.
+    pub(super) fn once_made(&mut self, then: impl FnOnce(&mut Self) + Send + 'static) {
+        self.unfinished.push(Box::new(then));
+    }
+
+    /// Finds out what became of a transaction in doubt, if there is one, and does what follows from it.
+    pub(super) fn settle(&mut self) {
+        if !self.database.is_in_doubt() {
+            return;
+        }
+        match self.database.settle() {
+            Ok(Outcome::Made) => {
+                tracing::warn!(
+                    "a change whose outcome was not known was made after all, and is in force now"
+                );
+                for then in std::mem::take(&mut self.unfinished) {
+                    then(self);
+                }
+            }
+            Ok(Outcome::NotMade) => {
+                tracing::warn!("a change whose outcome was not known was not made");
+                self.unfinished.clear();
+            }
+            Err(problem) => tracing::debug!(%problem, "it is still not known what is in the database"),
+        }
+    }
+
     /// What was deleted stands in the log of the database until that is written back. If it cannot be now, it will be
     /// with the next transaction.
     fn forget_deleted_pages(&self) {
-        let checkpoint = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let Ok(connection) = self.database.connection() else {
+            return;
+        };
+        let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = checkpoint {
             tracing::debug!(%error, "the log of the database was not written back");
         }
@@ -286,8 +399,12 @@ impl Store {
 
     #[cfg(test)]
     pub(in crate::keys) fn connection(&self) -> &Connection {
-        &self.connection
+        self.database.connection().unwrap()
     }
+}
+
+fn nothing_to_tell(_: &Transaction<'_>, _: &[Link]) -> rusqlite::Result<Vec<Lying>> {
+    Ok(Vec::new())
 }
 
 const fn destroys(event: &Event) -> bool {
@@ -298,14 +415,4 @@ const fn destroys(event: &Event) -> bool {
 #[must_use]
 pub fn database(directory: &Path) -> PathBuf {
     directory.join(DATABASE)
-}
-
-/// One transaction; it is undone when `work` fails.
-fn write(
-    connection: &mut Connection,
-    work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    work(&transaction)?;
-    transaction.commit()
 }

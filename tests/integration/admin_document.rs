@@ -62,6 +62,7 @@ async fn every_route_is_in_it_with_its_role_and_nothing_else() {
             "operator POST /api/v1/aliases/{alias}/renewals",
             "operator POST /api/v1/aliases/{alias}/requests",
             "operator POST /api/v1/aliases/{alias}/requests/{public_key}/discard",
+            "operator POST /api/v1/aliases/{alias}/reviewed",
             "operator POST /api/v1/aliases/{alias}/rollback",
             "operator POST /api/v1/renewals/{renewal}/abort",
             "operator POST /api/v1/renewals/{renewal}/complete",

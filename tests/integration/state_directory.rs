@@ -212,14 +212,21 @@ async fn a_restored_backup_is_what_it_was() {
     for file in ["countersign.db", "countersign.db-wal", "countersign.db-shm"] {
         let _ = fs::remove_file(served.file("state").join(file));
     }
-    let restored = command("state restore backup.db --config countersign.toml").await;
+    let older = command("state restore backup.db --config countersign.toml").await;
+    assert_eq!(older.code, Some(1), "{older:?}");
+    assert!(older.stderr.contains("--accept-older"), "{older:?}");
+    let restored = command("state restore backup.db --accept-older --config countersign.toml").await;
     assert_eq!(restored.code, Some(0), "{restored:?}");
+    assert!(restored.text().contains("Stopped are orders"), "{restored:?}");
     served.start_again().await;
-    assert_eq!(
-        orders(&served).await,
-        before,
-        "what came after the backup is gone"
-    );
+    let mut stopped = orders(&served).await;
+    assert!(stopped["unreviewed_since"].is_string(), "{stopped}");
+    stopped["unreviewed_since"] = Value::Null;
+    assert_eq!(stopped, before, "what came after the backup is gone");
+    assert_ne!(post(&served).await, 200, "it is stopped");
+    let reviewed = "/api/v1/aliases/orders/reviewed";
+    assert_eq!(ask(&served, Method::POST, reviewed, Vec::new()).await.0, 200);
+    assert_eq!(post(&served).await, 200);
 }
 
 /// A small disk of its own, unmounted when dropped.

@@ -2,15 +2,19 @@
 //! one transaction, and given again to whoever repeats the event.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use axum::http::StatusCode;
+use time::OffsetDateTime;
 
 use super::instruction::{EventType, Instruction};
 use super::secrets;
 use crate::admin::draining::drains_towards_another;
 use crate::admin::problem::Problem;
 use crate::admin::{Admin, Caller};
+use crate::clock::rfc3339;
 use crate::event::cloud_event::{CloudEvent, Data};
 use crate::keys::answer::{Answer, Cause, Remembered, Verdict};
 use crate::keys::audit::Author;
+use crate::keys::store::StoreError;
 use crate::keys::{CommandError, Fingerprint, Refusal};
 
 /// What became of an event.
@@ -26,6 +30,8 @@ pub(super) enum Ruling {
 /// An event that is for an alias, and understood.
 struct Case {
     cause: Cause,
+    /// By the sender's clock.
+    time: Option<OffsetDateTime>,
     alias: String,
     instruction: Instruction,
 }
@@ -46,7 +52,21 @@ pub(super) fn rule(
     if let Some(remembered) = admin.keys.answer(&case.cause, &case.alias)? {
         return Ok(case.repeated(remembered));
     }
+    if let Some(restored) = admin.keys.store_status().events_after()
+        && case.time.is_none_or(|time| time < restored)
+    {
+        // What was done before the restoration is not remembered, so it may be a repetition.
+        return Ok(Ruling::New(refused(before_restoration(restored))));
+    }
     case.decide(admin, author)
+}
+
+fn before_restoration(restored: OffsetDateTime) -> String {
+    format!(
+        "a backup was restored at {}, and what was done by events before is not all remembered: this event is of before, or has \
+         no time, and may have been done already; if it was not, send it with an id and the time of now",
+        rfc3339(restored)
+    )
 }
 
 fn understand(admin: &Admin, caller: &Caller, event: CloudEvent) -> Result<Case, Answer> {
@@ -76,6 +96,7 @@ fn understand(admin: &Admin, caller: &Caller, event: CloudEvent) -> Result<Case,
     };
     Ok(Case {
         cause,
+        time: event.time,
         alias,
         instruction,
     })
@@ -125,7 +146,7 @@ impl Case {
         let now = admin.clock.now();
         let answer = match done {
             Err(CommandError::Repeated(remembered)) => return Ok(self.repeated(remembered)),
-            Err(undecided @ CommandError::Store(_)) => return Err(undecided.into()),
+            Err(CommandError::Store(undecided)) => return Err(again(&undecided)),
             Err(refusal) => refused(refusal.to_string()),
             // What changed something was remembered with it.
             Ok(()) => match admin.keys.answer(&self.cause, &self.alias)? {
@@ -136,7 +157,8 @@ impl Case {
                 },
             },
         };
-        admin.keys.remember(&self.cause, &self.alias, &answer, now)?;
+        let remembered = admin.keys.remember(&self.cause, &self.alias, &answer, now);
+        remembered.map_err(|error| again(&error))?;
         Ok(Ruling::New(answer))
     }
 
@@ -170,6 +192,13 @@ impl Case {
             Instruction::EndHold => admin.keys.by(author).resume(alias, now),
         }
     }
+}
+
+/// Even where it is not known whether it was done: its answer is stored with what it does, so it is done once, however
+/// often it comes.
+fn again(error: &StoreError) -> Problem {
+    let sentence = format!("the event was not answered, send it again: it is done once; {error}");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
 }
 
 fn refused(reason: impl Into<String>) -> Answer {

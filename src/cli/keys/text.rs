@@ -11,6 +11,18 @@ pub(super) fn list(aliases: &[AliasView]) -> String {
     aliases.iter().map(summary).collect()
 }
 
+/// A line, if it waits for somebody to look.
+fn unreviewed(alias: &AliasView) -> String {
+    let stopped = alias.unreviewed_since.as_ref().map(|since| {
+        format!(
+            "  stopped   since {since}: its keys came from a backup that may be older than what it signed with. Revoke what \
+             was revoked since; then: countersign keys reviewed {}\n",
+            alias.alias
+        )
+    });
+    stopped.unwrap_or_default()
+}
+
 /// A line, if there is something wrong.
 fn source_problem(alias: &AliasView) -> String {
     let problem = alias.source_problem.as_ref();
@@ -83,8 +95,9 @@ fn summary(alias: &AliasView) -> String {
         })
         .collect();
     format!(
-        "{}\n{}{}{}{}",
+        "{}\n{}{}{}{}{}",
         alias.alias,
+        unreviewed(alias),
         source_problem(alias),
         renewal(alias),
         or_none(keys),
@@ -105,9 +118,10 @@ pub(super) fn details(alias: &AliasView) -> String {
     };
     let keys: String = alias.keys.iter().map(key).collect();
     format!(
-        "{}\n  strategy  {}\n  used by   {routes}\n{}{}{}{}",
+        "{}\n  strategy  {}\n  used by   {routes}\n{}{}{}{}{}",
         alias.alias,
         alias.strategy,
+        unreviewed(alias),
         source_problem(alias),
         renewal(alias),
         waiting(alias),

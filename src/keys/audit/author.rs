@@ -9,7 +9,7 @@ use crate::keys::answer::Cause;
 /// Who did something, and how it came here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
-    /// token, certificate, source, timer, cli, configuration, receiver, drain, link or stranger.
+    /// token, certificate, source, timer, cli, configuration, upgrade, restore, receiver, drain, link or stranger.
     pub who: String,
     /// Of the token or the certificate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -78,6 +78,18 @@ impl Author {
     #[must_use]
     pub fn stranger() -> Self {
         Self::kind("stranger")
+    }
+
+    /// A backup was put in the place of the database.
+    #[must_use]
+    pub fn restore() -> Self {
+        Self::kind("restore")
+    }
+
+    /// A new version of the proxy found a database of an earlier one.
+    #[must_use]
+    pub fn upgrade() -> Self {
+        Self::kind("upgrade")
     }
 
     /// The answer of a receiver, by scheme, host and port.

@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 
 use super::error::Failed;
 use super::key_table::{milliseconds, time};
-use super::{StoreError, schema};
-use crate::keys::audit::{BrokenChain, Chain, Head, KeptHead, Link, Record, Verification};
+use super::{StoreError, schema, seal};
+use crate::keys::audit::{BrokenChain, Chain, Head, KeptHead, Link, Record};
 
 /// The end of the chain, and the latest time of all its records.
 pub(super) fn end(connection: &Connection) -> rusqlite::Result<(Chain, OffsetDateTime)> {
@@ -57,6 +57,19 @@ pub enum AuditError {
     },
 }
 
+impl AuditError {
+    /// As whoever opens the database has it.
+    pub(super) fn in_database(self, file: &Path) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            Self::Broken { broken, .. } => StoreError::Damaged {
+                file: file.to_owned(),
+                problem: format!("its audit is broken: {broken}"),
+            },
+        }
+    }
+}
+
 impl AuditTrail {
     /// Of this database.
     #[must_use]
@@ -90,25 +103,16 @@ impl AuditTrail {
         links.iter().map(|link| self.record(link)).collect()
     }
 
-    /// Holds every record against the one before it.
+    /// Holds every record against the one before it, and the keys against the records.
     ///
     /// # Errors
-    /// When the chain is broken, or does not hold the head that was kept.
+    /// When the chain is broken, does not hold the head that was kept, or keys are not as it left them.
     pub fn verify(&self, kept: Option<KeptHead>) -> Result<Head, AuditError> {
         let connection = self.open()?;
         schema::check(&connection, &self.file)?;
-        let broken = |broken| AuditError::Broken {
-            file: self.file.clone(),
-            broken,
-        };
-        let mut statement = connection
-            .prepare("SELECT sequence, record, hash FROM audit ORDER BY sequence")
-            .failed(&self.file)?;
-        let mut verification = Verification::new(kept);
-        for link in statement.query_map([], link).failed(&self.file)? {
-            verification.next(&link.failed(&self.file)?).map_err(broken)?;
-        }
-        verification.finish().map_err(broken)
+        // One moment's rows and records, whoever writes meanwhile.
+        connection.execute_batch("BEGIN").failed(&self.file)?;
+        seal::verify(&connection, None, &self.file, kept)
     }
 
     fn open(&self) -> Result<Connection, StoreError> {
@@ -125,7 +129,7 @@ impl AuditTrail {
     }
 }
 
-fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
+pub(super) fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
     Ok(Link {
         sequence: row.get::<_, i64>(0)?.unsigned_abs(),
         text: row.get(1)?,

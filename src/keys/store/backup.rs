@@ -1,5 +1,4 @@
-//! A copy of the database, made while the process runs, and the way back. The master key is in
-//! neither: a backup is worth nothing without it, and whoever keeps one has to keep it elsewhere.
+//! A copy of the database, made while the process runs. The master key is not in it: a backup is worth nothing without it, and whoever keeps one has to keep it elsewhere.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -12,7 +11,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::audit_table::AuditTrail;
 use super::error::Failed;
-use super::{DATABASE, MasterKeyFile, StateDirectory, StoreError, key_table, schema};
+use super::{MasterKeyFile, StoreError, key_table, schema};
+use crate::durable::sync_directory_of;
 use crate::keys::audit::Head;
 
 /// Copies the database of the state directory into a new file, mode 0600. Returns the end of the audit in it.
@@ -32,32 +32,15 @@ pub fn back_up(state: &Path, to: &Path) -> Result<Head, StoreError> {
             &format!("the backup cannot be written: {error}; name a new file"),
         )
     })?;
-    let copied = copy(&source, to);
-    if copied.is_err() {
-        let _ = fs::remove_file(to);
+    let made = copy(&source, to).and_then(|()| {
+        let head = verified(to)?;
+        sync_directory_of(to).map_err(|error| unusable(to, &error.to_string()))?;
+        Ok(head)
+    });
+    if made.is_err() {
+        let _ = fs::remove_file(to); // half a backup is none
     }
-    copied?;
-    verified(to)
-}
-
-/// Puts a backup into a state directory that has no database. Returns the end of the audit in it.
-///
-/// # Errors
-/// When it is no whole backup, the master key does not open it, or there is a database already.
-pub fn restore(state: &StateDirectory, from: &Path, master_key: &MasterKeyFile) -> Result<Head, StoreError> {
-    let to = state.path().join(DATABASE);
-    if schema::exists(&to)? {
-        return Err(unusable(&to, "there is a database already: move it away first"));
-    }
-    if !schema::exists(from)? {
-        return Err(unusable(from, "there is no such backup"));
-    }
-    let head = verified(from)?;
-    check_opens(from, master_key)?;
-    let unfinished = to.with_extension("unfinished");
-    let installed = install(from, &unfinished, &to);
-    installed.map_err(|error| unusable(&to, &format!("the backup cannot be put there: {error}")))?;
-    Ok(head)
+    made
 }
 
 fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
@@ -74,7 +57,7 @@ fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
 }
 
 /// Whole, ours, and with an unbroken audit.
-fn verified(file: &Path) -> Result<Head, StoreError> {
+pub(super) fn verified(file: &Path) -> Result<Head, StoreError> {
     schema::check(&schema::open_read_only(file)?, file)?;
     AuditTrail::at(file)
         .verify(None)
@@ -82,28 +65,19 @@ fn verified(file: &Path) -> Result<Head, StoreError> {
 }
 
 /// Every private half of it.
-fn check_opens(file: &Path, master_key: &MasterKeyFile) -> Result<(), StoreError> {
+pub(super) fn check_opens(file: &Path, master_key: &MasterKeyFile) -> Result<(), StoreError> {
     let connection = schema::open_read_only(file)?;
     let id = schema::meta(&connection, "id", file)?;
-    let sealer = master_key.unlock(&master_key.load_or_create(true)?, &id, &connection, file)?;
+    let sealer = master_key.unlock(&master_key.present()?, &id, &connection, file)?;
     key_table::load(&connection, &sealer, file).map(drop)
 }
 
-fn install(from: &Path, unfinished: &Path, to: &Path) -> io::Result<()> {
-    let _ = fs::remove_file(unfinished); // of an attempt that was cut off
-    let mut copy = make_new(unfinished)?;
-    io::copy(&mut File::open(from)?, &mut copy)?;
-    copy.sync_all()?;
-    fs::rename(unfinished, to)?;
-    File::open(to.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
-}
-
-fn make_new(file: &Path) -> io::Result<File> {
+pub(super) fn make_new(file: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(file)
 }
 
-fn unusable(file: &Path, problem: &str) -> StoreError {
+pub(super) fn unusable(file: &Path, problem: &str) -> StoreError {
     StoreError::Backup {
         file: file.to_owned(),
         problem: problem.to_owned(),

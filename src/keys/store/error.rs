@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-/// The store cannot be used; nothing was changed.
+use crate::keys::audit::Head;
+
+/// The store cannot be used; but for [`Self::Unknown`], nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Not to be entered or written to.
@@ -50,13 +52,40 @@ pub enum StoreError {
     },
     /// Not as we left it.
     #[error(
-        "{} is damaged: {problem}; move it away and restore a backup with `countersign state restore`", file.display()
+        "{} is damaged: {problem}; restore a backup with `countersign state restore`", file.display()
     )]
     Damaged {
         /// The file.
         file: PathBuf,
         /// How that shows.
         problem: String,
+    },
+    /// Rows are not what the audit says.
+    #[error(
+        "the keys of {alias} in {} are not as {} left them: something else than countersign has changed the database, so it is \
+         not trusted. Find out who could write to it, and restore a backup with `countersign state restore`, which keeps what \
+         was revoked since", file.display(), left(*.record)
+    )]
+    Changed {
+        /// The database.
+        file: PathBuf,
+        /// Whose.
+        alias: String,
+        /// The record that says how they were; `None`: none does.
+        record: Option<u64>,
+    },
+    /// It lacks what was there once.
+    #[error(
+        "{} is older than the database that was here, whose audit had {} records and ended with {kept}: a copy was put in its \
+         place, or its -wal file was lost, and a key that was revoked since would sign again. Put back what was there, or move \
+         this file away and restore it, or a later backup, with `countersign state restore`, which says what may be lost",
+        file.display(), .kept.records
+    )]
+    Older {
+        /// The file.
+        file: PathBuf,
+        /// The end of the audit that was there.
+        kept: Head,
     },
     /// The master key's file is of no use.
     #[error("the master key file {} {problem}", file.display())]
@@ -96,6 +125,30 @@ pub enum StoreError {
         /// Why.
         problem: String,
     },
+    /// It failed in its last step, and what is there cannot be read now.
+    #[error(
+        "whether the change was made is not known: {} failed while it was written to, and cannot be read back ({problem}). \
+         Messages are signed as before. See to its disk: as soon as it can be read, the proxy goes by what is really there. \
+         Then look, with `countersign keys list` and `countersign audit show`, before you repeat it", file.display()
+    )]
+    Unknown {
+        /// The database.
+        file: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// What became of an earlier one is not known.
+    #[error(
+        "the change was not made: whether an earlier one is in force is not known yet, for {} cannot be read back \
+         ({problem}); see to its disk, and repeat it when countersign_state_writable is 1. Messages are signed as before",
+        file.display()
+    )]
+    InDoubt {
+        /// The database.
+        file: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// A backup or the file for one cannot be used.
     #[error("{}: {problem}", file.display())]
     Backup {
@@ -109,6 +162,13 @@ pub enum StoreError {
     NoRandomness,
 }
 
+fn left(record: Option<u64>) -> String {
+    record.map_or_else(
+        || "any record of the audit".to_owned(),
+        |record| format!("record {record} of the audit"),
+    )
+}
+
 /// Says of which file it is that SQLite complains.
 pub(super) trait Failed<T> {
     fn failed(self, file: &Path) -> Result<T, StoreError>;
@@ -120,7 +180,7 @@ impl<T> Failed<T> for rusqlite::Result<T> {
     }
 }
 
-fn describe(error: &rusqlite::Error, file: PathBuf) -> StoreError {
+pub(super) fn describe(error: &rusqlite::Error, file: PathBuf) -> StoreError {
     let problem = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full { file },

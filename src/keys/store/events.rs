@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::error::Failed;
 use super::outbox::{Lying, Outbox};
-use super::{Store, StoreError, answer_table, outbox_table, write};
+use super::{Store, StoreError, answer_table, outbox_table};
 use crate::event::Event;
 use crate::event::outgoing::{Outgoing, Source, Subscription};
 use crate::keys::answer::{Answer, Cause, Remembered, Verdict};
@@ -95,7 +95,7 @@ impl Store {
         cause: &Cause,
         alias: &str,
     ) -> Result<Option<Remembered>, StoreError> {
-        answer_table::find(&self.connection, cause, alias).failed(&self.file)
+        answer_table::find(self.database.connection()?, cause, alias).failed(self.database.file())
     }
 
     /// Remembers the answer of an event that changed nothing; the earlier one counts where there is one.
@@ -109,10 +109,10 @@ impl Store {
         answer: &Answer,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let written = write(&mut self.connection, |transaction| {
-            answer_table::insert(transaction, cause, alias, answer, now)
-        });
-        self.finish(written)
+        self.write(
+            |transaction| answer_table::insert(transaction, cause, alias, answer, now),
+            |_| {},
+        )
     }
 
     /// What lies in the outbox; shared with whoever empties it.
@@ -125,7 +125,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub(in crate::keys) fn outgoing(&self, sequence: i64) -> Result<Option<String>, StoreError> {
-        outbox_table::event(&self.connection, sequence).failed(&self.file)
+        outbox_table::event(self.database.connection()?, sequence).failed(self.database.file())
     }
 
     /// Its sink has acknowledged it.
@@ -133,12 +133,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be written to; then it will be sent once more.
     pub(in crate::keys) fn delivered(&mut self, row: &Lying) -> Result<(), StoreError> {
-        let written = write(&mut self.connection, |transaction| {
-            outbox_table::delete(transaction, row.sequence)
-        });
-        self.finish(written)?;
-        self.telling.outbox.remove(row);
-        Ok(())
+        let removed = row.clone();
+        self.write(
+            |transaction| outbox_table::delete(transaction, row.sequence),
+            move |store| store.telling.outbox.remove(&removed),
+        )
     }
 
     /// From now on these are told what happens; what lies there for others is dropped.
@@ -148,16 +147,18 @@ impl Store {
             if self.telling.subscriptions.iter().any(|known| known.sink == sink) {
                 continue;
             }
-            let written = write(&mut self.connection, |transaction| {
-                outbox_table::delete_sink(transaction, &sink)
-            });
-            if let Err(problem) = self.finish(written) {
-                tracing::warn!(%sink, %problem, "events for a sink that is not configured any more were not dropped now; at the next reload or start they are");
+            let removed = sink.clone();
+            let dropped = self.write(
+                |transaction| outbox_table::delete_sink(transaction, &sink),
+                move |store| {
+                    let dropped = store.telling.outbox.remove_sink(&removed);
+                    tracing::warn!(sink = %removed, dropped, "a sink is not configured any more: the events that waited for it were dropped");
+                },
+            );
+            if let Err(problem) = dropped {
                 // What stays on the disk stays in its order, should the sink come back.
-                continue;
+                tracing::warn!(%sink, %problem, "events for a sink that is not configured any more were not dropped now; at the next reload or start they are");
             }
-            let dropped = self.telling.outbox.remove_sink(&sink);
-            tracing::warn!(%sink, dropped, "a sink is not configured any more: the events that waited for it were dropped");
         }
     }
 }

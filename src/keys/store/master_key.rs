@@ -2,9 +2,8 @@
 //! database alone gives no key away. Kept in a file; never in the database, and never in a backup.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
@@ -15,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::sealing::{Place, Sealer};
 use super::{StoreError, schema};
-use crate::files;
+use crate::{durable, files};
 
 /// The file's name, beside the database and among systemd's credentials.
 const NAME: &str = "master-key";
@@ -41,7 +40,8 @@ impl MasterKey {
         let mut random = Zeroizing::new([0; 32]);
         rand::fill(random.as_mut_slice()).map_err(|_| StoreError::NoRandomness)?;
         let text = Zeroizing::new(STANDARD.encode(random.as_slice()));
-        write_new(file, text.as_bytes()).map_err(|error| {
+        let line = Zeroizing::new([text.as_bytes(), b"\n"].concat());
+        durable::write_new(file, &line).map_err(|error| {
             unusable(
                 file,
                 format!("cannot be made: {error}; make its directory writable"),
@@ -78,23 +78,6 @@ fn unusable(file: &Path, problem: String) -> StoreError {
         file: file.to_owned(),
         problem,
     }
-}
-
-fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let mut written = options.write(true).create_new(true).mode(0o600).open(file)?;
-    written.write_all(bytes)?;
-    written.write_all(b"\n")?;
-    written.sync_all()?;
-    sync_directory(file)
-}
-
-/// A new name is only safe when its directory is written.
-fn sync_directory(file: &Path) -> io::Result<()> {
-    let directory = file
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty());
-    File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 /// Where the master key is.
@@ -150,11 +133,14 @@ impl MasterKeyFile {
         self.path.with_extension("next")
     }
 
-    /// Only for a new database, and only our own, is one made: a second one would open nothing.
-    pub(super) fn load_or_create(&self, database_exists: bool) -> Result<MasterKey, StoreError> {
-        let Some(key) = self.load(database_exists)? else {
-            return MasterKey::create(&self.path);
-        };
+    /// Where our own waits for the first database to be whole.
+    pub(super) fn first(&self) -> PathBuf {
+        self.path.with_extension("first")
+    }
+
+    /// The one of a database that is there. None is made here: a second one would open nothing.
+    pub(super) fn present(&self) -> Result<MasterKey, StoreError> {
+        let key = MasterKey::read_or(&self.path, PUT_BACK)?;
         if self.is_exposed() {
             tracing::warn!(file = %self.path.display(), "others may read the master key: chmod 600");
         }
@@ -223,7 +209,7 @@ impl MasterKeyFile {
     /// Puts the next one in its place.
     pub(super) fn replace(&self) -> Result<(), StoreError> {
         fs::rename(self.next(), &self.path)
-            .and_then(|()| sync_directory(&self.path))
+            .and_then(|()| durable::sync_directory_of(&self.path))
             .map_err(|error| unusable(&self.path, format!("cannot be replaced: {error}")))
     }
 }

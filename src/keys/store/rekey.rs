@@ -10,7 +10,9 @@ use time::OffsetDateTime;
 use super::error::Failed;
 use super::master_key::MasterKey;
 use super::sealing::{Place, Sealer};
-use super::{MasterKeyFile, StateDirectory, Store, StoreError, audit_table, schema, waiting_table, write};
+use super::{
+    MasterKeyFile, StateDirectory, Store, StoreError, audit_table, kept_head, schema, seal, waiting_table,
+};
 use crate::keys::Fingerprint;
 use crate::keys::audit::{Author, Record};
 
@@ -51,20 +53,23 @@ pub fn rekey(
 
 impl Store {
     fn seal_anew(&mut self, new: &MasterKey, now: OffsetDateTime) -> Result<(), StoreError> {
-        let id = schema::meta(&self.connection, "id", &self.file)?;
+        let (connection, file) = (self.database.connection()?, self.database.file());
+        let id = schema::meta(connection, "id", file)?;
         let sealer = Sealer::new(new, &id)?;
         let check = sealer.seal(&Place::check(), b"countersign")?;
-        let anew = sealed_anew(&self.connection, &self.file, &self.sealer, &sealer)?;
-        let waiting = waiting_table::sealed_anew(&self.connection, &self.file, &self.sealer, &sealer)?;
-        let mut chain = self.chain.clone();
-        let link = chain.link(Record::note("master-key-changed", &Author::cli(), now));
-        write(&mut self.connection, |transaction| {
+        let anew = sealed_anew(connection, file, &self.sealer, &sealer)?;
+        let waiting = waiting_table::sealed_anew(connection, file, &self.sealer, &sealer)?;
+        let (mut chain, author) = (self.chain.clone(), Author::cli());
+        let changed = chain.link(Record::note("master-key-changed", &author, now));
+        self.database.write(|transaction| {
             replace(transaction, &anew)?;
             waiting_table::replace(transaction, &waiting)?;
             schema::set_meta(transaction, "check", &check)?;
-            audit_table::append(transaction, &[link], now)
-        })
-        .failed(&self.file)?;
+            audit_table::append(transaction, &[changed], now)?;
+            let sealed = seal::link_all(transaction, &sealer, &mut chain, &author, now)?;
+            audit_table::append(transaction, &sealed, now)
+        })?;
+        kept_head::write(self.directory.path(), &chain.head());
         self.forget_deleted_pages();
         Ok(())
     }

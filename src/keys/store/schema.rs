@@ -6,12 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use aws_lc_rs::rand;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use time::OffsetDateTime;
 
-use super::StoreError;
 use super::error::Failed;
+use super::key_table::time;
 use super::master_key::MasterKey;
 use super::sealing::{Place, Sealer};
+use super::{MasterKeyFile, StoreError, audit_table, seal};
+use crate::keys::audit::Author;
 
 /// `csgn`: by this SQLite databases tell whose they are.
 const APPLICATION: i32 = 0x6373_676e;
@@ -24,46 +27,102 @@ const VERSIONS: &[&str] = &[
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
+
+/// The first one whose audit seals the aliases.
+const SEALED: i32 = 7;
 
 /// For others who hold the database for a moment, such as a backup.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether there is a database; an empty file is none, but what a first start left that was cut off.
+/// Whether there is a database. One that is empty was not made by us: a new one has its name only when it is whole.
 pub(super) fn exists(file: &Path) -> Result<bool, StoreError> {
     match fs::metadata(file) {
-        Ok(metadata) => Ok(metadata.len() > 0),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(StoreError::NotWritable {
+        Ok(metadata) if metadata.len() == 0 => Err(StoreError::Damaged {
             file: file.to_owned(),
-            problem: error.to_string(),
+            problem: "it is empty, 0 bytes".to_owned(),
         }),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(not_writable(file, &error)),
     }
 }
 
-/// The database, and the id by which it differs from every other one.
-pub(super) fn open_or_create(file: &Path, key: &MasterKey) -> Result<(Connection, Vec<u8>), StoreError> {
-    if exists(file)? {
-        // Before it is opened for writing: what is not ours stays as it is.
-        check(&open_read_only(file)?, file)?;
-    }
-    // SQLite gives its other files the permissions of this one.
-    let mut options = OpenOptions::new();
-    let made = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(file);
-    made.map_err(|error| StoreError::NotWritable {
+fn not_writable(file: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::NotWritable {
         file: file.to_owned(),
         problem: error.to_string(),
-    })?;
-    let mut connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).failed(file)?;
-    configure(&connection).failed(file)?;
-    migrate(&mut connection, file, key)?;
+    }
+}
+
+/// A new database, in a file that is not there yet. Nothing of it is left beside when this returns.
+pub(super) fn create(file: &Path, key: &MasterKey) -> Result<(), StoreError> {
+    // SQLite gives its other files the permissions of this one.
+    let mut options = OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(0o600).open(file);
+    made.map_err(|error| not_writable(file, &error))?;
+    let mut connection = reopen(file).failed(file)?;
+    let mut id = [0; 16];
+    rand::fill(&mut id).map_err(|_| StoreError::NoRandomness)?;
+    let check = Sealer::new(key, &id)?.seal(&Place::check(), b"countersign")?;
+    let transaction = connection.transaction().failed(file)?;
+    for statements in VERSIONS {
+        transaction.execute_batch(statements).failed(file)?;
+    }
+    set_meta(&transaction, "id", &id).failed(file)?;
+    set_meta(&transaction, "check", &check).failed(file)?;
+    mark(&transaction).failed(file)?;
+    transaction.commit().failed(file)?;
+    close(connection, file)
+}
+
+/// With the last connection the log goes, for what was in it is in the file.
+pub(super) fn close(connection: Connection, file: &Path) -> Result<(), StoreError> {
+    let failed = |problem: String| StoreError::NotWritable {
+        file: file.to_owned(),
+        problem,
+    };
+    let busy: bool = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .failed(file)?;
+    connection
+        .close()
+        .map_err(|(_, error)| failed(error.to_string()))?;
+    if busy {
+        return Err(failed("something else has it open".to_owned()));
+    }
+    Ok(())
+}
+
+/// The database with what opens it, and the id by which it differs from every other one; brought up to this version.
+pub(super) fn open(
+    file: &Path,
+    master_key: &MasterKeyFile,
+) -> Result<(Connection, Sealer, Vec<u8>), StoreError> {
+    // Before it is opened for writing: what is not ours stays as it is.
+    check(&open_read_only(file)?, file)?;
+    let key = master_key.present()?;
+    let mut connection = reopen(file).failed(file)?;
     let id = meta(&connection, "id", file)?;
-    Ok((connection, id))
+    let sealer = master_key.unlock(&key, &id, &connection, file)?;
+    migrate(&mut connection, file, &sealer)?;
+    Ok((connection, sealer, id))
+}
+
+/// A database that was looked at before.
+pub(super) fn reopen(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+/// The database, with nobody beside: its log is read anew, as after a restart.
+pub(super) fn open_alone(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
+    Ok(connection)
 }
 
 /// For reading beside the process that writes.
@@ -133,6 +192,15 @@ pub(super) fn meta(connection: &Connection, name: &str, file: &Path) -> Result<V
     })
 }
 
+/// A time in table `meta`; `None`: it was never set.
+pub(super) fn time_of(connection: &Connection, name: &str) -> rusqlite::Result<Option<OffsetDateTime>> {
+    let statement = "SELECT value FROM meta WHERE name = ?1";
+    let stored: Option<[u8; 8]> = connection
+        .query_row(statement, [name], |row| row.get(0))
+        .optional()?;
+    Ok(stored.and_then(|stored| time(i64::from_be_bytes(stored))))
+}
+
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     // Readers beside the one writer, and every commit on the disk before it is acknowledged.
@@ -143,8 +211,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "secure_delete", true)
 }
 
-/// All versions in one transaction, and the marks by which the database is known with them.
-fn migrate(connection: &mut Connection, file: &Path, key: &MasterKey) -> Result<(), StoreError> {
+/// All versions in one transaction. What an earlier one has left is sealed once, as it is found.
+fn migrate(connection: &mut Connection, file: &Path, sealer: &Sealer) -> Result<(), StoreError> {
     let version = pragma(connection, "user_version").failed(file)?;
     if version == latest() {
         return Ok(());
@@ -152,24 +220,34 @@ fn migrate(connection: &mut Connection, file: &Path, key: &MasterKey) -> Result<
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .failed(file)?;
+    if version < SEALED && seal::is_there(&transaction).failed(file)? {
+        return Err(StoreError::Damaged {
+            file: file.to_owned(),
+            problem: format!("it says that it is of version {version}, and a later one has written to it"),
+        });
+    }
     let done = usize::try_from(version).unwrap_or(0);
     for statements in VERSIONS.iter().skip(done) {
         transaction.execute_batch(statements).failed(file)?;
     }
-    if done == 0 {
-        let mut id = [0; 16];
-        rand::fill(&mut id).map_err(|_| StoreError::NoRandomness)?;
-        let check = Sealer::new(key, &id)?.seal(&Place::check(), b"countersign")?;
-        set_meta(&transaction, "id", &id).failed(file)?;
-        set_meta(&transaction, "check", &check).failed(file)?;
+    mark(&transaction).failed(file)?;
+    if version < SEALED {
+        seal_all(&transaction, sealer).failed(file)?;
     }
-    transaction
-        .pragma_update(None, "application_id", APPLICATION)
-        .failed(file)?;
-    transaction
-        .pragma_update(None, "user_version", latest())
-        .failed(file)?;
     transaction.commit().failed(file)
+}
+
+/// At the time of the last record: what is found was so since then.
+fn seal_all(transaction: &Transaction<'_>, sealer: &Sealer) -> rusqlite::Result<()> {
+    let (mut chain, at) = audit_table::end(transaction)?;
+    let links = seal::link_all(transaction, sealer, &mut chain, &Author::upgrade(), at)?;
+    audit_table::append(transaction, &links, at)
+}
+
+/// By what the database is known.
+fn mark(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", latest())
 }
 
 fn latest() -> i32 {

@@ -4,7 +4,7 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
-use aws_lc_rs::rand;
+use aws_lc_rs::{hmac, rand};
 use zeroize::Zeroizing;
 
 use super::StoreError;
@@ -12,7 +12,11 @@ use super::master_key::MasterKey;
 use crate::keys::Fingerprint;
 
 /// Seals and opens. Has no `Debug`; its memory belongs to the library, which clears it.
-pub(super) struct Sealer(LessSafeKey);
+pub(super) struct Sealer {
+    halves: LessSafeKey,
+    /// Another key, for states of aliases (see [`super::seal`]).
+    states: hmac::Key,
+}
 
 /// Another key sealed it, or somebody changed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +49,18 @@ impl Sealer {
         let key = secret
             .expand(&[b"countersign state, version 1"], &AES_256_GCM)
             .map_err(|_| StoreError::NoRandomness)?;
-        Ok(Self(LessSafeKey::new(UnboundKey::from(key))))
+        let states = secret
+            .expand(&[b"state seals of countersign, version 1"], hmac::HMAC_SHA256)
+            .map_err(|_| StoreError::NoRandomness)?;
+        Ok(Self {
+            halves: LessSafeKey::new(UnboundKey::from(key)),
+            states: hmac::Key::from(states),
+        })
+    }
+
+    /// What nobody can make without the master key.
+    pub(super) fn mac(&self, message: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.states, message)
     }
 
     /// Nonce, ciphertext, tag. Nonces are random: a database holds far less than the 2^32 values for which that is safe.
@@ -53,7 +68,7 @@ impl Sealer {
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(|_| StoreError::NoRandomness)?;
         let mut sealed = plain.to_vec();
-        self.0
+        self.halves
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(place.0.as_slice()),
@@ -68,7 +83,7 @@ impl Sealer {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unopened)?;
         let mut buffer = Zeroizing::new(sealed.to_vec());
         let plain = self
-            .0
+            .halves
             .open_in_place(nonce, Aad::from(place.0.as_slice()), &mut buffer);
         let length = plain.map_err(|_| Unopened)?.len();
         buffer.truncate(length);

@@ -16,15 +16,17 @@ pub struct StoreStatus {
     head: ArcSwap<Head>,
     /// Unix milliseconds.
     latest: AtomicI64,
+    events_after: Option<OffsetDateTime>,
 }
 
 impl StoreStatus {
-    pub(super) fn new(head: Head, latest: OffsetDateTime) -> Self {
+    pub(super) fn new(head: Head, latest: OffsetDateTime, events_after: Option<OffsetDateTime>) -> Self {
         Self {
             writable: true.into(),
             failures: 0.into(),
             head: ArcSwap::from_pointee(head),
             latest: milliseconds(latest).into(),
+            events_after,
         }
     }
 
@@ -37,6 +39,12 @@ impl StoreStatus {
     pub fn moment(&self, now: OffsetDateTime) -> Moment {
         let latest = time(self.latest.load(Ordering::Relaxed));
         Moment::new(now, latest.unwrap_or(OffsetDateTime::UNIX_EPOCH))
+    }
+
+    /// Events of before this time may have been done without being remembered: a backup was restored then.
+    #[must_use]
+    pub fn events_after(&self) -> Option<OffsetDateTime> {
+        self.events_after
     }
 
     pub(super) fn written(&self, succeeded: bool) {

@@ -10,7 +10,7 @@ use rustix::fs::{Access, access};
 use super::error::Failed;
 use super::master_key::{MasterKey, MasterKeyFile};
 use super::sealing::{Place, Sealer};
-use super::{DATABASE, StoreError, schema};
+use super::{DATABASE, StoreError, beginning, schema};
 
 /// What is in a state directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,9 @@ pub fn survey(directory: &Path, master_key: &MasterKeyFile) -> Result<Survey, St
         });
     }
     let exists = schema::exists(&file)?;
+    if !exists && let Some(problem) = beginning::lost(directory, &file, master_key) {
+        return Err(problem);
+    }
     let key = master_key.load(exists)?;
     let unwritable = unwritable(directory);
     match key {

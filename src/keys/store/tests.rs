@@ -1,10 +1,13 @@
 //! What a database keeps, which ones are refused, and what it never shows.
 
 mod events;
+mod faults;
 mod migrated;
 mod refused;
 mod remembered;
 mod renewals;
+mod restored;
+mod sealed;
 mod secrets;
 mod trouble;
 
@@ -79,6 +82,17 @@ fn fingerprint(number: usize) -> Fingerprint {
 fn import(keys: &Keys, number: usize, then: AfterImport) {
     let operator = keys.by(Author::cli());
     operator.import(ALIAS, material(number), then, NOW).unwrap();
+}
+
+/// As if we had written what somebody else did.
+fn seal_again(directory: &Path) {
+    let key = MasterKeyFile::locate(None, None, directory);
+    let (mut connection, sealer, _) = schema::open(&database(directory), &key).unwrap();
+    let transaction = connection.transaction().unwrap();
+    let (mut chain, at) = audit_table::end(&transaction).unwrap();
+    let links = seal::link_all(&transaction, &sealer, &mut chain, &Author::cli(), at).unwrap();
+    audit_table::append(&transaction, &links, at).unwrap();
+    transaction.commit().unwrap();
 }
 
 /// Number, state, and when it was imported and by which place in the sequence.

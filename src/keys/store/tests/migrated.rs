@@ -26,17 +26,16 @@ fn version_2() -> TempDir {
     connection.pragma_update(None, "user_version", 2).unwrap();
     let id = schema::meta(&connection, "id", &file).unwrap();
     let key = MasterKeyFile::locate(None, None, directory.path());
-    let sealer = Sealer::new(&key.load_or_create(true).unwrap(), &id).unwrap();
+    let sealer = Sealer::new(&key.present().unwrap(), &id).unwrap();
     let wanted = Wanted {
         algorithm: KeyAlgorithm::P256,
         subject: "CN=Next".parse().unwrap(),
         alternative_names: Vec::new(),
     };
     let waiting = Waiting::new(wanted.generate().unwrap(), NOW).unwrap();
-    write(&mut connection, |transaction| {
-        waiting_table::insert(transaction, &sealer, ALIAS, &waiting)
-    })
-    .unwrap();
+    let transaction = connection.transaction().unwrap();
+    waiting_table::insert(&transaction, &sealer, ALIAS, &waiting).unwrap();
+    transaction.commit().unwrap();
     directory
 }
 
@@ -55,13 +54,17 @@ fn assert_is_read(keys: &Keys) {
     let active = ring.alias(ALIAS).unwrap().active().unwrap();
     assert!(active.signer().check(NOW).is_ok());
     assert!(ring.alias(ALIAS).unwrap().renewals().is_empty());
-    assert_eq!(keys.audit_trail().verify(None).unwrap().records, 15);
+    assert_eq!(
+        keys.audit_trail().verify(None).unwrap().records,
+        16,
+        "and one that seals the alias as it was found"
+    );
     let version: i32 = keys
         .writer()
         .connection()
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap();
-    assert_eq!(version, 6);
+    assert_eq!(version, 7);
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn the_database_of_a_later_version_is_refused() {
     let directory = with_database(|file| run(file, "PRAGMA user_version = 99"));
     let refused = refusal(directory.path());
     assert!(
-        refused.contains("later version of countersign (schema 99, this one knows 6)"),
+        refused.contains("later version of countersign (schema 99, this one knows 7)"),
         "{refused}"
     );
     assert!(refused.contains("restore a backup"), "{refused}");
@@ -98,6 +98,7 @@ fn a_key_in_a_state_that_none_leads_to_is_damage() {
             "PRAGMA ignore_check_constraints = on; UPDATE key SET private_half = NULL",
         );
     });
+    seal_again(directory.path());
     let loaded = open(directory.path()).load().err().unwrap().to_string();
     assert!(
         loaded.contains("is active, but its private half is missing"),
@@ -107,7 +108,13 @@ fn a_key_in_a_state_that_none_leads_to_is_damage() {
 
 #[test]
 fn a_private_half_that_was_moved_to_another_row_does_not_open() {
-    let directory = with_database(|file| run(file, "UPDATE key SET alias = 'invoices'"));
+    let directory = with_database(|_| {});
+    let keys = keys(directory.path());
+    import(&keys, 2, AfterImport::StayPending);
+    drop(keys);
+    let swap = "UPDATE key SET private_half = (SELECT private_half FROM key AS other WHERE other.sequence != key.sequence)";
+    run(&database(directory.path()), swap);
+    seal_again(directory.path());
     let loaded = open(directory.path()).load().err().unwrap().to_string();
     assert!(loaded.contains("does not open"), "{loaded}");
 }
@@ -133,8 +140,67 @@ fn another_master_key_is_refused_and_a_lost_one_is_not_made_anew() {
 }
 
 #[test]
-fn a_first_start_that_was_cut_off_begins_anew() {
+fn a_first_start_that_was_cut_off_begins_anew_or_is_finished() {
+    let directory = directory();
+    fs::write(directory.path().join("countersign.first"), "half of it").unwrap();
+    fs::write(directory.path().join("master-key.first"), "half").unwrap();
+    import(&keys(directory.path()), 1, AfterImport::Activate);
+    assert!(!directory.path().join("countersign.first").exists());
+    assert!(!directory.path().join("master-key.first").exists());
+
+    // The master key has its name, and the database has not yet.
+    let other = self::directory();
+    drop(open(other.path()));
+    fs::rename(database(other.path()), other.path().join("countersign.first")).unwrap();
+    import(&keys(other.path()), 1, AfterImport::Activate);
+}
+
+#[test]
+fn an_empty_database_is_damaged_and_not_new() {
     let directory = directory();
     fs::write(database(directory.path()), "").unwrap();
-    import(&keys(directory.path()), 1, AfterImport::Activate);
+    let refused = refusal(directory.path());
+    assert!(refused.contains("is damaged: it is empty, 0 bytes"), "{refused}");
+    assert!(refused.contains("countersign state restore"), "{refused}");
+}
+
+#[test]
+fn a_database_that_is_missing_was_lost_where_anything_says_that_there_was_one() {
+    for (left, words) in [
+        ("audit-head", "audit-head beside it says that it was there"),
+        ("countersign.db-wal", "its -wal file is there"),
+        ("master-key", "its master key is there"),
+    ] {
+        let directory = directory();
+        fs::write(directory.path().join(left), "x".repeat(40)).unwrap();
+        let refused = try_open(directory.path()).err().unwrap().to_string();
+        assert!(refused.contains("is damaged: it is missing"), "{left}: {refused}");
+        assert!(refused.contains(words), "{left}: {refused}");
+        assert!(!database(directory.path()).exists(), "{left}");
+    }
+}
+
+#[test]
+fn a_database_that_lost_its_log_or_was_exchanged_for_an_older_copy_is_refused() {
+    let directory = with_database(|_| {});
+    let older = directory.path().join("older");
+    fs::copy(database(directory.path()), &older).unwrap();
+    let running = keys(directory.path());
+    import(&running, 2, AfterImport::StayPending);
+    // As a kill leaves it, but for the log.
+    let killed = self::directory();
+    for name in ["countersign.db", "master-key", "audit-head"] {
+        fs::copy(directory.path().join(name), killed.path().join(name)).unwrap();
+    }
+    let refused = refusal(killed.path());
+    assert!(
+        refused.contains("is older than the database that was here"),
+        "{refused}"
+    );
+    assert!(refused.contains("its -wal file was lost"), "{refused}");
+    drop(running);
+    fs::copy(&older, database(directory.path())).unwrap();
+    let refused = refusal(directory.path());
+    assert!(refused.contains("a copy was put in its place"), "{refused}");
+    assert!(refused.contains("countersign state restore"), "{refused}");
 }

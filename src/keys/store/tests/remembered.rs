@@ -110,16 +110,25 @@ fn a_backup_made_while_the_process_runs_restores_everything_but_the_master_key()
     assert!(again.contains("name a new file"), "{again}");
 
     let restored = elsewhere.path().join("state");
-    let state = StateDirectory::lock(&restored).unwrap();
-    let no_key = restore(&state, &backup, &MasterKeyFile::locate(None, None, &restored));
-    let no_key = no_key.unwrap_err().to_string();
+    let restoring = Restoring {
+        from: &backup,
+        head: Some(head.to_string().parse().unwrap()),
+        audit: None,
+        accept_older: false,
+        now: NOW,
+    };
+    let restore = || {
+        let key = MasterKeyFile::locate(None, None, &restored);
+        restore(StateDirectory::lock(&restored).unwrap(), &key, &restoring)
+    };
+    let no_key = restore().unwrap_err().to_string();
     assert!(no_key.contains("master-key cannot be read"), "{no_key}");
     fs::copy(directory.path().join("master-key"), restored.join("master-key")).unwrap();
-    let key = MasterKeyFile::locate(None, None, &restored);
-    assert_eq!(restore(&state, &backup, &key).unwrap(), head);
-    let twice = restore(&state, &backup, &key).unwrap_err().to_string();
-    assert!(twice.contains("there is a database already"), "{twice}");
-    drop(state);
+    assert_eq!(
+        restore().unwrap().head.records,
+        head.records + 1,
+        "and the restoration"
+    );
     let keys_after = keys(&restored);
     assert_every_state(&keys_after);
     assert_eq!(seen(&keys_after), seen(&keys_before));
@@ -136,11 +145,19 @@ fn a_damaged_backup_is_not_restored() {
         .execute_batch("DROP TRIGGER audit_is_not_changed; UPDATE audit SET record = replace(record, 'operator', 'somebody');")
         .unwrap();
     drop(connection);
-    let state = StateDirectory::lock(&elsewhere.path().join("state")).unwrap();
-    let key = MasterKeyFile::locate(Some(&directory.path().join("master-key")), None, state.path());
-    let refused = restore(&state, &backup, &key).unwrap_err().to_string();
+    let place = elsewhere.path().join("state");
+    let state = StateDirectory::lock(&place).unwrap();
+    let key = MasterKeyFile::locate(Some(&directory.path().join("master-key")), None, &place);
+    let restoring = Restoring {
+        from: &backup,
+        head: None,
+        audit: None,
+        accept_older: true,
+        now: NOW,
+    };
+    let refused = restore(state, &key, &restoring).unwrap_err().to_string();
     assert!(refused.contains("the audit of"), "{refused}");
-    assert!(!database(state.path()).exists());
+    assert!(!database(&place).exists());
 }
 
 #[test]

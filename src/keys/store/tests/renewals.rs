@@ -195,6 +195,7 @@ fn a_renewal_that_none_leads_to_is_damage() {
             .execute_batch(&format!("{unchecked} {statement}"))
             .unwrap();
         drop(connection);
+        seal_again(directory.path());
         let refused = open(directory.path()).load().err().unwrap().to_string();
         assert!(refused.contains(problem), "{statement}: {refused}");
     }

@@ -1,0 +1,1 @@
+-- From this version on, records of the audit seal what they leave of an alias.
