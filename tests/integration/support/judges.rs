@@ -13,9 +13,12 @@ use tempfile::{TempDir, tempdir};
 use super::clock::now;
 use super::tool::{is_there, run};
 
-/// A message of others with a CDATA section in its Header. What a sender wrote is not judged when it is signed; the
+/// Messages of others with a CDATA section in their Header. What a sender wrote is not judged when it is signed; the
 /// verifier refuses text where SOAP 1.2 (part 1, section 5.2) has elements alone.
-const TEXT_IN_HEADER: &str = "govway__requestAllCDATAHeaderBodyEmpty";
+const TEXT_IN_HEADER: [&str; 2] = [
+    "govway__requestAllCDATAHeaderBodyEmpty_soap12",
+    "govway__requestMixedPrefixAndCDATA_soap11",
+];
 
 /// Judges that trust one certificate.
 pub(crate) struct Judges {
@@ -64,10 +67,11 @@ impl Judges {
             return; // libxml2 writes it unescaped and so is no oracle; both judges are built on it
         }
         let tree = Tree::parse(signed, &Limits::default()).unwrap();
+        let has_text = TEXT_IN_HEADER.iter().any(|file| name.starts_with(file));
         match self.verifier.verify(&tree, now()) {
-            Ok(_) => assert!(!name.starts_with(TEXT_IN_HEADER), "{name}: its text was not seen"),
+            Ok(_) => assert!(!has_text, "{name}: its text was not seen"),
             Err(refusal) => assert!(
-                name.starts_with(TEXT_IN_HEADER) && refusal.to_string().contains("text in Header"),
+                has_text && refusal.to_string().contains("text in Header"),
                 "{name}: {refusal}"
             ),
         }
