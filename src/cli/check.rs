@@ -20,6 +20,7 @@ use crate::keys::store::{Survey, survey};
 use crate::tls::{client_config, server_config, server_config_asking};
 use crate::wss::sign_on_trial;
 
+mod listeners;
 mod warnings;
 mod words;
 
@@ -108,6 +109,15 @@ impl Findings {
             && let Err(sentence) = server_config(tls)
         {
             self.add(tls.line, format!("public.tls: {sentence}"));
+        }
+        for (earlier, later) in listeners::that_collide(config) {
+            self.mistakes.push(ConfigError {
+                file: self.file.clone(),
+                line: None,
+                sentence: format!(
+                    "{later}.listen: {earlier} listens there already; give each an address of its own"
+                ),
+            });
         }
         if let Err(AccessErrors(errors)) = Access::check(&config.admin) {
             for error in errors {

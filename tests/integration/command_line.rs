@@ -346,6 +346,31 @@ fn check_tells_of_a_master_key_that_a_start_would_refuse() {
 }
 
 #[test]
+fn check_tells_of_listeners_that_do_not_get_their_addresses() {
+    let dir = with_key();
+    let check = |listen: &str| {
+        fs::write(
+            dir.path().join("countersign.toml"),
+            format!("{listen}{CONFIGURATION}"),
+        )
+        .unwrap();
+        countersign(dir.path(), "check --config countersign.toml")
+    };
+    let same = check("[proxy]\nlisten = \"127.0.0.1:9090\"\n");
+    assert_eq!(same.code, Some(1), "{}", same.text());
+    assert!(
+        same.stderr.contains("admin.listen: proxy listens there already"),
+        "{}",
+        same.stderr
+    );
+
+    let foreign = check("[proxy]\nlisten = \"192.0.2.1:8080\"\nopen = true\n");
+    assert_eq!(foreign.code, Some(0), "{}", foreign.stderr);
+    let warning = "warning: proxy.listen: this machine has no address 192.0.2.1";
+    assert!(foreign.text().contains(warning), "{}", foreign.text());
+}
+
+#[test]
 fn check_warns_of_what_surprises_others() {
     let dir = with_key();
     let surprising = CONFIGURATION

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::Signers;
+use super::{Signers, listeners};
 use crate::config::{AccessConfig, AliasConfig, Config, Credential, RouteConfig, StateConfig, is_loopback};
 use crate::keys::source::Source;
 use crate::keys::store::Survey;
@@ -22,6 +22,12 @@ const EXPIRY_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Every warning, in the order of the configuration.
 pub(super) fn of(config: &Config, signers: &Signers, state: &Survey, now: OffsetDateTime) -> Vec<String> {
     let mut warnings = of_listeners(config);
+    let elsewhere = listeners::elsewhere(config).into_iter();
+    warnings.extend(elsewhere.map(|(section, address)| {
+        format!(
+            "{section}.listen: this machine has no address {address}; a proxy that runs on it does not start"
+        )
+    }));
     warnings.extend(of_state(&config.state, state));
     warnings.extend(of_secrets(config));
     for (name, alias) in &config.aliases {
