@@ -338,13 +338,14 @@ impl Expected {
         if now.latest < expiry - time::Duration::days(1) {
             return;
         }
+        let renewed = self.renewed_key();
         let able = self.keys.iter().filter(|(number, key)| {
-            key.state == State::Pending
+            let again = key.state == State::Retired && key.rolled_back && renewed == Some(**number);
+            (key.state == State::Pending || again)
                 && key.is_valid(now.wall)
                 && key.valid.1 > expiry
                 && self.is_newer(**number)
         });
-        let renewed = self.renewed_key();
         if let Some((key, _)) = able.max_by_key(|(number, key)| (renewed == Some(**number), key.sequence)) {
             let key = *key;
             self.switch_to(key, now, Way::On);
