@@ -301,6 +301,13 @@ async fn a_wrong_pin_is_tried_once_and_the_right_one_heals_without_a_restart() {
     .await;
     assert_eq!(logins(), 1, "a wrong PIN is never tried again by itself");
 
+    fs::write(hsm.pin_file(), "\n").unwrap();
+    eventually("it is told that none is there", || {
+        served.log().contains("is empty; put the PIN there")
+    })
+    .await;
+    assert_eq!(logins(), 1, "an empty PIN is never tried");
+
     fs::write(hsm.pin_file(), format!("{PIN}\n")).unwrap();
     served
         .until_alias("hsm", |alias| alias["keys"][0]["state"] == "active")

@@ -42,10 +42,13 @@ impl Token {
 
     fn pin(&self) -> Result<(PathBuf, Zeroizing<String>), TokenError> {
         let file = self.state().pin_file.clone();
-        let pin = read_password(&file).map_err(|problem| TokenError::PinFile {
-            token: self.name(),
-            problem: problem.to_string(),
-        })?;
-        Ok((file, pin))
+        let problem = match read_password(&file) {
+            // Or it is just being written. A try would count as a wrong PIN.
+            Ok(pin) if pin.is_empty() => format!("{} is empty; put the PIN there", file.display()),
+            Ok(pin) => return Ok((file, pin)),
+            Err(problem) => problem.to_string(),
+        };
+        let token = self.name();
+        Err(TokenError::PinFile { token, problem })
     }
 }
