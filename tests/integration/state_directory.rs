@@ -281,12 +281,20 @@ async fn on_a_full_disk_commands_are_refused_and_messages_signed() {
     served
         .until("countersign_state_writable", |value| value > 0.5)
         .await;
-    let before = orders(&served).await;
+    let mut before = orders(&served).await;
     let filler = disk.0.path().join("filler");
     let full = fs::write(&filler, vec![0; 4 * 1024 * 1024]);
     assert!(full.is_err(), "the disk is small");
-    let (status, problem) = import(&served).await;
-    let detail = problem["detail"].as_str().unwrap();
+    // As long as the log has room of its own, it needs none of the disk's.
+    let (mut status, mut problem) = import(&served).await;
+    for _ in 0..100 {
+        if status != 201 {
+            break;
+        }
+        before = orders(&served).await;
+        (status, problem) = import(&served).await;
+    }
+    let detail = problem["detail"].as_str().unwrap_or_default();
     assert_eq!(status, 503, "{problem}");
     assert!(detail.contains("is full; free some space"), "{detail}");
     assert!(detail.contains("Messages are signed as before"), "{detail}");
