@@ -34,7 +34,7 @@ pub enum Refusal {
     /// A step back would undo the one before it.
     #[error(
         "key {active} signs since the last step back, and another one would go forward to {forward}, which was left then: \
-         where that is meant, say which key it leaves (`replaces`: {active})"
+         where that is meant, say which key it leaves (`replaces`, `--replaces` on the command line: {active})"
     )]
     RolledBackAlready {
         /// Signs.
@@ -311,7 +311,7 @@ fn unconfirmed(key: &Fingerprint, strategy: Strategy, renewal: Option<&RenewalId
     };
     format!(
         "the receiver trusts one key, and is not known to have the certificate of {key}: it would refuse every message. \
-         Rather {instead}; to activate the key all the same, say `unconfirmed`"
+         Rather {instead}; to activate the key all the same, say `unconfirmed` (`--unconfirmed` on the command line)"
     )
 }
 
