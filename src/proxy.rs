@@ -16,7 +16,6 @@ use crate::config::Config;
 use crate::keys::{Keys, Strategy};
 use crate::listener;
 use crate::metrics::{HeldFact, Metrics, Phase};
-use crate::open_files;
 use crate::tls::{TlsError, server_config};
 
 mod accept;
@@ -32,6 +31,7 @@ pub(crate) mod media_type;
 pub mod probe;
 mod read;
 mod reply;
+mod room;
 mod route;
 mod sign;
 
@@ -44,9 +44,9 @@ use clocks::Clocks;
 use deliver::Delivery;
 use exchange::Exchange;
 use forward::{ForwardError, Place};
-use load::Limit;
-use read::{Reading, Received, RequestBody};
+use read::{Outlay, Reading, Received, RequestBody};
 use reply::{Refusal, ReplyBody, UnverifiedResponse};
+use room::Room;
 use route::{Route, Routes, Task};
 use sign::{Signing, With};
 
@@ -58,7 +58,7 @@ pub struct Proxy {
     /// For connections that are accepted from now on.
     connections: listener::Settings,
     routes: Routes,
-    requests: Limit,
+    room: Room,
     reading: Reading,
     signing: Arc<Signing>,
     judging: Arc<Judging>,
@@ -82,7 +82,7 @@ impl Proxy {
         Self {
             connections: listener::Settings::default(),
             routes: Routes::none(gates),
-            requests: Limit::new(0),
+            room: Room::none(),
             reading: Reading::nothing(),
             signing: Arc::new(Signing::new(keys, clock.clone(), metrics.clone())),
             clocks: Arc::default(),
@@ -99,7 +99,8 @@ impl Proxy {
     /// With everything that cannot be used.
     pub fn successor(&self, config: &Config) -> Result<Self, Vec<UnusableTls>> {
         let tls = config.proxy.tls.as_ref().map(server_config).transpose();
-        let (tls, routes) = match (tls, self.routes.successor(config)) {
+        let room = self.room.successor(&config.proxy);
+        let (tls, routes) = match (tls, self.routes.successor(config, &room)) {
             (Ok(tls), Ok(routes)) => (tls, routes),
             (tls, routes) => {
                 let listener = tls.err().map(|problem| UnusableTls {
@@ -119,8 +120,8 @@ impl Proxy {
                 bounds: listener::Bounds::FLOWS,
             },
             routes,
-            requests: self.requests.with_most(most_requests(config.proxy.max_requests)),
-            reading: self.reading.successor(&config.proxy),
+            room,
+            reading: Reading::within(&config.proxy),
             signing: self.signing.clone(),
             judging: self.judging.clone(),
             clocks: self.clocks.clone(),
@@ -132,13 +133,13 @@ impl Proxy {
     /// Requests that are not answered to their end.
     #[must_use]
     pub fn requests_under_way(&self) -> usize {
-        self.requests.taken()
+        self.room.requests_under_way()
     }
 
     /// Bytes of messages that have not left.
     #[must_use]
     pub fn bytes_buffered(&self) -> usize {
-        self.reading.bytes_buffered()
+        self.room.bytes_buffered()
     }
 
     /// We stop within this time: messages that wait for their receiver to exchange a certificate get an answer before.
@@ -185,7 +186,7 @@ impl Proxy {
     ) -> Result<UnverifiedResponse, Refusal> {
         let route = self.routes.find(&head)?;
         exchange.routed(&route);
-        exchange.admitted(self.requests.take(1)?);
+        exchange.admitted(route.room.requests.take(1)?);
         let (receiver, deadline) = (&route.receiver, exchange.deadline());
         match route.task(&head, body.is_empty())? {
             Task::Describe => return Ok(receiver.describe(&head, deadline).await?),
@@ -221,7 +222,7 @@ impl Proxy {
             let kept = place.may_lead_on().then(|| received.clone());
             let (signed, memory) = self.signing.sign(route, received, with, exchange).await?;
             exchange.passed(Phase::Sign);
-            let memory = self.reading.outlay(&signed, memory)?;
+            let memory = Outlay::of(&route.room.bytes, &signed, memory)?;
             let sent = route
                 .receiver
                 .send(head, &place, signed, memory, exchange.deadline())
@@ -248,17 +249,4 @@ impl Proxy {
         tracing::debug!(route = route.name, to = %place, "a message follows its receiver's redirect");
         self.metrics.redirect_followed(&route.name);
     }
-}
-
-/// Each may need a connection to its receiver, and so a file.
-fn most_requests(wanted: usize) -> usize {
-    let possible = open_files::connections();
-    if possible < wanted {
-        tracing::warn!(
-            max_requests = wanted,
-            possible,
-            "the limit of open files allows fewer requests at a time; raise it"
-        );
-    }
-    wanted.min(possible)
 }

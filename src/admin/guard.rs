@@ -15,13 +15,13 @@ use tokio::time::timeout;
 use tracing::{Instrument, field};
 
 use super::access::{Access, Actor, Caller};
-use super::load::{Held, Load, holding};
+use super::load::{Load, holding};
 use super::problem::Problem;
 use super::strangers::Strangers;
 use crate::config::Role;
 use crate::keys::CommandError;
 use crate::listener::Peer;
-use crate::proxy::load::Share;
+use crate::proxy::load::{Part, Share};
 
 /// Bytes of a request; a keystore with its chain is a few thousand.
 const MAX_BODY: usize = 1024 * 1024;
@@ -77,7 +77,7 @@ impl Guard {
         caller: Caller,
         path: &RawPathParams,
         request: Request,
-    ) -> Result<(Request, Share, Held), Problem> {
+    ) -> Result<(Request, Share, Part), Problem> {
         self.check(&caller, path)?;
         not_from_another_site(&request)?;
         let place = caller.load().request()?;
@@ -117,7 +117,7 @@ fn not_from_another_site(request: &Request) -> Result<(), Problem> {
 }
 
 /// Reads the body before anything is done, so that no command waits for its sender.
-async fn whole(request: Request, load: &Load) -> Result<(Request, Held), Problem> {
+async fn whole(request: Request, load: &Load) -> Result<(Request, Part), Problem> {
     let (head, body) = request.into_parts();
     let declared = body.size_hint().lower();
     let declared = usize::try_from(declared).ok().filter(|bytes| *bytes <= MAX_BODY);
@@ -130,7 +130,7 @@ async fn whole(request: Request, load: &Load) -> Result<(Request, Held), Problem
     Ok((Request::from_parts(head, Body::from(body)), held))
 }
 
-async fn read(mut body: Body, load: &Load, held: &mut Held) -> Result<Bytes, Problem> {
+async fn read(mut body: Body, load: &Load, held: &mut Part) -> Result<Bytes, Problem> {
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -141,7 +141,7 @@ async fn read(mut body: Body, load: &Load, held: &mut Held) -> Result<Bytes, Pro
         if read.len() + piece.len() > MAX_BODY {
             return Err(too_large());
         }
-        held.more(load, piece.len())?;
+        load.more(held, piece.len())?;
         read.extend_from_slice(&piece);
     }
     Ok(read.freeze())

@@ -10,7 +10,7 @@ use axum::response::Response;
 use http_body::{Frame, SizeHint};
 
 use super::problem::Problem;
-use crate::proxy::load::{Exhausted, Limit, Share};
+use crate::proxy::load::{Exhausted, Limit, Part, Portion, Share};
 
 /// Requests of one caller, until their answers have gone out.
 const REQUESTS: usize = 64;
@@ -23,8 +23,7 @@ const BYTES_OF_ALL: usize = 16 * 1024 * 1024;
 #[derive(Clone)]
 pub(super) struct Load {
     requests: Limit,
-    own: Limit,
-    all: Limit,
+    bytes: Portion,
 }
 
 /// Of all callers.
@@ -42,24 +41,8 @@ impl Common {
     pub(super) fn caller(&self) -> Load {
         Load {
             requests: Limit::new(REQUESTS),
-            own: Limit::new(BYTES),
-            all: self.0.clone(),
+            bytes: Portion::new(BYTES, &self.0),
         }
-    }
-}
-
-/// Bytes of one body.
-pub(super) struct Held {
-    own: Share,
-    all: Share,
-}
-
-impl Held {
-    /// Of so many more.
-    pub(super) fn more(&mut self, load: &Load, bytes: usize) -> Result<(), Exhausted> {
-        self.own.merge(load.own.take(bytes)?);
-        self.all.merge(load.all.take(bytes)?);
-        Ok(())
     }
 }
 
@@ -70,14 +53,17 @@ impl Load {
     }
 
     /// A body, of which nothing has come yet. Who says that much will come takes nothing by that.
-    pub(super) fn body(&self, declared: usize) -> Result<Held, Exhausted> {
-        if !self.own.has(declared) || !self.all.has(declared) {
+    pub(super) fn body(&self, declared: usize) -> Result<Part, Exhausted> {
+        if !self.bytes.has(declared) {
             return Err(Exhausted);
         }
-        Ok(Held {
-            own: self.own.take(0)?,
-            all: self.all.take(0)?,
-        })
+        self.bytes.take(0)
+    }
+
+    /// So many more bytes of it.
+    pub(super) fn more(&self, body: &mut Part, bytes: usize) -> Result<(), Exhausted> {
+        body.merge(self.bytes.take(bytes)?);
+        Ok(())
     }
 }
 
@@ -128,9 +114,9 @@ mod tests {
         let common = Common::default();
         let (greedy, modest) = (common.caller(), common.caller());
         let mut held = greedy.body(BYTES).unwrap();
-        held.more(&greedy, BYTES).unwrap();
-        assert!(held.more(&greedy, 1).is_err() && greedy.body(1).is_err());
-        modest.body(BYTES).unwrap().more(&modest, BYTES).unwrap();
+        greedy.more(&mut held, BYTES).unwrap();
+        assert!(greedy.more(&mut held, 1).is_err() && greedy.body(1).is_err());
+        modest.more(&mut modest.body(BYTES).unwrap(), BYTES).unwrap();
         let places: Vec<_> = (0..REQUESTS).map(|_| greedy.request().unwrap()).collect();
         assert!(greedy.request().is_err() && modest.request().is_ok());
         drop((held, places));
@@ -146,7 +132,7 @@ mod tests {
             .iter()
             .map(|caller| {
                 let mut held = caller.body(BYTES).unwrap();
-                held.more(caller, BYTES).unwrap();
+                caller.more(&mut held, BYTES).unwrap();
                 held
             })
             .collect();

@@ -13,7 +13,8 @@ use super::Proxy;
 use super::answer::{Finding, Judged};
 use super::exchange::Exchange;
 use super::gate::{Choice, Gate, NotPassed, Pass, Terms};
-use super::read::{Reading, Received, Reservation};
+use super::load::Portion;
+use super::read::{Received, Reservation};
 use super::reply::{Refusal, UnverifiedResponse};
 use super::route::Route;
 use super::sign::{SigningError, With};
@@ -75,7 +76,7 @@ impl Delivery<'_> {
             if let Some(response) = round.await? {
                 return Ok(response);
             }
-            if let Some(fault) = refused.fault_without_room(&self.proxy.reading) {
+            if let Some(fault) = refused.fault_without_room(&self.route.room.bytes) {
                 return Ok(fault);
             }
             // Nodes that are asked in turn would go on to be asked for the wrong one.
@@ -169,11 +170,11 @@ impl Refused {
     }
 
     /// Its message waits and keeps it, if there is memory for that; if not, it is the answer.
-    fn fault_without_room(&mut self, reading: &Reading) -> Option<UnverifiedResponse> {
+    fn fault_without_room(&mut self, room: &Portion) -> Option<UnverifiedResponse> {
         if self.memory.is_none()
             && let Some(fault) = &self.fault
         {
-            self.memory = reading.reserve(fault.body().bytes_ahead()).ok();
+            self.memory = Reservation::of(room, fault.body().bytes_ahead()).ok();
         }
         self.fault.take_if(|_| self.memory.is_none())
     }

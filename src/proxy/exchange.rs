@@ -8,7 +8,7 @@ use http::{Method, StatusCode, request};
 use tokio::time::Instant;
 
 use super::forward::ForwardError;
-use super::load::Share;
+use super::load::Part;
 use super::read;
 use super::route::Route;
 use crate::keys::Fingerprint;
@@ -25,7 +25,7 @@ pub(super) struct Exchange {
     method: Method,
     route: Option<Arc<Route>>,
     /// Of the requests that may be under way.
-    place: Option<Share>,
+    place: Option<Part>,
     soap_version: SoapVersion,
     key: Option<Fingerprint>,
     was_forwarded: bool,
@@ -60,7 +60,7 @@ impl Exchange {
     }
 
     /// There is room for it, until it ends.
-    pub(super) fn admitted(&mut self, place: Share) {
+    pub(super) fn admitted(&mut self, place: Part) {
         self.place = Some(place);
     }
 

@@ -11,9 +11,7 @@ use http::header::CONTENT_LENGTH;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::{Body, Incoming};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::headers::Pseudonym;
@@ -28,6 +26,7 @@ mod companion;
 mod connect;
 mod error;
 mod outgoing;
+mod pool;
 mod redirect;
 mod settings;
 
@@ -38,19 +37,13 @@ pub(super) use redirect::Place;
 use companion::ends_its_connection;
 use connect::{Connector, Connectors};
 use outgoing::{Outgoing, Sent};
+use pool::Pool;
 use redirect::Redirect;
 use settings::Settings;
 
 /// How long an idle connection is kept: shorter than the 5 s after which common servers close, for a message
 /// written just as the receiver closes is lost without anybody knowing.
 const IDLE: Duration = Duration::from_secs(4);
-
-/// A receiver that is silent on HTTP/2 is asked whether it is there, and has this long to say so: on one connection
-/// that is dead unnoticed all messages would wait in vain.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIME: Duration = Duration::from_secs(10);
-/// Bytes of the head of an answer by HTTP/2.
-const MAX_HEAD: u32 = 64 * 1024;
 
 /// Where a route's messages go.
 pub(super) struct Receiver {
@@ -60,8 +53,8 @@ pub(super) struct Receiver {
     redirects: Redirects,
     answers: AnswerBounds,
     /// Connections that all flows share.
-    client: Client<Connector, Outgoing>,
-    /// Makes those that belong to one flow.
+    pool: Arc<Pool>,
+    /// Makes those that belong to one flow: by HTTP/1.1, for by HTTP/2 no connection is anybody's (RFC 9113, section 9.1).
     connector: Connector,
     /// What connections are made by.
     settings: Arc<Settings>,
@@ -85,11 +78,12 @@ impl Receiver {
         mut earlier: impl Iterator<Item = &'a Self>,
     ) -> Result<Self, TlsError> {
         let settings = Settings::of(route);
-        let (client, connector, settings) = match earlier.find(|receiver| *receiver.settings == settings) {
-            Some(same) => (same.client.clone(), same.connector.clone(), same.settings.clone()),
+        let (pool, connector, settings) = match earlier.find(|receiver| *receiver.settings == settings) {
+            Some(same) => (same.pool.clone(), same.connector.clone(), same.settings.clone()),
             None => {
-                let Connectors { shared, own } = Connectors::new(route)?;
-                (pool(shared), own, Arc::new(settings))
+                let Connectors { chosen, http1 } = Connectors::new(route)?;
+                let pool = Arc::new(Pool::new(chosen, http1.clone()));
+                (pool, http1, Arc::new(settings))
             }
         };
         Ok(Self {
@@ -101,7 +95,7 @@ impl Receiver {
                 most: route.max_answer as u64,
                 idle: route.timeouts.idle,
             },
-            client,
+            pool,
             connector,
             settings,
         })
@@ -216,7 +210,7 @@ impl Receiver {
             response
         } else {
             let connection = capture_connection(&mut request);
-            let response = self.client.request(request).await?;
+            let response = self.pool.send(request).await?;
             if challenge::is_posed(response.headers()) {
                 companion.bind(&self.settings);
                 let connection = connection.connection_metadata();
@@ -256,18 +250,6 @@ impl Receiver {
 /// What tells clients that a proxy on the way keeps their connections apart (RFC 4559, section 6).
 const PROXY_SUPPORT: HeaderName = HeaderName::from_static("proxy-support");
 const SESSION_BASED: HeaderValue = HeaderValue::from_static("Session-Based-Authentication");
-
-fn pool(connector: Connector) -> Client<Connector, Outgoing> {
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .timer(TokioTimer::new())
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_TIME)
-        .http2_max_header_list_size(MAX_HEAD)
-        .http1_preserve_header_case(true)
-        .build(connector)
-}
 
 /// The receiver's address with a request's query behind its own.
 fn with_query(receiver: &Uri, query: Option<&str>) -> Result<Uri, http::Error> {

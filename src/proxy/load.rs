@@ -52,6 +52,11 @@ impl Limit {
         amount <= self.most.saturating_sub(self.taken())
     }
 
+    /// How much there is.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
     /// How much is taken now.
     pub(crate) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
@@ -83,6 +88,63 @@ impl Drop for Share {
     }
 }
 
+/// What one of many may take of what there is for all, so that nobody takes so much that the others get nothing.
+#[derive(Clone)]
+pub(crate) struct Portion {
+    own: Limit,
+    all: Limit,
+}
+
+impl Portion {
+    /// Of which nothing has been taken yet.
+    pub(crate) fn new(most: usize, all: &Limit) -> Self {
+        let (own, all) = (Limit::new(most), all.clone());
+        Self { own, all }
+    }
+
+    /// Somebody else's of the same size.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.own.most, &self.all)
+    }
+
+    /// The bounds of another one on what is taken of this one.
+    pub(crate) fn within(&self, bounds: &Self) -> Self {
+        let own = self.own.with_most(bounds.own.most);
+        let all = bounds.all.clone();
+        Self { own, all }
+    }
+
+    /// Takes as much, at once or not at all.
+    pub(crate) fn take(&self, amount: usize) -> Result<Part, Exhausted> {
+        let (own, all) = (self.own.take(amount)?, self.all.take(amount)?);
+        Ok(Part { own, all })
+    }
+
+    /// Whether as much could be taken now.
+    pub(crate) fn has(&self, amount: usize) -> bool {
+        self.own.has(amount) && self.all.has(amount)
+    }
+}
+
+/// Some of a portion; given back when dropped.
+pub(crate) struct Part {
+    own: Share,
+    all: Share,
+}
+
+impl Part {
+    /// How much it is.
+    pub(crate) fn amount(&self) -> usize {
+        self.own.amount()
+    }
+
+    /// Takes in another part of the same portion.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.own.merge(other.own);
+        self.all.merge(other.all);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +158,22 @@ mod tests {
         drop(share);
         assert_eq!(bytes.taken(), 0);
         assert!(bytes.take(usize::MAX).is_err() && bytes.has(10) && !bytes.has(11));
+    }
+
+    #[test]
+    fn who_has_taken_his_portion_leaves_the_rest_to_others() {
+        let all = Limit::new(10);
+        let (one, other) = (Portion::new(7, &all), Portion::new(7, &all));
+        let mut part = one.take(4).unwrap();
+        part.merge(one.take(3).unwrap());
+        assert!(one.take(1).is_err() && !one.has(1), "its own bound");
+        assert_eq!((part.amount(), all.taken()), (7, 7), "what failed takes nothing");
+        let rest = other.take(3).unwrap();
+        assert!(other.take(1).is_err(), "the bound of all");
+        drop(part);
+        assert_eq!(all.taken(), 3);
+        drop(other.take(4).unwrap());
+        assert_eq!((rest.amount(), all.taken()), (3, 3));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Proxy;
 use super::forward::ForwardError;
 use super::load::Exhausted;
-use super::read::{ReadError, Reading};
+use super::read::{Outlay, ReadError, Reading, Reservation};
 use super::reply::UnverifiedResponse;
 use super::route::Route;
 use crate::keys::audit::Author;
@@ -136,7 +136,8 @@ impl Proxy {
         };
         loop {
             let signed = self.signed(probe, attempt, deadline).await?;
-            let memory = self.reading.outlay(&signed, Arc::new(self.reading.reserve(0)?))?;
+            let room = &probe.route.room.bytes;
+            let memory = Outlay::of(room, &signed, Arc::new(Reservation::of(room, 0)?))?;
             match receiver.send(&probe.head, &place, signed, memory, deadline).await {
                 Err(ForwardError::Redirected(redirect)) => match place.of_message(&redirect) {
                     Some(next) => place = next,

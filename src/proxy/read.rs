@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Exchange;
-use super::load::{Exhausted, Limit, Share};
+use super::load::{Exhausted, Part, Portion};
 use super::media_type::MediaType;
 use super::route::Route;
 use crate::config::ProxyConfig;
@@ -81,30 +81,18 @@ pub(super) enum ReadError {
 /// What all readers share.
 pub(super) struct Reading {
     max_message: usize,
-    /// In bytes.
-    buffered: Limit,
 }
 
 impl Reading {
     /// Before any configuration.
-    pub(super) fn nothing() -> Self {
-        Self {
-            max_message: 0,
-            buffered: Limit::new(0),
-        }
+    pub(super) const fn nothing() -> Self {
+        Self { max_message: 0 }
     }
 
-    /// Within the configuration's bounds; what is reserved counts on.
-    pub(super) fn successor(&self, config: &ProxyConfig) -> Self {
-        Self {
-            max_message: config.max_message,
-            buffered: self.buffered.with_most(config.max_buffered),
-        }
-    }
-
-    /// By messages that have not left.
-    pub(super) fn bytes_buffered(&self) -> usize {
-        self.buffered.taken()
+    /// Within the configuration's bounds.
+    pub(super) const fn within(config: &ProxyConfig) -> Self {
+        let max_message = config.max_message;
+        Self { max_message }
     }
 
     /// Reads the whole message. Once it is transcoded, the head says so.
@@ -116,10 +104,11 @@ impl Reading {
         exchange: &mut Exchange,
     ) -> Result<Received, ReadError> {
         let media_type = admitted(&head.headers)?;
-        self.expect(declared_length(&head.headers))?;
+        let room = &route.room.bytes;
+        self.expect(declared_length(&head.headers), room)?;
         let mut decoding = Decoding::of(&head.headers)?;
         let mut reader = route.protection.read(media_type.charset());
-        let (mut length, mut memory, mut read) = (0, self.buffered.take(0)?, 0);
+        let (mut length, mut memory, mut read) = (0, room.take(0)?, 0);
         while let Some(chunk) = body.next(exchange.deadline()).await? {
             decoding.feed(chunk);
             while let Some(mut piece) = decoding.next()? {
@@ -127,7 +116,7 @@ impl Reading {
                 if length > self.max_message {
                     return Err(ReadError::TooLarge(self.max_message));
                 }
-                memory.merge(self.buffered.take(piece.len())?);
+                memory.merge(room.take(piece.len())?);
                 while !piece.is_empty() {
                     let turn = piece.split_to(piece.len().min(AT_A_TURN - read));
                     read += turn.len();
@@ -169,32 +158,14 @@ impl Reading {
         Ok(message)
     }
 
-    /// Memory for a message of so many bytes.
-    pub(super) fn reserve(&self, bytes: usize) -> Result<Reservation, Exhausted> {
-        self.buffered.take(bytes).map(Reservation)
-    }
-
-    /// The same for a signed message, as far as it is larger than what it was made of.
-    pub(super) fn outlay(
-        &self,
-        signed: &SignedMessage,
-        plain: Arc<Reservation>,
-    ) -> Result<Outlay, Exhausted> {
-        let bytes: usize = signed.segments().iter().map(Bytes::len).sum();
-        Ok(Outlay {
-            _inserted: self.reserve(bytes.saturating_sub(plain.bytes()))?,
-            _plain: plain,
-        })
-    }
-
     /// Refuses at once what would be refused on the way. Nothing is reserved yet: who declares much and sends little
     /// would take it from others.
-    fn expect(&self, declared: Option<u64>) -> Result<(), ReadError> {
+    fn expect(&self, declared: Option<u64>, room: &Portion) -> Result<(), ReadError> {
         let Some(length) = declared else {
             return Ok(());
         };
         match usize::try_from(length) {
-            Ok(length) if length <= self.max_message && self.buffered.has(length) => Ok(()),
+            Ok(length) if length <= self.max_message && room.has(length) => Ok(()),
             Ok(length) if length <= self.max_message => Err(Exhausted.into()),
             _ => Err(ReadError::TooLarge(self.max_message)),
         }
@@ -224,9 +195,14 @@ fn remark(message: &PlainMessage, route: &Route) {
 }
 
 /// A share of `max_buffered`; given back when dropped.
-pub(super) struct Reservation(Share);
+pub(super) struct Reservation(Part);
 
 impl Reservation {
+    /// For a message of so many bytes.
+    pub(super) fn of(room: &Portion, bytes: usize) -> Result<Self, Exhausted> {
+        room.take(bytes).map(Self)
+    }
+
     /// What the message takes.
     pub(super) fn bytes(&self) -> usize {
         self.0.amount()
@@ -237,6 +213,21 @@ impl Reservation {
 pub(super) struct Outlay {
     _plain: Arc<Reservation>,
     _inserted: Reservation,
+}
+
+impl Outlay {
+    /// For a signed message, as far as it is larger than what it was made of.
+    pub(super) fn of(
+        room: &Portion,
+        signed: &SignedMessage,
+        plain: Arc<Reservation>,
+    ) -> Result<Self, Exhausted> {
+        let bytes: usize = signed.segments().iter().map(Bytes::len).sum();
+        Ok(Self {
+            _inserted: Reservation::of(room, bytes.saturating_sub(plain.bytes()))?,
+            _plain: plain,
+        })
+    }
 }
 
 /// The body of a request, which is read, or drained, or left alone.

@@ -16,6 +16,7 @@ use super::answer::FaultLog;
 use super::forward::{Receiver, challenge};
 use super::gate::{Gate, Gates};
 use super::headers::Pseudonym;
+use super::room::{AliasRoom, Room};
 use super::sign::Sampling;
 use super::{UnusableTls, exchange};
 use crate::config::{AliasConfig, Client, Config, FaultStatus, HoldBounds, RouteConfig, Url};
@@ -41,6 +42,8 @@ pub(super) struct Route {
     pub(super) strategy: Strategy,
     /// The alias's. Messages are counted there whatever the strategy: a reload may bring another one, and then a hold.
     pub(super) gate: Arc<Gate>,
+    /// The alias's.
+    pub(super) room: AliasRoom,
     pub(super) hold: HoldBounds,
     /// Which of the receiver's faults say that the key was not accepted.
     pub(super) key_refused: KeyRefused,
@@ -117,15 +120,13 @@ impl Routes {
 
     /// The configuration's. Reads the certificates that its routes name. Our own name stays: what has passed the last
     /// one's routes has passed us.
-    pub(super) fn successor(&self, config: &Config) -> Result<Self, Vec<UnusableTls>> {
+    pub(super) fn successor(&self, config: &Config, room: &Room) -> Result<Self, Vec<UnusableTls>> {
         let (mut by_path, mut by_url) = (HashMap::new(), HashMap::new());
+        let earlier = self.all().map(|route| (&*route.alias, &route.room));
+        let mut rooms = room.of_aliases(config, earlier);
         let mut unusable = Vec::new();
         for settings in &config.routes {
-            let earlier = self
-                .by_path
-                .values()
-                .chain(self.by_url.values())
-                .map(|route| &route.receiver);
+            let earlier = self.all().map(|route| &route.receiver);
             match Receiver::new(settings, self.own_name.clone(), earlier) {
                 Ok(receiver) => {
                     let alias = config.aliases.get(&settings.alias);
@@ -134,6 +135,7 @@ impl Routes {
                         alias,
                         receiver,
                         &self.gates,
+                        rooms.of(&settings.alias),
                         config.log.receiver_text,
                     ));
                     by_path.extend(settings.path.clone().map(|path| (path, route.clone())));
@@ -158,8 +160,12 @@ impl Routes {
 
     /// The route of this name.
     pub(super) fn named(&self, name: &str) -> Option<&Arc<Route>> {
-        let mut all = self.by_path.values().chain(self.by_url.values());
-        all.find(|route| route.name == name)
+        self.all().find(|route| route.name == name)
+    }
+
+    /// One that has a path and a url comes twice.
+    fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.by_path.values().chain(self.by_url.values())
     }
 
     /// Finds the route of a request whose sender may use it.
@@ -218,12 +224,14 @@ impl Route {
         alias: Option<&AliasConfig>,
         receiver: Receiver,
         gates: &Gates,
+        room: AliasRoom,
         receiver_text: bool,
     ) -> Self {
         let strategy = alias.map_or(Strategy::PrePublish, |alias| alias.strategy);
         Self {
             strategy,
             gate: gates.of(&config.alias),
+            room,
             hold: alias.map_or_else(HoldBounds::default, |alias| alias.hold),
             name: config.name.clone(),
             alias: config.alias.clone(),

@@ -1,11 +1,19 @@
 //! HTTP/2 on both sides: flows that speak it from the first byte on, and receivers that choose it by ALPN.
 
-use std::sync::atomic::Ordering;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE, VIA};
 use http::{Method, Response, StatusCode, Version};
 use http_body_util::Full;
-use tokio::net::TcpStream;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use crate::support::authority::Authority;
 use crate::support::client::{Flow, SOAP11, request};
@@ -18,7 +26,7 @@ use crate::support::{eventually, within};
 const MESSAGE: &str = include_str!("../messages/body-two-children.xml");
 
 /// A proxy before an https receiver at this port, which the authority knows.
-async fn proxy_to(receiver: std::net::SocketAddr, authority: &Authority) -> TestProxy {
+async fn proxy_to(receiver: SocketAddr, authority: &Authority) -> TestProxy {
     let ca = authority.file("ca.pem");
     let route = format!(
         "fault_status = \"http\"\nreceiver_tls = {{ ca = \"{}\" }}",
@@ -239,6 +247,58 @@ async fn a_message_after_one_that_was_refused_goes_out_by_a_new_connection_once(
         assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
         assert_eq!(requests.load(Ordering::Relaxed), count);
     }
+}
+
+/// A receiver that chooses HTTP/2 and asks for HTTP/1.1 then; with the requests that came by either.
+async fn only_by_http1(authority: &Authority) -> (SocketAddr, [Arc<AtomicUsize>; 2]) {
+    const HTTP_1_1_REQUIRED: [u8; 4] = [0, 0, 0, 13];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(authority.server(&["h2", "http/1.1"], "receiver")));
+    let counts: [Arc<AtomicUsize>; 2] = Default::default();
+    let [by_http2, by_http1] = counts.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let stream = acceptor.accept(stream).await.unwrap();
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                let mut frames = Frames::accept(stream).await;
+                let request = frames.next_of(HEADERS).await.unwrap();
+                by_http2.fetch_add(1, Ordering::Relaxed);
+                frames
+                    .send(RST_STREAM, 0, request.stream, &HTTP_1_1_REQUIRED)
+                    .await;
+                continue;
+            }
+            let count = by_http1.clone();
+            let service = service_fn(move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+                async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(ACKNOWLEDGED))) }
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    (address, counts)
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_for_http_1_gets_it_from_then_on_and_no_message_twice() {
+    let authority = Authority::of(&["receiver"]);
+    let (receiver, [by_http2, by_http1]) = only_by_http1(&authority).await;
+    let proxy = proxy_to(receiver, &authority).await;
+    let mut flow = proxy.flow().await;
+    let answer = flow.post("/orders", SOAP11, MESSAGE).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    let sentence = answer.sentence();
+    assert!(
+        sentence.contains("asks for HTTP/1.1 instead of HTTP/2, and gets it from now on"),
+        "{sentence}"
+    );
+    for _ in 0..3 {
+        let answer = flow.post("/orders", SOAP11, MESSAGE).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, ACKNOWLEDGED));
+    }
+    let came = [by_http2, by_http1].map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(came, [1, 3]);
 }
 
 #[tokio::test]

@@ -9,12 +9,14 @@ use http_body_util::Full;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::support::client::Flow;
-use crate::support::load::{Tally, percentiles};
+use crate::support::admin::{new_key, pem};
+use crate::support::client::{Flow, SOAP11};
+use crate::support::load::{Tally, message, percentiles};
 use crate::support::raw::Raw;
 use crate::support::receiver::Receiver;
 use crate::support::served::{Place, Served};
 use crate::support::soak::soak;
+use crate::support::within;
 
 /// Requests under way at most; the receiver takes this long for each. So it can take 128 a second, on any machine.
 const MAX_REQUESTS: u32 = 32;
@@ -62,6 +64,43 @@ async fn at_ten_times_its_load_what_is_accepted_completes_and_the_rest_is_put_of
     served
         .until("countersign_requests_under_way", |requests| requests == 0.0)
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alias_whose_receiver_hangs_leaves_a_quarter_of_the_places_to_the_others() {
+    let (hangs, well) = (
+        Receiver::slow(Duration::from_secs(3600)).await,
+        Receiver::start().await,
+    );
+    let other = "[[route]]\nname = \"invoices\"\npath = \"/invoices\"\nalias = \"invoices\"";
+    let other = format!("{other}\nreceiver = \"{}\"\n", well.url("/"));
+    let source = "[alias.invoices]\nsource = { certificate = \"own.pem\", private_key = \"own.pem\" }\n";
+    let sections = [&sections("max_requests = 8", &hangs), source, &other].concat();
+    let place = Place::new();
+    place.write("own.pem", pem(&new_key("Invoices")));
+    let served = place.serve(&sections).await;
+    let (mut waiting, mut put_off) = (JoinSet::new(), 0);
+    for number in 0..20 {
+        let proxy = served.proxy;
+        waiting.spawn(async move {
+            let mut flow = Flow::connect(proxy).await;
+            let message = message(&format!("urn:example:{number}"));
+            flow.post("/orders", SOAP11, message).await.status
+        });
+    }
+    while put_off < 14 {
+        assert_eq!(within(waiting.join_next()).await.unwrap().unwrap(), 503);
+        put_off += 1;
+    }
+    served
+        .until("countersign_requests_under_way", |requests| requests == 6.0)
+        .await;
+    let mut flow = Flow::connect(served.proxy).await;
+    for number in 0..10 {
+        let message = message(&format!("urn:example:other:{number}"));
+        assert_eq!(flow.post("/invoices", SOAP11, message).await.status, 200);
+    }
+    assert_eq!((hangs.requests().len(), well.requests().len()), (6, 10));
 }
 
 #[tokio::test]

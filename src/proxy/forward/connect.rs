@@ -33,11 +33,10 @@ pub(super) struct Connector {
 /// What a connection is made to.
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// Connections that all flows share, and those that belong to one flow: by HTTP/1.1, for by HTTP/2 no connection is
-/// anybody's (RFC 9113, section 9.1).
+/// By what the receiver chooses, and by HTTP/1.1.
 pub(super) struct Connectors {
-    pub(super) shared: Connector,
-    pub(super) own: Connector,
+    pub(super) chosen: Connector,
+    pub(super) http1: Connector,
 }
 
 impl Connectors {
@@ -56,8 +55,8 @@ impl Connectors {
             limit: route.timeouts.connect,
         };
         Ok(Self {
-            shared: limited(http1(tls.clone()).enable_http2().wrap_connector(http.clone())),
-            own: limited(http1(tls).wrap_connector(http)),
+            chosen: limited(http1(tls.clone()).enable_http2().wrap_connector(http.clone())),
+            http1: limited(http1(tls).wrap_connector(http)),
         })
     }
 }

@@ -20,6 +20,12 @@ pub(in crate::proxy) enum ForwardError {
     /// Sent, at least in part.
     #[error("the connection to the receiver broke before its answer: {0}; it may have got the message")]
     BrokenOff(String),
+    /// Sent, at least in part; RFC 9113, section 7.
+    #[error(
+        "the receiver asks for HTTP/1.1 instead of HTTP/2, and gets it from now on; it may have got the message, so look \
+         there before you send it again"
+    )]
+    Http1Required,
     /// Sent, at least in part.
     #[error("the receiver did not answer in time; it may have got the message")]
     TimedOut,

@@ -116,9 +116,10 @@ const fn of_forwarding(error: &ForwardError) -> Row {
     match error {
         ForwardError::Address(_) => Row::Broken,
         ForwardError::ConnectTimedOut | ForwardError::TimedOut => Row::TimedOut,
-        ForwardError::Unreachable(_) | ForwardError::BrokenOff(_) | ForwardError::Unexpected(_) => {
-            Row::Unreachable
-        }
+        ForwardError::Unreachable(_)
+        | ForwardError::BrokenOff(_)
+        | ForwardError::Http1Required
+        | ForwardError::Unexpected(_) => Row::Unreachable,
         ForwardError::Redirected(_) => Row::Redirected,
         ForwardError::AnswerTooLarge(_) => Row::AnswerTooLarge,
     }

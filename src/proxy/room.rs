@@ -1,0 +1,111 @@
+//! What messages may take at a time: requests that are under way, and bytes that have not left. Where there are several
+//! aliases, those of one take three quarters at most: however its receiver hangs or its flows flood it, something is left
+//! for the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::load::{Limit, Portion};
+use crate::config::{Config, ProxyConfig};
+use crate::open_files;
+
+/// Of all messages.
+pub(super) struct Room {
+    requests: Limit,
+    bytes: Limit,
+}
+
+/// Of the messages of one alias. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct AliasRoom {
+    pub(super) requests: Portion,
+    pub(super) bytes: Portion,
+}
+
+/// Of the aliases of one configuration.
+pub(super) struct AliasRooms<'a> {
+    earlier: BTreeMap<&'a str, &'a AliasRoom>,
+    bounds: AliasRoom,
+    by_alias: BTreeMap<String, AliasRoom>,
+}
+
+impl AliasRooms<'_> {
+    /// Of this one. All its routes have the same.
+    pub(super) fn of(&mut self, alias: &str) -> AliasRoom {
+        let room = self.by_alias.entry(alias.to_owned());
+        let room = room.or_insert_with(|| match self.earlier.get(alias) {
+            Some(earlier) => AliasRoom {
+                requests: earlier.requests.within(&self.bounds.requests),
+                bytes: earlier.bytes.within(&self.bounds.bytes),
+            },
+            None => AliasRoom {
+                requests: self.bounds.requests.another(),
+                bytes: self.bounds.bytes.another(),
+            },
+        });
+        room.clone()
+    }
+}
+
+impl Room {
+    /// Before any configuration.
+    pub(super) fn none() -> Self {
+        Self {
+            requests: Limit::new(0),
+            bytes: Limit::new(0),
+        }
+    }
+
+    /// Within the configuration's bounds; what is taken counts on.
+    pub(super) fn successor(&self, config: &ProxyConfig) -> Self {
+        Self {
+            requests: self.requests.with_most(most_requests(config.max_requests)),
+            bytes: self.bytes.with_most(config.max_buffered),
+        }
+    }
+
+    /// That of each alias, where what is taken of `earlier` counts on.
+    pub(super) fn of_aliases<'a>(
+        &self,
+        config: &Config,
+        earlier: impl Iterator<Item = (&'a str, &'a AliasRoom)>,
+    ) -> AliasRooms<'a> {
+        let aliases: BTreeSet<_> = config.routes.iter().map(|route| &route.alias).collect();
+        let most = |all: &Limit| match aliases.len() {
+            0 | 1 => all.most(),
+            _ => all.most() - all.most() / 4,
+        };
+        let fresh = AliasRoom {
+            requests: Portion::new(most(&self.requests), &self.requests),
+            // Each message that may be sent may be sent alone.
+            bytes: Portion::new(most(&self.bytes).max(config.proxy.max_message), &self.bytes),
+        };
+        AliasRooms {
+            earlier: earlier.collect(),
+            bounds: fresh,
+            by_alias: BTreeMap::new(),
+        }
+    }
+
+    /// Requests that are not answered to their end.
+    pub(super) fn requests_under_way(&self) -> usize {
+        self.requests.taken()
+    }
+
+    /// Bytes of messages that have not left.
+    pub(super) fn bytes_buffered(&self) -> usize {
+        self.bytes.taken()
+    }
+}
+
+/// Each may need a connection to its receiver, and so a file.
+fn most_requests(wanted: usize) -> usize {
+    let possible = open_files::connections();
+    if possible < wanted {
+        tracing::warn!(
+            max_requests = wanted,
+            possible,
+            "the limit of open files allows fewer requests at a time; raise it"
+        );
+    }
+    wanted.min(possible)
+}
