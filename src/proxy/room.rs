@@ -1,17 +1,26 @@
-//! What messages may take at a time: requests that are under way, and bytes that have not left. Where there are several
-//! aliases, those of one take three quarters at most: however its receiver hangs or its flows flood it, something is left
-//! for the others.
+//! What messages may take at a time: requests that are under way, bytes that have not left, places in the line for a core.
+//! Where there are several aliases, those of one take three quarters at most: however its receiver hangs or its flows flood
+//! it, something is left for the others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use tokio::sync::Semaphore;
 
 use super::load::{Limit, Portion};
 use crate::config::{Config, ProxyConfig};
 use crate::open_files;
 
+/// Messages that may wait for a core, for each core: at 5 ms for an RSA-4096 signature, the last one waits about a
+/// second. More would only be late, and hold memory meanwhile.
+const WAITING_PER_CORE: usize = 256;
+
 /// Of all messages.
 pub(super) struct Room {
     requests: Limit,
     bytes: Limit,
+    waiting: Limit,
 }
 
 /// Of the messages of one alias. Cheap to clone.
@@ -19,6 +28,10 @@ pub(super) struct Room {
 pub(super) struct AliasRoom {
     pub(super) requests: Portion,
     pub(super) bytes: Portion,
+    /// Messages that wait for a core.
+    pub(super) waiting: Portion,
+    /// To wait for a core beside other aliases.
+    pub(super) turns: Arc<Semaphore>,
 }
 
 /// Of the aliases of one configuration.
@@ -36,10 +49,14 @@ impl AliasRooms<'_> {
             Some(earlier) => AliasRoom {
                 requests: earlier.requests.within(&self.bounds.requests),
                 bytes: earlier.bytes.within(&self.bounds.bytes),
+                waiting: earlier.waiting.within(&self.bounds.waiting),
+                turns: earlier.turns.clone(),
             },
             None => AliasRoom {
                 requests: self.bounds.requests.another(),
                 bytes: self.bounds.bytes.another(),
+                waiting: self.bounds.waiting.another(),
+                turns: turns(),
             },
         });
         room.clone()
@@ -52,6 +69,7 @@ impl Room {
         Self {
             requests: Limit::new(0),
             bytes: Limit::new(0),
+            waiting: Limit::new(cores() * WAITING_PER_CORE),
         }
     }
 
@@ -60,6 +78,7 @@ impl Room {
         Self {
             requests: self.requests.with_most(most_requests(config.max_requests)),
             bytes: self.bytes.with_most(config.max_buffered),
+            waiting: self.waiting.clone(),
         }
     }
 
@@ -78,6 +97,8 @@ impl Room {
             requests: Portion::new(most(&self.requests), &self.requests),
             // Each message that may be sent may be sent alone.
             bytes: Portion::new(most(&self.bytes).max(config.proxy.max_message), &self.bytes),
+            waiting: Portion::new(most(&self.waiting), &self.waiting),
+            turns: turns(),
         };
         AliasRooms {
             earlier: earlier.collect(),
@@ -95,6 +116,15 @@ impl Room {
     pub(super) fn bytes_buffered(&self) -> usize {
         self.bytes.taken()
     }
+}
+
+/// That sign messages at a time.
+pub(super) fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+fn turns() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(cores()))
 }
 
 /// Each may need a connection to its receiver, and so a file.

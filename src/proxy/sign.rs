@@ -8,7 +8,6 @@ mod judges;
 mod sampling;
 
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -17,8 +16,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use super::exchange::Exchange;
-use super::load::{Exhausted, Limit};
+use super::load::Exhausted;
 use super::read::{Received, Reservation};
+use super::room::{AliasRoom, cores};
 use super::route::Route;
 use crate::clock::Clock;
 use crate::keys::pkcs11::{NoPlace, Place, Places, TokenError};
@@ -29,10 +29,6 @@ use crate::wss::{MessageError, SelfCheckError, SignError, SignedMessage};
 pub(super) use sampling::Sampling;
 
 use judges::{Case, Judges};
-
-/// Messages that may wait for a core, for each core: at 5 ms for an RSA-4096 signature, the last one waits about a
-/// second. More would only be late, and hold memory meanwhile.
-const WAITING_PER_CORE: usize = 256;
 
 /// Why a message was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +95,6 @@ pub(super) struct Signing {
     keys: Keys,
     clock: Clock,
     cores: Arc<Semaphore>,
-    waiting: Limit,
     judges: Judges,
     metrics: Arc<Metrics>,
 }
@@ -107,12 +102,10 @@ pub(super) struct Signing {
 impl Signing {
     /// With the keys there are.
     pub(super) fn new(keys: Keys, clock: Clock, metrics: Arc<Metrics>) -> Self {
-        let cores = available_parallelism().map_or(1, usize::from);
         Self {
             keys,
             clock,
-            cores: Arc::new(Semaphore::new(cores)),
-            waiting: Limit::new(cores * WAITING_PER_CORE),
+            cores: Arc::new(Semaphore::new(cores())),
             judges: Judges::new(metrics.clone()),
             metrics,
         }
@@ -132,7 +125,7 @@ impl Signing {
         with: &With,
         exchange: &mut Exchange,
     ) -> Result<(SignedMessage, Arc<Reservation>), SigningError> {
-        let (signer, place, now) = self.in_place(&route.alias, with, exchange.deadline()).await?;
+        let (signer, place, now) = self.in_place(route, with, exchange.deadline()).await?;
         let on_token = matches!(place, Taken::BeforeToken(_));
 
         let (signing, key, plain) = (route.clone(), signer.clone(), received.clone());
@@ -174,13 +167,14 @@ impl Signing {
     /// The key of the moment at which there is a place where it signs.
     async fn in_place(
         &self,
-        alias: &str,
+        route: &Route,
         with: &With,
         deadline: Instant,
     ) -> Result<(Arc<Signer>, Taken, OffsetDateTime), SigningError> {
+        let alias = &route.alias;
         let mut signer = self.signer(alias, with, self.clock.now())?;
         loop {
-            let taken = self.place(signer.places(), deadline).await?;
+            let taken = self.place(signer.places(), &route.room, deadline).await?;
             let now = self.clock.now();
             let current = self.signer(alias, with, now)?;
             let same = match (signer.places(), current.places()) {
@@ -197,7 +191,12 @@ impl Signing {
     }
 
     /// A core, or a place before a token, once there is one.
-    async fn place(&self, token: Option<&Places>, deadline: Instant) -> Result<Taken, SigningError> {
+    async fn place(
+        &self,
+        token: Option<&Places>,
+        room: &AliasRoom,
+        deadline: Instant,
+    ) -> Result<Taken, SigningError> {
         if let Some(places) = token {
             return places
                 .take(deadline)
@@ -208,10 +207,17 @@ impl Signing {
                     NoPlace::TooLate => SigningError::TokenTooSlow,
                 });
         }
-        let waits = self.waiting.take(1)?;
-        let core = timeout_at(deadline, self.cores.clone().acquire_owned()).await;
+        let waits = room.waiting.take(1)?;
+        // No alias has more in the line for cores than there are of them: whoever comes then waits for a few messages of the
+        // others, however many of theirs there are.
+        let turn = async {
+            let turn = room.turns.clone().acquire_owned().await.ok()?;
+            let core = self.cores.clone().acquire_owned().await.ok()?;
+            Some(Taken::Core { core, turn })
+        };
+        let taken = timeout_at(deadline, turn).await;
         drop(waits);
-        Ok(Taken::Core(core.ok().and_then(Result::ok).ok_or(Exhausted)?))
+        Ok(taken.ok().flatten().ok_or(Exhausted)?)
     }
 
     fn record(&self, route: &Route, signer: &Signer, now: OffsetDateTime, took: Duration) {
@@ -232,7 +238,12 @@ impl Signing {
 
 /// Where a message is signed, for as long as it is.
 enum Taken {
-    Core(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit),
+    Core {
+        #[expect(dead_code, reason = "held")]
+        core: OwnedSemaphorePermit,
+        #[expect(dead_code, reason = "held")]
+        turn: OwnedSemaphorePermit,
+    },
     BeforeToken(#[expect(dead_code, reason = "held")] Place),
 }
 

@@ -35,8 +35,10 @@ enum Kind {
     Slow,
     /// Ask, and take nothing of the answer.
     Deaf,
-    /// Send a small message that is much work: many declarations, many elements.
+    /// Send a small message that would be much work: many declarations, many elements.
     Square,
+    /// Send one that is as much work as a message of its size may be.
+    Heavy,
     /// Send messages whose key is on a token that hangs.
     Token,
     /// Send events as fast as they are answered.
@@ -46,7 +48,7 @@ enum Kind {
 }
 
 /// Nobody first, to have something to compare with.
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::None,
     Kind::Silent,
     Kind::Slow,
@@ -55,6 +57,7 @@ const KINDS: [Kind; 8] = [
     Kind::Events,
     Kind::Strangers,
     Kind::Square,
+    Kind::Heavy,
 ];
 
 /// Of the sender of events.
@@ -168,7 +171,7 @@ async fn attack(kind: Kind, client: usize, proxy: SocketAddr, admin: SocketAddr,
                 sleep(Duration::from_secs(5)).await;
             }
         },
-        Kind::Square | Kind::Token | Kind::Events | Kind::Strangers => {
+        Kind::Square | Kind::Heavy | Kind::Token | Kind::Events | Kind::Strangers => {
             ask(kind, client, proxy, admin, begun).await;
         }
     }
@@ -178,8 +181,8 @@ async fn attack(kind: Kind, client: usize, proxy: SocketAddr, admin: SocketAddr,
 async fn ask(kind: Kind, client: usize, proxy: SocketAddr, admin: SocketAddr, begun: &Semaphore) {
     match kind {
         Kind::None | Kind::Silent | Kind::Slow | Kind::Deaf => {}
-        Kind::Square => {
-            let message = square();
+        Kind::Square | Kind::Heavy => {
+            let message = declaring(if kind == Kind::Square { 500 } else { 120 });
             again(proxy, begun, || {
                 let post = request(Method::POST, "/attacked").header("content-type", SOAP11);
                 post.body(Full::from(message.clone())).unwrap()
@@ -239,9 +242,9 @@ fn head(path: &str, length: usize) -> String {
     )
 }
 
-/// 21 KB that every element of drags 500 declarations along.
-fn square() -> String {
-    let declarations: String = (0..500)
+/// 3,000 elements, each of which drags so many declarations along. 128 are as many as may be.
+fn declaring(count: usize) -> String {
+    let declarations: String = (0..count)
         .map(|number| format!(" xmlns:p{number}=\"urn:{number}\""))
         .collect();
     format!(
