@@ -22,6 +22,7 @@ use crate::config::{Config, SinkConfig, StateConfig};
 use crate::event::delivery::Sinks;
 use crate::event::{self, Event, Occurrence};
 use crate::files::Files;
+use crate::keys::source::Source;
 use crate::keys::store::{StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
 use crate::keys::{Keys, pkcs11};
@@ -111,7 +112,7 @@ impl App {
     ///
     /// # Errors
     /// When a port is taken, or with every file that cannot be used. A key that may not sign (any more) is no error: its
-    /// alias answers that it has none.
+    /// alias answers that it has none. Nor is a source without a key, where the alias has an active one: it signs.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         let (proxy_listener, proxy_address) = listen("[proxy]", config.proxy.listen).await?;
         let (admin_listener, admin_address) = listen("[admin]", config.admin.listen).await?;
@@ -130,7 +131,7 @@ impl App {
         let held = gates.clone();
         metrics.watch_held(move || held.held())?;
         let proxy = Proxy::new(keys.clone(), clock.clone(), metrics.clone(), gates.clone());
-        let checked = Checked::check(config, &proxy, None, clock.now())?;
+        let checked = Checked::check(config, &proxy, &has_key(&keys), clock.now())?;
         files.keep_only(&named);
         let sources = Sources::new(keys.clone(), clock.clone());
         let core = Core::new(
@@ -325,6 +326,14 @@ fn store_fact(keys: &Keys) -> StoreFact {
 }
 
 /// Whether each alias's source can be used, and the tokens that keys are on.
+/// What was stored signs, whatever has become of the file that brought it.
+fn has_key(keys: &Keys) -> impl Fn(&str, &Source) -> bool {
+    |alias, _| {
+        let ring = keys.ring();
+        ring.alias(alias).is_some_and(|own| own.active().is_some())
+    }
+}
+
 fn watch_sources(metrics: &Metrics, core: &Arc<Core>, sources: &Sources) -> Result<(), prometheus::Error> {
     metrics.watch_tokens(pkcs11::facts)?;
     let (core, problems) = (Arc::downgrade(core), sources.problems());

@@ -148,8 +148,12 @@ impl Keys {
         subscribers: Vec<Subscriber>,
         now: OffsetDateTime,
     ) -> Result<Self, StoreError> {
+        let unreviewed = store.load_unreviewed()?;
+        for alias in unreviewed.keys() {
+            tracing::warn!(%alias, "its messages are refused: its keys came from an older backup, and wait to be looked at with `countersign keys reviewed`");
+        }
         let keys = Self(Arc::new(Shared {
-            ring: ArcSwap::from_pointee(KeyRing::of(store.load()?).with_unreviewed(store.load_unreviewed()?)),
+            ring: ArcSwap::from_pointee(KeyRing::of(store.load()?).with_unreviewed(unreviewed)),
             waiting: ArcSwap::from_pointee(store.load_waiting()?.into_iter().map(shared).collect()),
             policies: ArcSwap::default(),
             settling: ArcSwap::default(),
@@ -260,15 +264,16 @@ impl Keys {
         store
     }
 
-    /// From now on a key is not taken in.
+    /// From now on a key is not taken in, by whatever certificate where its public key is known.
     fn bar(
         &self,
         alias: &str,
         key: &Fingerprint,
+        public_key: Option<&Fingerprint>,
         reason: &Reason,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        self.writer().bar(alias, key, reason, now)
+        self.writer().bar(alias, key, public_key, reason, now)
     }
 
     fn policy(&self, alias: &str) -> Policy {

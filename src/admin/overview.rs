@@ -59,6 +59,12 @@ impl Admin {
             .map(|route| route.alias.as_str())
     }
 
+    /// Nothing while the alias waits to be looked at.
+    pub(super) fn signs(&self, alias: &str, keys: &Lifecycle) -> Option<SigningKeyView> {
+        let reviewed = self.keys.ring().unreviewed_since(alias).is_none();
+        SigningKeyView::of(keys).filter(|_| reviewed)
+    }
+
     fn describe(&self, alias: &str, keys: &Lifecycle) -> AliasView {
         let routes = self.config.routes.iter().filter(|route| route.alias == alias);
         let strategy = self.keys.strategy(alias);
@@ -66,7 +72,7 @@ impl Admin {
             alias: alias.to_owned(),
             strategy: strategy.to_string(),
             unreviewed_since: self.keys.ring().unreviewed_since(alias).map(rfc3339),
-            signs: SigningKeyView::of(keys).filter(|_| self.keys.ring().unreviewed_since(alias).is_none()),
+            signs: self.signs(alias, keys),
             gate: self.gate_view(alias, keys.gate()),
             renewal: keys
                 .open_renewal()

@@ -281,7 +281,8 @@ impl Admin {
         let old_key = renewal.displaced.as_ref().and_then(|old| keys.key(old));
         let now = self.clock.now();
         let old_key = old_key.map(|entry| OldKeyView::of(&entry, now));
-        RenewalView::of(alias, renewal, keys, self.gate_view(alias, renewal.gate), old_key)
+        let gate = self.gate_view(alias, renewal.gate);
+        RenewalView::of(alias, renewal, keys, self.signs(alias, keys), gate, old_key)
     }
 
     /// With what waits there now.

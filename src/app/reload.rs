@@ -18,6 +18,7 @@ use super::{App, Core};
 use crate::config::{Config, ConfigErrors};
 use crate::files::Files;
 use crate::keys::audit::Author;
+use crate::keys::source::Source;
 use crate::metrics::ReloadOutcome;
 use crate::xml::text::Line;
 
@@ -138,7 +139,12 @@ impl Core {
             return Err(ReloadError::Settled(settled));
         }
         let now = self.clock.now();
-        let checked = Checked::check(config, &running.proxy, Some(&running.config), now)?;
+        let aliases = &running.config.aliases;
+        let is_in_force = |alias: &str, source: &Source| {
+            let before = aliases.get(alias).and_then(|settings| settings.source.as_ref());
+            before == Some(source)
+        };
+        let checked = Checked::check(config, &running.proxy, &is_in_force, now)?;
         let changes = Changes::between(&running.config, checked.config());
         self.publish(checked)?;
         self.files().keep_only(&files);

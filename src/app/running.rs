@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::event::delivery::{Delivery, Sink, SinkError, Sinks};
 use crate::event::outgoing::Subscription;
 use crate::files::Files;
-use crate::keys::source::LoadError;
+use crate::keys::source::{LoadError, Source};
 use crate::keys::{KeyMaterial, Keys, StillRenewing};
 use crate::listener::Serving;
 use crate::logging::Seldom;
@@ -96,20 +96,19 @@ impl Checked {
         &self.config
     }
 
-    /// Reads everything that the configuration names. A source that is wrong does not count where it is `in_force`
-    /// already, or where a token is away: its alias has the keys that it has.
+    /// Reads everything that the configuration names. A source that is wrong does not count where a token is away, or
+    /// where the alias `goes_on` with the keys that it has.
     pub(super) fn check(
         config: Config,
         earlier: &Proxy,
-        in_force: Option<&Config>,
+        goes_on: &dyn Fn(&str, &Source) -> bool,
         now: OffsetDateTime,
     ) -> Result<Self, UnusableParts> {
         let (mut unusable, mut keys) = (Vec::new(), Vec::new());
         for (alias, settings) in &config.aliases {
             let Some(source) = &settings.source else { continue };
-            let before = in_force.and_then(|config| config.aliases.get(alias)?.source.as_ref());
             match source.load(now) {
-                Err(problem) if !problem.may_pass() && before != Some(source) => {
+                Err(problem) if !problem.may_pass() && !goes_on(alias, source) => {
                     unusable.push(Unusable::Source {
                         alias: alias.clone(),
                         problem,

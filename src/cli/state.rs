@@ -132,7 +132,7 @@ fn told(directory: &Path, file: &Path, restored: &Restored) -> String {
     }
     if !restored.stopped.is_empty() {
         text += &format!(
-            "Stopped are {}: their routes answer 503. Start the proxy, look at `countersign keys show ALIAS`, revoke what was \
+            "Stopped are {}: their messages are refused. Start the proxy, look at `countersign keys show ALIAS`, revoke what was \
              revoked since, and say `countersign keys reviewed ALIAS` for each.\n",
             restored.stopped.join(", ")
         );

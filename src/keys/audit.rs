@@ -23,6 +23,9 @@ use crate::event::Event;
 pub use author::Author;
 pub(super) use words::describe;
 
+/// Of a key that is revoked or barred: SHA-256 of its public key, in [`Record::detail`].
+pub(super) const PUBLIC_KEY: &str = "public_key";
+
 /// One thing that happened. The order of fields is that of the text that is hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {

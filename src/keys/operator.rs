@@ -259,7 +259,7 @@ impl<'a> Operator<'a> {
                 new: false,
             });
         }
-        let barred = self.keys.writer().barred(alias, &fingerprint)?;
+        let barred = self.keys.writer().barred(alias, &material.certificate)?;
         if let Some(reason) = barred {
             return Err(CommandError::Barred { fingerprint, reason });
         }

@@ -1,6 +1,7 @@
 //! Keys that the proxy generates: OpenSSL reads the request, a certification authority made by OpenSSL answers it, and
 //! the answer finds its key, in whatever form it comes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -273,6 +274,59 @@ async fn a_key_pair_that_is_revoked_does_not_come_back_under_another_certificate
     assert!(refused.contains(&sentence), "{refused}");
     let known = succeeds(&admin, &import("a.pem")).await;
     assert!(known.contains("it is revoked"), "{known}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_pair_is_revoked_under_all_its_certificates_and_is_no_successor_of_its_own() {
+    let admin = TestAdmin::start().await;
+    let at = admin.directory.path();
+    for key in ["own", "other"] {
+        let generate = format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {key}.key");
+        openssl(at, &generate);
+    }
+    for (name, key) in [("a", "own"), ("b", "own"), ("c", "other")] {
+        openssl(
+            at,
+            &format!("req -x509 -new -days 30 -key {key}.key -subj /CN={name} -out {name}.pem"),
+        );
+        let (key, certificate) = (format!("{key}.key"), format!("{name}.pem"));
+        let import = ["import", "orders", "--key", &key, "--certificate", &certificate];
+        succeeds(&admin, &import).await;
+    }
+    let keys = alias(&admin).await["keys"].clone();
+    let keys: Vec<_> = (0..3)
+        .map(|place| keys[place]["fingerprint"].as_str().unwrap())
+        .collect();
+    let &[a, b, c] = keys.as_slice() else {
+        panic!("{keys:?}")
+    };
+    succeeds(&admin, &["activate", "orders", a]).await;
+
+    let sibling = fails(&admin, &["revoke", "orders", b, "--reason", "stolen"]).await;
+    let sentence = format!("key {a}, which signs, has the key pair of {b}, and is revoked with it");
+    assert!(sibling.contains(&sentence), "{sibling}");
+    let successor = ["revoke", "orders", a, "--reason", "stolen", "--successor", b];
+    let successor = fails(&admin, &successor).await;
+    let sentence = format!("key {b} has the key pair that is to be revoked");
+    assert!(successor.contains(&sentence), "{successor}");
+
+    let done = ["revoke", "orders", a, "--reason", "stolen", "--successor", c];
+    let said = succeeds(&admin, &done).await;
+    assert!(said.contains(&format!("signed with {c}")), "{said}");
+    let keys = alias(&admin).await["keys"].clone();
+    let states: BTreeMap<_, _> = (0..3)
+        .map(|place| {
+            (
+                keys[place]["fingerprint"].as_str().unwrap(),
+                &keys[place]["state"],
+            )
+        })
+        .collect();
+    let (active, revoked) = (json!("active"), json!("revoked"));
+    assert_eq!(
+        states,
+        BTreeMap::from([(a, &revoked), (b, &revoked), (c, &active)])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -379,7 +379,7 @@ async fn the_command_line_leads_a_key_through_its_life() {
         &format!("keys revoke orders {second} --reason stolen --stop"),
     )
     .await;
-    assert!(stopped.ends_with("orders has no active key: messages of its routes are refused.\n"));
+    assert!(stopped.ends_with("orders signs with no key: messages of its routes are refused.\n"));
 
     let exported = run(&admin, &format!("keys export orders {first}")).await;
     std::fs::write(admin.directory.path().join("exported.pem"), &exported).unwrap();

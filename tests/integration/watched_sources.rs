@@ -274,3 +274,35 @@ async fn check(directory: PathBuf) -> String {
     assert!(!output.status.success());
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_is_gone_at_a_start_stops_no_alias_that_has_a_key() {
+    let receiver = Receiver::start().await;
+    let place = Place::new();
+    let volume = Volume::new(place.path("volume"), &new_key("Secret"));
+    let sections = sections(&receiver, &volume.directory, "on-import");
+    let mut served = place.serve(&sections).await;
+    served
+        .until_alias("secret", |alias| alias["keys"][0]["state"] == "active")
+        .await;
+    served.signal("TERM");
+    served.ended().await;
+    let away = volume.directory.with_extension("away");
+    fs::rename(&volume.directory, &away).unwrap();
+    served.start_again().await;
+    let mut flow = Flow::connect(served.proxy).await;
+    let message = include_str!("../messages/body-two-children.xml");
+    assert_eq!(flow.post("/secret", SOAP11, message).await.status, 200);
+    let alias = served
+        .until_alias("secret", |alias| !alias["source_problem"].is_null())
+        .await;
+    let problem = alias["source_problem"].as_str().unwrap();
+    assert!(
+        problem.contains("tls.") && problem.contains("cannot be read"),
+        "{problem}"
+    );
+    fs::rename(&away, &volume.directory).unwrap();
+    served
+        .until_alias("secret", |alias| alias["source_problem"].is_null())
+        .await;
+}

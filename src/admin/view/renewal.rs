@@ -192,6 +192,7 @@ impl RenewalView {
         alias: &str,
         renewal: &Renewal,
         keys: &Lifecycle,
+        signs: Option<SigningKeyView>,
         gate: GateView,
         old_key: Option<OldKeyView>,
     ) -> Self {
@@ -206,7 +207,7 @@ impl RenewalView {
             open: renewal.is_open(),
             gate,
             rolled_back: standing == Standing::RolledBack,
-            signs: SigningKeyView::of(keys),
+            signs,
             waiting_for: WaitingForView::of(renewal, standing),
             steps: renewal.steps.iter().map(StepView::of).collect(),
             receivers: renewal.receivers.iter().map(ConfirmationView::of).collect(),

@@ -223,13 +223,13 @@ pub(super) fn exported(certificate: &CertificateView, chain: bool) -> String {
 }
 
 pub(super) fn switched(alias: &AliasView) -> String {
-    signs(&alias.alias, alias.signs.as_ref())
+    signs(&alias.alias, alias.signs.as_ref()) + &unreviewed(alias)
 }
 
 /// Which key signs now: what every command says that may have changed it.
 pub(in crate::cli) fn signs(alias: &str, key: Option<&SigningKeyView>) -> String {
     match key {
-        None => format!("{alias} has no active key: messages of its routes are refused.\n"),
+        None => format!("{alias} signs with no key: messages of its routes are refused.\n"),
         Some(SigningKeyView {
             fingerprint,
             subject,

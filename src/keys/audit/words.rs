@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::PUBLIC_KEY;
 use crate::clock::rfc3339;
 use crate::event::{Event, RenewalNews};
 
@@ -33,13 +34,14 @@ pub(in crate::keys) fn describe(event: &Event) -> Description {
         }
         Event::RetentionExtended { kept_until, .. } => ("retention-extended", kept(*kept_until)),
         Event::KeyRevoked {
+            certificate,
             reason,
             stopped,
             kept_until,
-            ..
         } => {
             let detail = [
                 ("kept_until", rfc3339(*kept_until)),
+                (PUBLIC_KEY, certificate.public_key_fingerprint().to_string()),
                 ("reason", reason.to_string()),
                 ("stopped", stopped.to_string()),
             ];

@@ -157,6 +157,22 @@ pub enum Refusal {
          alias's routes are refused"
     )]
     SuccessorNeeded(Fingerprint),
+    /// Its key pair signs, under another certificate.
+    #[error(
+        "key {active}, which signs, has the key pair of {key}, and is revoked with it: name the successor that signs \
+         instead, or say `stop`, after which messages of its alias's routes are refused"
+    )]
+    PairSigns {
+        /// To be revoked.
+        key: Fingerprint,
+        /// Signs.
+        active: Fingerprint,
+    },
+    /// It is revoked with the other one.
+    #[error(
+        "key {0} has the key pair that is to be revoked: name a successor with another one, or say `stop`"
+    )]
+    SamePair(Fingerprint),
     /// It does not sign.
     #[error("key {fingerprint} is {state}, so nothing is to replace it: leave `successor` and `stop` out")]
     SuccessorNotNeeded {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::state::{Active, Discarded, Purged, Revoked};
 use super::{Key, KeyState, Lifecycle, Moment, Policy, Reason, Refusal, Replacement};
 use crate::event::{Event, Trigger};
-use crate::keys::{DecryptionKey, Fingerprint};
+use crate::keys::{Certificate, DecryptionKey, Fingerprint};
 
 impl Lifecycle {
     pub(super) fn revoke(
@@ -21,45 +21,61 @@ impl Lifecycle {
         let entry = self
             .key(fingerprint)
             .ok_or_else(|| Refusal::UnknownKey(fingerprint.clone()))?;
-        let state = entry.state;
-        match (&state, replacement) {
-            (KeyState::Active { .. }, None) => Err(Refusal::SuccessorNeeded(fingerprint.clone())),
-            (KeyState::Active { .. }, Some(replacement)) => {
-                self.revoke_active(reason, &replacement, policy, moment)
-            }
+        match &entry.state {
+            KeyState::Active { .. } | KeyState::Pending { .. } | KeyState::Retired { .. } => {}
             // Asked again; what has followed it since then is not this command's business.
-            (KeyState::Revoked { .. }, _) => Ok(Vec::new()),
-            (KeyState::Purged { .. } | KeyState::Discarded { .. }, _) => {
-                Err(Refusal::Purged(fingerprint.clone()))
-            }
-            (KeyState::Pending { .. } | KeyState::Retired { .. }, Some(_)) => {
-                Err(Refusal::SuccessorNotNeeded {
-                    fingerprint: fingerprint.clone(),
-                    state: state.name(),
-                })
-            }
-            (KeyState::Pending { .. } | KeyState::Retired { .. }, None) => {
-                // A pending key was never displaced; others may have its certificate all the same.
-                let kept = state.since().zip(state.kept_until());
-                let kept = kept.unwrap_or_else(|| (moment.now, policy.kept_until(None, moment)));
-                let key = self.take_idle(fingerprint);
-                Ok(key
-                    .map(|key| self.put_aside(key, reason, false, kept, moment))
-                    .into_iter()
-                    .collect())
+            KeyState::Revoked { .. } => return Ok(Vec::new()),
+            KeyState::Purged { .. } | KeyState::Discarded { .. } => {
+                return Err(Refusal::Purged(fingerprint.clone()));
             }
         }
+        // Others may know the key pair: it signs no more, whatever its certificate.
+        let (state, pair) = (entry.state.name(), entry.identity.certificate().clone());
+        let is_of_pair = |key: &Key| key.certificate().has_key_of(&pair);
+        let signs = self.active().filter(|key| is_of_pair(key));
+        let signs = signs.map(|key| key.fingerprint().clone());
+        let mut events = match (signs, replacement) {
+            (Some(active), None) if active == *fingerprint => return Err(Refusal::SuccessorNeeded(active)),
+            (Some(active), None) => {
+                let key = fingerprint.clone();
+                return Err(Refusal::PairSigns { key, active });
+            }
+            (Some(_), Some(replacement)) => {
+                self.revoke_active(reason, &replacement, &pair, policy, moment)?
+            }
+            (None, Some(_)) => {
+                let fingerprint = fingerprint.clone();
+                return Err(Refusal::SuccessorNotNeeded { fingerprint, state });
+            }
+            (None, None) => Vec::new(),
+        };
+        let idle: Vec<_> = self.idle().filter(|key| is_of_pair(key)).cloned().collect();
+        events.extend(
+            idle.iter()
+                .map(|key| self.revoke_idle(key, reason, policy, moment)),
+        );
+        Ok(events)
+    }
+
+    /// A pending key was never displaced; others may have its certificate all the same.
+    fn revoke_idle(&mut self, key: &Key, reason: &Reason, policy: &Policy, moment: Moment) -> Event {
+        let state = self.key(key.fingerprint()).map(|entry| entry.state);
+        let kept = state.and_then(|state| state.since().zip(state.kept_until()));
+        let kept = kept.unwrap_or_else(|| (moment.now, policy.kept_until(None, moment)));
+        self.take_idle(key.fingerprint());
+        self.put_aside(key.clone(), reason, false, kept, moment)
     }
 
     fn revoke_active(
         &mut self,
         reason: &Reason,
         replacement: &Replacement,
+        pair: &Certificate,
         policy: &Policy,
         moment: Moment,
     ) -> Result<Vec<Event>, Refusal> {
         let successor = match replacement {
-            Replacement::Successor(successor) => Some(self.successor(successor, moment)?),
+            Replacement::Successor(successor) => Some(self.successor(successor, pair, moment)?),
             Replacement::Stop => None,
         };
         let stopped = successor.is_none();
@@ -74,8 +90,13 @@ impl Lifecycle {
         Ok(events)
     }
 
-    /// A pending or retired key that may sign now: in an emergency the last one may be all there is.
-    fn successor(&self, fingerprint: &Fingerprint, moment: Moment) -> Result<Fingerprint, Refusal> {
+    /// A pending or retired key of another pair that may sign now: in an emergency the last one may be all there is.
+    fn successor(
+        &self,
+        fingerprint: &Fingerprint,
+        pair: &Certificate,
+        moment: Moment,
+    ) -> Result<Fingerprint, Refusal> {
         let fingerprint = fingerprint.clone();
         match self.key(&fingerprint).map(|entry| entry.state) {
             None | Some(KeyState::Discarded { .. }) => Err(Refusal::UnknownKey(fingerprint)),
@@ -83,8 +104,13 @@ impl Lifecycle {
             Some(KeyState::Revoked { .. }) => Err(Refusal::Revoked(fingerprint)),
             Some(KeyState::Purged { .. }) => Err(Refusal::Purged(fingerprint)),
             Some(KeyState::Pending { .. } | KeyState::Retired { .. }) => {
-                let idle = self.idle().find(|key| *key.fingerprint() == fingerprint);
-                idle.map_or(Ok(()), |key| key.check_validity(moment))?;
+                let Some(key) = self.idle().find(|key| *key.fingerprint() == fingerprint) else {
+                    return Err(Refusal::UnknownKey(fingerprint));
+                };
+                if key.certificate().has_key_of(pair) {
+                    return Err(Refusal::SamePair(fingerprint));
+                }
+                key.check_validity(moment)?;
                 Ok(fingerprint)
             }
         }

@@ -54,8 +54,21 @@ pub(super) fn check(connection: &Connection, file: &Path, directory: &Path) -> R
             tracing::warn!(file = %directory.join(NAME).display(), "cannot be read: whether the database is older than it was is not seen");
             Ok(())
         }
+        Kept::Nothing if has_records(connection).failed(file)? => {
+            tracing::warn!(
+                database = %file.display(),
+                "there is no file audit-head beside the database, as there is none after an upgrade or where somebody has \
+                 put a copy here: whether it is older than it was is not seen. If it is a copy, stop, and put it back with \
+                 `countersign state restore`, which keeps what was revoked since"
+            );
+            Ok(())
+        }
         Kept::Nothing | Kept::Head(_) => Ok(()),
     }
+}
+
+fn has_records(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM audit)", [], |row| row.get(0))
 }
 
 /// Whether one of its records has this head.

@@ -13,13 +13,15 @@ use super::error::Failed;
 use super::kept_head::{self, Kept};
 use super::restore::Restoring;
 use super::{StoreError, schema};
-use crate::keys::audit::{Chain, Record};
+use crate::keys::audit::{Chain, PUBLIC_KEY, Record};
 use crate::keys::{Fingerprint, Reason};
 
 /// A key that must not sign again.
 pub(super) struct Withdrawn {
     pub(super) alias: String,
     pub(super) key: Fingerprint,
+    /// SHA-256 of its public key, where that is known.
+    pub(super) public_key: Option<Fingerprint>,
     pub(super) reason: Reason,
     pub(super) purged: bool,
 }
@@ -142,10 +144,13 @@ impl Known {
                 .or_insert_with(|| Withdrawn {
                     alias: alias.clone(),
                     key: fingerprint,
+                    public_key: None,
                     reason,
                     purged,
                 });
             one.purged |= purged;
+            let public_key = record.detail.get(PUBLIC_KEY).and_then(|key| key.parse().ok());
+            one.public_key = one.public_key.take().or(public_key);
         }
         withdrawn.into_values().collect()
     }
@@ -231,7 +236,7 @@ impl Loss {
         Some(format!(
             "{what}If there is no later backup, repeat with --accept-older (and with --audit FILE, if you have what `countersign \
              audit show --json` printed later): keys that are known to be revoked stay so, and aliases that may be older are \
-             stopped, with 503, until you have looked and said `countersign keys reviewed ALIAS`"
+             stopped, and their messages refused, until you have looked and said `countersign keys reviewed ALIAS`"
         ))
     }
 }

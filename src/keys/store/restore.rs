@@ -83,6 +83,7 @@ pub fn restore(
     fs::rename(&unfinished, &to)
         .and_then(|()| sync_directory_of(&to))
         .map_err(failed)?;
+    clear(&unfinished);
     super::kept_head::write(directory.path(), &head);
     Ok(Restored {
         head,
@@ -93,12 +94,17 @@ pub fn restore(
 }
 
 fn copy(from: &Path, unfinished: &Path) -> io::Result<()> {
-    for suffix in ["unfinished", "unfinished-wal", "unfinished-shm"] {
-        let _ = fs::remove_file(unfinished.with_extension(suffix)); // of an attempt that was cut off
-    }
+    clear(unfinished); // of an attempt that was cut off
     let mut copy = make_new(unfinished)?;
     io::copy(&mut File::open(from)?, &mut copy)?;
     copy.sync_all()
+}
+
+/// With what SQLite had beside it.
+fn clear(unfinished: &Path) {
+    for suffix in ["unfinished", "unfinished-wal", "unfinished-shm"] {
+        let _ = fs::remove_file(unfinished.with_extension(suffix));
+    }
 }
 
 /// With its log, without which it would be another one.
@@ -125,6 +131,7 @@ fn withdraw_again(
     for Withdrawn {
         alias,
         key,
+        public_key,
         reason,
         purged,
     } in withdrawn
@@ -140,7 +147,9 @@ fn withdraw_again(
         let operator = keys.by(Author::restore());
         let revoke = |replacement| operator.revoke(&alias, key.clone(), again.clone(), replacement, now);
         let done = match &state {
-            None => keys.bar(&alias, &key, &again, now).map_err(CommandError::from),
+            None => keys
+                .bar(&alias, &key, public_key.as_ref(), &again, now)
+                .map_err(CommandError::from),
             Some(KeyState::Active { .. }) => revoke(Some(Replacement::Stop)),
             Some(KeyState::Pending { .. } | KeyState::Retired { .. }) => revoke(None),
             Some(KeyState::Revoked { .. }) if purged => Ok(()),

@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use super::error::Failed;
 use super::sealing::Sealer;
 use super::{Store, StoreError, nothing_to_tell, review_table};
-use crate::keys::audit::{Author, Record};
-use crate::keys::{Fingerprint, Reason};
+use crate::keys::audit::{Author, PUBLIC_KEY, Record};
+use crate::keys::{Certificate, Fingerprint, Reason};
 
 impl Store {
     /// Since when which aliases wait for an operator to look at them.
@@ -35,7 +35,7 @@ impl Store {
         self.record(Some(alias), [record], now, work, nothing_to_tell)
     }
 
-    /// From now on a key is not taken in.
+    /// From now on a key is not taken in, and, where its public key is known, no other certificate of its key pair.
     ///
     /// # Errors
     /// When the database cannot be written to.
@@ -43,29 +43,35 @@ impl Store {
         &mut self,
         alias: &str,
         key: &Fingerprint,
+        public_key: Option<&Fingerprint>,
         reason: &Reason,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let detail = BTreeMap::from([("reason".to_owned(), reason.to_string())]);
+        let mut detail = BTreeMap::from([("reason".to_owned(), reason.to_string())]);
+        detail.extend(public_key.map(|key| (PUBLIC_KEY.to_owned(), key.to_string())));
         let record = Record {
             key: Some(key.to_string()),
             ..Record::told("key-barred", Some(alias), detail, &Author::restore(), now)
         };
         let work = |transaction: &Transaction<'_>, _: &Sealer| {
-            review_table::bar(transaction, alias, key, &reason.to_string())
+            for barred in [key].into_iter().chain(public_key) {
+                review_table::bar(transaction, alias, barred, &reason.to_string())?;
+            }
+            Ok(())
         };
         self.record(Some(alias), [record], now, work, nothing_to_tell)
     }
 
-    /// Why a key is not taken in; `None`: it may be.
+    /// Why the key of a certificate is not taken in; `None`: it may be.
     ///
     /// # Errors
     /// When that cannot be read.
     pub(in crate::keys) fn barred(
         &self,
         alias: &str,
-        key: &Fingerprint,
+        certificate: &Certificate,
     ) -> Result<Option<String>, StoreError> {
-        review_table::barred(self.database.connection()?, alias, key).failed(self.database.file())
+        let either = (certificate.fingerprint(), &certificate.public_key_fingerprint());
+        review_table::barred(self.database.connection()?, alias, either).failed(self.database.file())
     }
 }

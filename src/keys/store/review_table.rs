@@ -35,7 +35,7 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<BTreeMap<String,
     rows.collect()
 }
 
-/// The key is not taken in.
+/// The key is not taken in. `key` is of its certificate or of its public key.
 pub(super) fn bar(
     transaction: &Transaction<'_>,
     alias: &str,
@@ -46,14 +46,16 @@ pub(super) fn bar(
     transaction.execute(statement, (alias, &**key, reason)).map(drop)
 }
 
-/// Why the key is not taken in; `None`: it may be.
+/// Why the key is not taken in, by its certificate or by its public key; `None`: it may be.
 pub(super) fn barred(
     connection: &Connection,
     alias: &str,
-    key: &Fingerprint,
+    (certificate, public_key): (&Fingerprint, &Fingerprint),
 ) -> rusqlite::Result<Option<String>> {
-    let statement = "SELECT reason FROM barred WHERE alias = ?1 AND fingerprint = ?2";
+    let statement = "SELECT reason FROM barred WHERE alias = ?1 AND fingerprint IN (?2, ?3)";
     connection
-        .query_row(statement, (alias, &**key), |row| row.get(0))
+        .query_row(statement, (alias, &**certificate, &**public_key), |row| {
+            row.get(0)
+        })
         .optional()
 }

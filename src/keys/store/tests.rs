@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::*;
+use crate::keys::Certificate;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
 use crate::keys::lifecycle::{Arrival, KeyState, Policy, Replacement, Schedule};
 use crate::keys::{AfterImport, KeyMaterial, Keys, PrivateKey};
@@ -59,7 +60,7 @@ fn keys(directory: &Path) -> Keys {
 }
 
 /// Key pairs that are valid for a year; made once, for some take long.
-static PAIRS: LazyLock<Vec<(Vec<u8>, crate::keys::Certificate)>> = LazyLock::new(|| {
+static PAIRS: LazyLock<Vec<(Vec<u8>, Certificate)>> = LazyLock::new(|| {
     let pair = |number: usize| {
         let algorithm = if number == 0 {
             KeyAlgorithm::Rsa2048
@@ -81,6 +82,26 @@ fn material(number: usize) -> KeyMaterial {
         private_key: PrivateKey::new(key).unwrap(),
         certificate: certificate.clone(),
         chain: vec![PAIRS[5].1.clone()],
+    }
+}
+
+/// The same key pair under a certificate of its own.
+fn certified_again(number: usize) -> KeyMaterial {
+    let (private_half, certificate) = &PAIRS[number];
+    let key = openssl::pkey::PKey::private_key_from_pkcs8(private_half).unwrap();
+    let mut again = openssl::x509::X509Builder::new().unwrap();
+    let old = certificate.x509();
+    again.set_version(2).unwrap();
+    again.set_subject_name(old.subject_name()).unwrap();
+    again.set_issuer_name(old.subject_name()).unwrap();
+    again.set_not_before(old.not_before()).unwrap();
+    again.set_not_after(old.not_after()).unwrap();
+    again.set_pubkey(&key).unwrap();
+    again.sign(&key, openssl::hash::MessageDigest::sha512()).unwrap();
+    let again = Certificate::from_der(&again.build().to_der().unwrap()).unwrap();
+    KeyMaterial {
+        certificate: again,
+        ..material(number)
     }
 }
 

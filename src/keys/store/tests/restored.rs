@@ -177,6 +177,21 @@ fn what_was_revoked_stays_so_and_the_alias_is_stopped_until_somebody_has_looked(
 }
 
 #[test]
+fn a_revoked_key_that_the_backup_lacks_is_not_taken_in_under_another_certificate_and_no_file_is_left() {
+    let bench = Bench::new();
+    bench.restore(true).unwrap();
+    let (keys, disguised) = (bench.keys(), certified_again(4));
+    assert_ne!(*disguised.certificate.fingerprint(), fingerprint(4));
+    let operator = keys.by(Author::cli());
+    let refused = operator.import(ALIAS, disguised, AfterImport::Activate, LATER);
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, CommandError::Barred { .. }), "{refused:?}");
+    for left in ["unfinished", "unfinished-wal", "unfinished-shm"] {
+        assert!(!bench.file(&format!("countersign.{left}")).exists(), "{left}");
+    }
+}
+
+#[test]
 fn a_database_that_is_gone_is_known_by_the_end_of_its_audit_that_is_kept_beside() {
     let bench = Bench::new();
     bench.lose_database();
