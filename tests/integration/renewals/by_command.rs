@@ -336,7 +336,10 @@ async fn a_hold_that_is_given_up_says_which_key_signs_and_how_to_begin_again() {
     let said = types(&scene, "keys rollback orders").await;
     assert!(said.starts_with(&signs(&scene.first)), "{said}");
     let refused = is_refused(&scene, "keys rollback orders").await;
-    assert!(refused.contains("(`replaces`: "), "{refused}");
+    assert!(
+        refused.contains("(`replaces`, `--replaces` on the command line: "),
+        "{refused}"
+    );
     let said = types(
         &scene,
         &format!("keys rollback orders --replaces {}", scene.first),
