@@ -137,7 +137,7 @@ impl CliError {
 /// Writes lines to standard output, for people. Whatever servers and certificates have in them moves no terminal.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn say(text: impl AsRef<str>) -> Result<(), CliError> {
     print(Lines(text.as_ref()).to_string())
 }
@@ -145,7 +145,7 @@ pub fn say(text: impl AsRef<str>) -> Result<(), CliError> {
 /// Writes JSON to standard output, with the same values.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn say_json(text: impl AsRef<str>) -> Result<(), CliError> {
     print(Json(text.as_ref()).to_string())
 }

@@ -1,4 +1,4 @@
-//! Step 4: a [`PlainMessage`] is signed by the key that is active now.
+//! Step 4: a [`PlainMessage`](crate::wss::PlainMessage) is signed by the key that is active now.
 //!
 //! Signing is work for a core, RSA for milliseconds: it never runs on the threads that move bytes,
 //! and never on more of them than there are cores. Who needs a token waits for that one, at a place and on a thread of its
