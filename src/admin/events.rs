@@ -119,7 +119,13 @@ async fn rule(
     event: CloudEvent,
 ) -> Result<Ruling, Problem> {
     let (admin, caller, author) = (admin.clone(), caller.clone(), author.clone());
-    on_a_thread(move || ruling::rule(&admin, &caller, author, event)).await
+    let turn = caller.load().turn().await;
+    on_a_thread(move || {
+        let ruled = ruling::rule(&admin, &caller, author, event);
+        drop(turn);
+        ruled
+    })
+    .await
 }
 
 impl From<Verdict> for EventOutcome {

@@ -2,12 +2,16 @@
 //! nothing.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
 
 use super::problem::Problem;
 use crate::proxy::load::{Exhausted, Limit, Part, Portion, Share};
@@ -19,11 +23,18 @@ const BYTES: usize = 4 * 1024 * 1024;
 /// The same of all callers together.
 const BYTES_OF_ALL: usize = 16 * 1024 * 1024;
 
+/// Most events take milliseconds.
+const FOR_A_TURN: Duration = Duration::from_secs(2);
+
+/// So there are a hundred a second at most.
+const BETWEEN_TURNS: Duration = Duration::from_millis(10);
+
 /// What one caller has taken, of its own share and of what all have. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Load {
     requests: Limit,
     bytes: Portion,
+    turns: Arc<Semaphore>,
 }
 
 /// Of all callers.
@@ -42,6 +53,7 @@ impl Common {
         Load {
             requests: Limit::new(REQUESTS),
             bytes: Portion::new(BYTES, &self.0),
+            turns: Arc::new(Semaphore::new(1)),
         }
     }
 }
@@ -50,6 +62,15 @@ impl Load {
     /// A request.
     pub(super) fn request(&self) -> Result<Share, Exhausted> {
         self.requests.take(1)
+    }
+
+    /// To do what one event asks for: one after the other, and not too many a second, or a flood would take the cores from
+    /// messages. Nobody waits without end for an event that hangs at a token.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let turn = timeout(FOR_A_TURN, self.turns.clone().acquire_owned()).await;
+        let turn = turn.ok()?.ok()?;
+        sleep(BETWEEN_TURNS).await;
+        Some(turn)
     }
 
     /// A body, of which nothing has come yet. Who says that much will come takes nothing by that.

@@ -87,6 +87,9 @@ async fn hostile_clients_of_one_alias_take_nothing_from_another() {
         "{:10} {:>6} {:>10} {:>10} {:>7}",
         "kind", "lost", "p50", "p99", "factor"
     );
+    // What is done once, as connections are made and the first messages checked, is not what is compared with.
+    under(Kind::None, &served, 0, messages).await;
+    receiver.forget();
     let mut alone = Duration::ZERO;
     for kind in KINDS {
         shim.rules(if kind == Kind::Token { "C_Sign hang" } else { "" });
@@ -168,11 +171,11 @@ async fn attack(kind: Kind, client: usize, proxy: SocketAddr, admin: SocketAddr,
         Kind::Deaf => loop {
             let mut raw = Raw::connect(proxy).await;
             let asked = "GET /attacked?wsdl HTTP/1.1\r\nHost: localhost\r\n\r\n";
-            let sent = raw.send(asked).await;
+            raw.send(asked).await;
+            // Until every buffer on the way is full.
+            sleep(Duration::from_secs(2)).await;
             begun.add_permits(1);
-            if sent {
-                sleep(Duration::from_secs(5)).await;
-            }
+            sleep(Duration::from_secs(60)).await;
         },
         Kind::Square | Kind::Heavy | Kind::Token | Kind::Events | Kind::Strangers => {
             ask(kind, client, proxy, admin, begun).await;
@@ -232,8 +235,12 @@ async fn again(address: SocketAddr, begun: &Semaphore, mut make: impl FnMut() ->
     begun.add_permits(1);
     loop {
         let answer = flow.try_send(make()).await;
-        if answer.is_err() || answer.is_ok_and(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE) {
-            sleep(Duration::from_millis(10)).await;
+        let is_gone = answer.is_err();
+        if is_gone || answer.is_ok_and(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE) {
+            // Told to come later, they come much sooner.
+            sleep(Duration::from_millis(100)).await;
+        }
+        if is_gone {
             flow = Flow::connect(address).await;
         }
     }

@@ -109,11 +109,11 @@ impl Flow {
     ) -> hyper::Result<Response<Incoming>> {
         match self {
             Self::Http1(sender) => {
-                sender.ready().await.expect("the connection is usable");
+                sender.ready().await?;
                 sender.send_request(request).await
             }
             Self::Http2(sender) => {
-                sender.ready().await.expect("the connection is usable");
+                sender.ready().await?;
                 let (mut head, body) = request.into_parts();
                 head.headers.remove(HOST); // HTTP/2 has :authority instead
                 let path = head.uri.path_and_query().map_or("/", |path| path.as_str());

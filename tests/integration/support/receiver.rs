@@ -155,6 +155,11 @@ impl Receiver {
         self.requests.lock().expect("no test panicked").clone()
     }
 
+    /// All that came.
+    pub(crate) fn forget(&self) {
+        self.requests.lock().expect("no test panicked").clear();
+    }
+
     /// The request that came last.
     pub(crate) fn take_request(&self) -> Recorded {
         self.requests
