@@ -83,8 +83,7 @@ impl Load {
 
     /// So many more bytes of it.
     pub(super) fn more(&self, body: &mut Part, bytes: usize) -> Result<(), Exhausted> {
-        body.merge(self.bytes.take(bytes)?);
-        Ok(())
+        self.bytes.more(body, bytes)
     }
 }
 

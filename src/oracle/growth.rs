@@ -175,7 +175,7 @@ pub fn slow_inputs(bytes: &[u8]) -> Result<(), String> {
     const TOLERANCE: u32 = 3;
     /// A measurement may be unlucky; three are not.
     const ATTEMPTS: usize = 3;
-    /// What grows with the square of 72 KB takes a millisecond.
+    /// Where work grew with the square, it took a millisecond.
     const PER_BYTE: Duration = Duration::from_micros(20);
     /// More of what comes once cannot be told from what grows.
     const MOST_ONCE: usize = SMALL / 2;

@@ -6,7 +6,6 @@
 //! counted and logged, so that an operator sees what to write into `key_refused`.
 
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -19,6 +18,7 @@ use super::media_type::MediaType;
 use super::read::Decoding;
 use super::reply::UnverifiedResponse;
 use super::route::Route;
+use crate::cores::cores;
 use crate::metrics::Metrics;
 use crate::wss::fault::{self, Fault};
 
@@ -72,9 +72,8 @@ enum Content {
 impl Judging {
     /// Tells the metrics.
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        let cores = available_parallelism().map_or(1, usize::from);
         Self {
-            cores: Arc::new(Semaphore::new(cores)),
+            cores: Arc::new(Semaphore::new(cores())),
             metrics,
         }
     }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Something of which there is only so much.
-#[derive(Clone)]
+/// Something of which there is only so much; by default nothing.
+#[derive(Clone, Default)]
 pub(crate) struct Limit {
     most: usize,
     taken: Arc<AtomicUsize>,
@@ -89,7 +89,7 @@ impl Drop for Share {
 }
 
 /// What one of many may take of what there is for all, so that nobody takes so much that the others get nothing.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Portion {
     own: Limit,
     all: Limit,
@@ -100,11 +100,6 @@ impl Portion {
     pub(crate) fn new(most: usize, all: &Limit) -> Self {
         let (own, all) = (Limit::new(most), all.clone());
         Self { own, all }
-    }
-
-    /// Somebody else's of the same size.
-    pub(crate) fn another(&self) -> Self {
-        Self::new(self.own.most, &self.all)
     }
 
     /// The bounds of another one on what is taken of this one.
@@ -118,6 +113,14 @@ impl Portion {
     pub(crate) fn take(&self, amount: usize) -> Result<Part, Exhausted> {
         let (own, all) = (self.own.take(amount)?, self.all.take(amount)?);
         Ok(Part { own, all })
+    }
+
+    /// Takes as much more for a part of this portion.
+    pub(crate) fn more(&self, part: &mut Part, amount: usize) -> Result<(), Exhausted> {
+        let Part { own, all } = self.take(amount)?;
+        part.own.merge(own);
+        part.all.merge(all);
+        Ok(())
     }
 
     /// Whether as much could be taken now.
@@ -136,12 +139,6 @@ impl Part {
     /// How much it is.
     pub(crate) fn amount(&self) -> usize {
         self.own.amount()
-    }
-
-    /// Takes in another part of the same portion.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.own.merge(other.own);
-        self.all.merge(other.all);
     }
 }
 
@@ -165,7 +162,7 @@ mod tests {
         let all = Limit::new(10);
         let (one, other) = (Portion::new(7, &all), Portion::new(7, &all));
         let mut part = one.take(4).unwrap();
-        part.merge(one.take(3).unwrap());
+        one.more(&mut part, 3).unwrap();
         assert!(one.take(1).is_err() && !one.has(1), "its own bound");
         assert_eq!((part.amount(), all.taken()), (7, 7), "what failed takes nothing");
         let rest = other.take(3).unwrap();

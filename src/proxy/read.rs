@@ -116,7 +116,7 @@ impl Reading {
                 if length > self.max_message {
                     return Err(ReadError::TooLarge(self.max_message));
                 }
-                memory.merge(room.take(piece.len())?);
+                room.more(&mut memory, piece.len())?;
                 while !piece.is_empty() {
                     let turn = piece.split_to(piece.len().min(AT_A_TURN - read));
                     read += turn.len();

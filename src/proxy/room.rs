@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use tokio::sync::Semaphore;
 
 use super::load::{Limit, Portion};
 use crate::config::{Config, ProxyConfig};
+use crate::cores::cores;
 use crate::open_files;
 
 /// Messages that may wait for a core, for each core: at 5 ms for an RSA-4096 signature, the last one waits about a
@@ -37,6 +37,7 @@ pub(super) struct AliasRoom {
 /// Of the aliases of one configuration.
 pub(super) struct AliasRooms<'a> {
     earlier: BTreeMap<&'a str, &'a AliasRoom>,
+    /// Of each of them.
     bounds: AliasRoom,
     by_alias: BTreeMap<String, AliasRoom>,
 }
@@ -46,20 +47,34 @@ impl AliasRooms<'_> {
     pub(super) fn of(&mut self, alias: &str) -> AliasRoom {
         let room = self.by_alias.entry(alias.to_owned());
         let room = room.or_insert_with(|| match self.earlier.get(alias) {
-            Some(earlier) => AliasRoom {
-                requests: earlier.requests.within(&self.bounds.requests),
-                bytes: earlier.bytes.within(&self.bounds.bytes),
-                waiting: earlier.waiting.within(&self.bounds.waiting),
-                turns: earlier.turns.clone(),
-            },
-            None => AliasRoom {
-                requests: self.bounds.requests.another(),
-                bytes: self.bounds.bytes.another(),
-                waiting: self.bounds.waiting.another(),
-                turns: turns(),
-            },
+            Some(earlier) => earlier.within(&self.bounds),
+            None => AliasRoom::default().within(&self.bounds),
         });
         room.clone()
+    }
+}
+
+impl AliasRoom {
+    /// The same with other bounds; what is taken counts on.
+    fn within(&self, bounds: &Self) -> Self {
+        Self {
+            requests: self.requests.within(&bounds.requests),
+            bytes: self.bytes.within(&bounds.bytes),
+            waiting: self.waiting.within(&bounds.waiting),
+            turns: self.turns.clone(),
+        }
+    }
+}
+
+impl Default for AliasRoom {
+    /// Of which nothing has been taken, for there is none.
+    fn default() -> Self {
+        Self {
+            requests: Portion::default(),
+            bytes: Portion::default(),
+            waiting: Portion::default(),
+            turns: Arc::new(Semaphore::new(cores())),
+        }
     }
 }
 
@@ -67,8 +82,8 @@ impl Room {
     /// Before any configuration.
     pub(super) fn none() -> Self {
         Self {
-            requests: Limit::new(0),
-            bytes: Limit::new(0),
+            requests: Limit::default(),
+            bytes: Limit::default(),
             waiting: Limit::new(cores() * WAITING_PER_CORE),
         }
     }
@@ -93,16 +108,16 @@ impl Room {
             0 | 1 => all.most(),
             _ => all.most() - all.most() / 4,
         };
-        let fresh = AliasRoom {
+        let bounds = AliasRoom {
             requests: Portion::new(most(&self.requests), &self.requests),
             // Each message that may be sent may be sent alone.
             bytes: Portion::new(most(&self.bytes).max(config.proxy.max_message), &self.bytes),
             waiting: Portion::new(most(&self.waiting), &self.waiting),
-            turns: turns(),
+            ..AliasRoom::default()
         };
         AliasRooms {
             earlier: earlier.collect(),
-            bounds: fresh,
+            bounds,
             by_alias: BTreeMap::new(),
         }
     }
@@ -116,15 +131,6 @@ impl Room {
     pub(super) fn bytes_buffered(&self) -> usize {
         self.bytes.taken()
     }
-}
-
-/// That sign messages at a time.
-pub(super) fn cores() -> usize {
-    available_parallelism().map_or(1, usize::from)
-}
-
-fn turns() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(cores()))
 }
 
 /// Each may need a connection to its receiver, and so a file.

@@ -42,7 +42,7 @@ pub(super) struct Route {
     pub(super) strategy: Strategy,
     /// The alias's. Messages are counted there whatever the strategy: a reload may bring another one, and then a hold.
     pub(super) gate: Arc<Gate>,
-    /// The alias's.
+    /// What its messages may take, with those of the alias's other routes.
     pub(super) room: AliasRoom,
     pub(super) hold: HoldBounds,
     /// Which of the receiver's faults say that the key was not accepted.

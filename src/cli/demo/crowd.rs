@@ -1,6 +1,5 @@
 //! The aliases that nothing happens to: each has a key, as those of a large installation have.
 
-use std::num::NonZero;
 use std::ops::Range;
 use std::thread;
 
@@ -8,13 +7,14 @@ use time::OffsetDateTime;
 
 use super::scene::{LIFETIME, alias};
 use crate::cli::CliError;
+use crate::cores::cores;
 use crate::keys::audit::Author;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
 use crate::keys::{AfterImport, Keys};
 
 /// Gives each of these aliases a P-256 key, which takes least to make. On every core; waits for the disk.
 pub(super) fn give_keys(keys: &Keys, aliases: Range<usize>, now: OffsetDateTime) -> Result<(), CliError> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let cores = cores();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..cores)
             .map(|worker| {

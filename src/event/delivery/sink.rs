@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use crate::causes::innermost;
 use crate::config::SinkConfig;
 use crate::event::cloud_event::STRUCTURED;
 use crate::files;
@@ -182,14 +183,9 @@ fn judge(response: &Response<Incoming>) -> Result<(), NotTaken> {
     })
 }
 
-/// The cause that says most.
 fn unreachable(error: &(dyn Error + 'static)) -> NotTaken {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
     NotTaken {
-        problem: format!("it cannot be reached: {cause}"),
+        problem: format!("it cannot be reached: {}", innermost(error)),
         wait: None,
         outcome: DeliveryOutcome::Unreachable,
     }

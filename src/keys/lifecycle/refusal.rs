@@ -165,7 +165,7 @@ pub enum Refusal {
     PairSigns {
         /// To be revoked.
         key: Fingerprint,
-        /// Signs.
+        /// Of the same pair; it signs.
         active: Fingerprint,
     },
     /// It is revoked with the other one.

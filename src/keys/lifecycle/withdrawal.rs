@@ -50,20 +50,18 @@ impl Lifecycle {
             (None, None) => Vec::new(),
         };
         let idle: Vec<_> = self.idle().filter(|key| is_of_pair(key)).cloned().collect();
-        events.extend(
-            idle.iter()
-                .map(|key| self.revoke_idle(key, reason, policy, moment)),
-        );
+        let idle = idle.into_iter();
+        events.extend(idle.map(|key| self.revoke_idle(key, reason, policy, moment)));
         Ok(events)
     }
 
     /// A pending key was never displaced; others may have its certificate all the same.
-    fn revoke_idle(&mut self, key: &Key, reason: &Reason, policy: &Policy, moment: Moment) -> Event {
+    fn revoke_idle(&mut self, key: Key, reason: &Reason, policy: &Policy, moment: Moment) -> Event {
         let state = self.key(key.fingerprint()).map(|entry| entry.state);
         let kept = state.and_then(|state| state.since().zip(state.kept_until()));
         let kept = kept.unwrap_or_else(|| (moment.now, policy.kept_until(None, moment)));
         self.take_idle(key.fingerprint());
-        self.put_aside(key.clone(), reason, false, kept, moment)
+        self.put_aside(key, reason, false, kept, moment)
     }
 
     fn revoke_active(

@@ -1,7 +1,6 @@
 //! Keys as rows: what a state has is what its row has, and the tables' own constraints say so too.
 
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread;
@@ -12,6 +11,7 @@ use time::OffsetDateTime;
 use super::error::Failed;
 use super::sealing::{Place, Sealer};
 use super::{StoreError, use_table, waiting_table};
+use crate::cores::cores;
 use crate::keys::lifecycle::{Arrival, Entry, Half, KeyState, Lifecycle, Schedule};
 use crate::keys::uses::Uses;
 use crate::keys::{Certificate, Fingerprint, Identity, KeyMaterial, PrivateKey, Signer, UseCounts};
@@ -317,7 +317,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// On every core: OpenSSL takes half a millisecond to read a key and its certificate, and there may be thousands.
     fn read_all(&self, readings: &[Reading]) -> Result<Vec<Remembered>, StoreError> {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let cores = cores();
         let share = readings.len().div_ceil(cores).max(1);
         thread::scope(|scope| {
             let readers: Vec<_> = readings

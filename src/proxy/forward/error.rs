@@ -2,11 +2,13 @@
 
 use std::error::Error;
 
+use h2::Reason;
 use http::StatusCode;
 use hyper_util::client::legacy;
 
 use super::connect::ConnectTimedOut;
 use super::redirect::Redirect;
+use crate::causes::{causes, innermost};
 
 /// Why there is no answer of the receiver.
 #[derive(Debug, thiserror::Error)]
@@ -58,12 +60,8 @@ impl ForwardError {
 
     /// Of a connection that was to be made.
     pub(super) fn unconnected(error: &(dyn Error + 'static)) -> Self {
-        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-        while let Some(error) = cause {
-            if error.is::<ConnectTimedOut>() {
-                return Self::ConnectTimedOut;
-            }
-            cause = error.source();
+        if causes(error).any(|cause| cause.is::<ConnectTimedOut>()) {
+            return Self::ConnectTimedOut;
         }
         Self::Unreachable(innermost(error))
     }
@@ -76,19 +74,13 @@ impl ForwardError {
 
 impl From<legacy::Error> for ForwardError {
     fn from(error: legacy::Error) -> Self {
+        let reason = causes(&error).find_map(|cause| cause.downcast_ref::<h2::Error>()?.reason());
         if error.is_connect() {
             Self::unconnected(&error)
+        } else if reason == Some(Reason::HTTP_1_1_REQUIRED) {
+            Self::Http1Required
         } else {
             Self::BrokenOff(innermost(&error))
         }
     }
-}
-
-/// The cause that says most; the layers above it say "error sending request".
-fn innermost(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

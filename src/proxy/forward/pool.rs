@@ -1,14 +1,12 @@
 //! The connections to a receiver that all flows share: by HTTP/2 where the receiver chooses it, until it asks for HTTP/1.1
 //! instead. IIS does so wherever Windows authenticates.
 
-use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use h2::Reason;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{self, Client};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connect::Connector;
@@ -48,16 +46,14 @@ impl Pool {
             &self.chosen
         };
         let receiver = request.uri().authority().cloned();
-        client.request(request).await.map_err(|error| {
-            if !requires_http1(&error) {
-                return error.into();
-            }
-            if !self.http1_required.swap(true, Ordering::Relaxed) {
-                let receiver = receiver.as_ref().map(tracing::field::display);
-                tracing::warn!(receiver, "a receiver asks for HTTP/1.1, and gets it from now on");
-            }
-            ForwardError::Http1Required
-        })
+        let answered = client.request(request).await.map_err(ForwardError::from);
+        if matches!(answered, Err(ForwardError::Http1Required))
+            && !self.http1_required.swap(true, Ordering::Relaxed)
+        {
+            let receiver = receiver.as_ref().map(tracing::field::display);
+            tracing::warn!(receiver, "a receiver asks for HTTP/1.1, and gets it from now on");
+        }
+        answered
     }
 }
 
@@ -71,15 +67,4 @@ fn client(connector: Connector) -> Client<Connector, Outgoing> {
         .http2_max_header_list_size(MAX_HEAD)
         .http1_preserve_header_case(true)
         .build(connector)
-}
-
-fn requires_http1(error: &legacy::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<h2::Error>() {
-            return error.reason() == Some(Reason::HTTP_1_1_REQUIRED);
-        }
-        cause = error.source();
-    }
-    false
 }

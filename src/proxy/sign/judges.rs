@@ -5,7 +5,6 @@
 //! its time, places included; what takes longer is given up, and the route's setting says what becomes of the message.
 
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use bytes::Bytes;
 use time::OffsetDateTime;
@@ -16,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::SigningError;
 use super::sampling::Due;
 use crate::config::LateSelfCheck;
+use crate::cores::cores;
 use crate::keys::Signer;
 use crate::metrics::{Metrics, SelfCheckOutcome};
 use crate::proxy::read::Received;
@@ -46,10 +46,9 @@ pub(super) struct Case<'a> {
 
 impl Judges {
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        let cores = available_parallelism().map_or(1, usize::from);
         Self {
             small: Arc::new(Semaphore::new(SMALL_PLACES)),
-            large: Arc::new(Semaphore::new(cores)),
+            large: Arc::new(Semaphore::new(cores())),
             metrics,
         }
     }

@@ -5,12 +5,14 @@ use std::io;
 
 use rustls::CertificateError;
 
+use crate::causes::{causes, innermost};
+
 /// A sentence that follows "cannot reach the admin listener at URL: ".
 pub(super) fn sentence(error: &(dyn Error + 'static)) -> String {
-    if let Some(tls) = chain(error).find_map(of_tls) {
+    if let Some(tls) = causes(error).find_map(of_tls) {
         return tls_sentence(tls);
     }
-    let deepest = chain(error).last().map(ToString::to_string).unwrap_or_default();
+    let deepest = innermost(error);
     format!("{deepest}; is countersign running there? (--admin URL)")
 }
 
@@ -29,10 +31,6 @@ fn tls_sentence(error: &rustls::Error) -> String {
             .to_owned();
     }
     error.to_string()
-}
-
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
 }
 
 /// What an I/O error is made of is not among its sources.
