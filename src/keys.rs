@@ -161,9 +161,19 @@ impl Keys {
             store: Mutex::new(store),
             subscribers,
         }));
+        keys.tell_held();
         // Nothing was configured before, so no renewal stands against it.
         let _ = keys.configure(policies, now);
         Ok(keys)
+    }
+
+    /// What was held as the process ended is held on.
+    fn tell_held(&self) {
+        for (alias, keys) in self.ring().aliases() {
+            let Some(hold) = keys.current_hold() else { continue };
+            let (renewal, gate) = (&hold.renewal, hold.gate.name());
+            tracing::warn!(%alias, %renewal, %gate, "its messages do not go on their way, as before the restart; see `countersign renewal show`");
+        }
     }
 
     /// The configuration has these aliases now. Others keep their keys, to verify and decrypt with.

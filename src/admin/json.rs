@@ -1,10 +1,14 @@
 //! JSON bodies. What is not JSON, or not the JSON that is meant, is refused with the place.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 
 use super::problem::Problem;
 
@@ -28,11 +32,36 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
                 "send the body as application/json",
             ));
         }
-        let value: Option<T> = serde_json::from_slice(&body).map_err(|error| {
+        serde_json::from_slice(&body).map_err(|error| {
             let sentence = format!("the body is not the JSON that belongs here: {error}");
             Problem::new(StatusCode::BAD_REQUEST, sentence)
-        })?;
-        Ok(Self(value.unwrap_or_default()))
+        })
+    }
+}
+
+/// An object or null. A derived reader takes a list as well, its elements by the order in which the members are
+/// declared, and nobody who sends one means that.
+impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for OptionalJson<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectOrNull(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectOrNull<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned + Default> Visitor<'de> for ObjectOrNull<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members))
     }
 }
 

@@ -78,6 +78,7 @@ impl Admin {
                 .open_renewal()
                 .map(|renewal| self.renewal_view(alias, keys, renewal)),
             ambiguous_candidates: ambiguous(strategy, keys),
+            given_up_candidates: given_up(strategy, keys),
             waiting: self
                 .keys
                 .waiting(alias)
@@ -103,4 +104,13 @@ fn ambiguous(strategy: Strategy, keys: &Lifecycle) -> Vec<String> {
     }
     let ambiguous = keys.ambiguous_candidates().into_iter();
     ambiguous.map(ToString::to_string).collect()
+}
+
+/// Likewise.
+fn given_up(strategy: Strategy, keys: &Lifecycle) -> Vec<String> {
+    if strategy != Strategy::ReceiverLed {
+        return Vec::new();
+    }
+    let given_up = keys.given_up_candidates().into_iter();
+    given_up.map(ToString::to_string).collect()
 }

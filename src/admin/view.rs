@@ -95,6 +95,9 @@ pub struct AliasView {
     pub renewal: Option<RenewalView>,
     /// Pending keys between which nobody has decided: none of them is tried where a receiver refuses the active one.
     pub ambiguous_candidates: Vec<String>,
+    /// Pending keys whose renewal was aborted: none of them is tried there, until its renewal begins again.
+    #[serde(default)]
+    pub given_up_candidates: Vec<String>,
     /// Why its source brings no key that may sign; null: it does, or there is none.
     pub source_problem: Option<String>,
     /// Keys that were generated here and have no certificate yet, in the order in which they were generated.

@@ -10,9 +10,10 @@ use super::keys::client::{AdminClient, Answer, Connection};
 use super::keys::{alias_name, show};
 use super::{CliError, block_on};
 use crate::admin::view::{
-    AbortRequest, ConfirmRequest, PublishRequest, PublishedView, RenewalView, StartRequest,
+    AbortRequest, AliasView, ConfirmRequest, PublishRequest, PublishedView, RenewalView, StartRequest,
 };
-use crate::keys::Fingerprint;
+use crate::keys::lifecycle::Refusal;
+use crate::keys::{Fingerprint, Strategy};
 use target::Target;
 
 mod preflight;
@@ -182,6 +183,8 @@ async fn hold(client: &AdminClient, target: &Target, wait: bool) -> Result<Answe
     let id = match target {
         Target::Renewal(id) => id.to_string(),
         Target::Alias(alias) => {
+            let view: AliasView = client.get(&format!("aliases/{alias}")).await?.read()?;
+            check_strategy(&view)?;
             let started = client.post(&format!("aliases/{alias}/renewals")).await?;
             started.read::<RenewalView>()?.id
         }
@@ -196,6 +199,17 @@ async fn hold(client: &AdminClient, target: &Target, wait: bool) -> Result<Answe
             "messages under way have not ended; see `countersign renewal show {id}`"
         ))
     })?
+}
+
+/// No renewal begins that could not go on so.
+fn check_strategy(alias: &AliasView) -> Result<(), CliError> {
+    let strategy: Option<Strategy> = alias.strategy.parse().ok();
+    match strategy {
+        Some(strategy) if strategy != Strategy::Hold => {
+            Err(CliError::Failed(Refusal::NotHoldStrategy(strategy).to_string()))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn drained(client: &AdminClient, id: &str) -> Result<Answer, CliError> {

@@ -371,6 +371,39 @@ async fn every_refusal_is_a_problem_document_whatever_the_client_accepts() {
     );
 }
 
+/// A derived reader would take its elements for the members, in the order in which they are declared.
+#[tokio::test]
+async fn a_list_in_place_of_an_object_is_refused_by_every_command() {
+    let admin = TestAdmin::start().await;
+    let key = import(&admin, "orders").await;
+    let document = admin.get("/api/openapi.json").await.json();
+    let mut asked = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let content = &operations["post"]["requestBody"]["content"];
+        if path == "/events" || content["application/json"].is_null() {
+            continue; // a list of events is a batch
+        }
+        let path = path
+            .replace("{alias}", "orders")
+            .replace("{fingerprint}", &key)
+            .replace("{id}", "r-1");
+        for list in ["[]", "[null]", "[null, null, true]"] {
+            let answer = admin.send(admin.request(Method::POST, &path), list).await;
+            let sentence = "the body is not the JSON that belongs here: invalid type: sequence, expected an object at line 1";
+            assert!(
+                answer.problem(400).starts_with(sentence),
+                "{path} {list}: {answer:?}"
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked >= 9 * 3, "{asked}");
+    assert_eq!(
+        states(&admin.get(ORDERS).await.json()),
+        [(key, "pending".to_owned())]
+    );
+}
+
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let admin = TestAdmin::start().await;

@@ -17,7 +17,7 @@ use crate::support::countersign::countersign;
 use crate::support::receiver::Receiver;
 use crate::support::served::{Place, Served};
 use crate::support::tool::{run, succeeds};
-use crate::support::within;
+use crate::support::{eventually, within};
 
 const ENVELOPE: &str =
     "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><a/></s:Body></s:Envelope>";
@@ -226,9 +226,48 @@ async fn a_restored_backup_is_what_it_was() {
     stopped["signs"] = before["signs"].clone();
     assert_eq!(stopped, before, "what came after the backup is gone");
     assert_ne!(post(&served).await, 200, "it is stopped");
+    fs::write(served.file("next.pem"), pem(&new_key("Next"))).unwrap();
+    let import = format!(
+        "keys import orders --key next.pem --admin http://{}",
+        served.admin
+    );
+    let imported = command(&import).await;
+    assert!(
+        imported
+            .text()
+            .ends_with("it signs again with\n  countersign keys reviewed orders\n"),
+        "{imported:?}"
+    );
     let reviewed = "/api/v1/aliases/orders/reviewed";
     assert_eq!(ask(&served, Method::POST, reviewed, Vec::new()).await.0, 200);
     assert_eq!(post(&served).await, 200);
+}
+
+#[tokio::test]
+async fn a_start_in_a_hold_says_that_messages_wait() {
+    let receiver = Receiver::start().await;
+    let of_the_alias = "strategy = \"hold\"\n";
+    let mut served = Place::new()
+        .serve(&format!("{of_the_alias}{}", sections(&receiver, "")))
+        .await;
+    assert!(!served.log().contains("as before the restart"));
+    assert_eq!(import(&served).await.0, 201);
+    let of = served.file("");
+    let hold = format!("renewal hold orders --wait --admin http://{}", served.admin);
+    let held = tokio::task::spawn_blocking(move || countersign(&of, &hold))
+        .await
+        .unwrap();
+    assert_eq!(held.code, Some(0), "{held:?}");
+    stop(&mut served).await;
+    served.start_again().await;
+    let told = || served.log().contains("as before the restart");
+    eventually("it is told", told).await;
+    let log = served.log();
+    let line = log.lines().find(|line| line.contains("as before the restart"));
+    let line = line.unwrap();
+    for word in ["WARN", "orders", "holding", "countersign renewal show"] {
+        assert!(line.contains(word), "{line}");
+    }
 }
 
 /// A small disk of its own, unmounted when dropped.

@@ -5,6 +5,12 @@ use crate::keys::Strategy;
 
 /// In words, with what to type.
 pub(super) fn step(alias: &AliasView, key: &KeyView) -> String {
+    if alias.unreviewed_since.is_some() {
+        return typed(
+            "The alias is stopped since a backup was restored. Look at all its keys; then it signs again with",
+            &format!("countersign keys reviewed {}", alias.alias),
+        );
+    }
     match (key.state.as_str(), &key.activate_at, &alias.signs) {
         ("active", ..) => "Every new message is signed with it.\n".to_owned(),
         ("pending", Some(at), _) if *at == key.validity.not_before => {
@@ -31,6 +37,12 @@ fn exchanged(alias: &AliasView, key: &KeyView) -> String {
         let first =
             format!("Renewal {id} to another key goes on. Bring it to its end, or abort it; then begin with");
         return typed(&first, &start(alias, key));
+    }
+    if alias.given_up_candidates.contains(&key.fingerprint) {
+        return typed(
+            "Its renewal was aborted, so nothing switches to it; begin again with",
+            &start(alias, key),
+        );
     }
     let only = alias.keys.iter().filter(|key| key.state == "pending").count() == 1;
     match alias.strategy.parse() {

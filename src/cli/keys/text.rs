@@ -1,7 +1,9 @@
 //! The admin API's documents as people read them.
 
 use super::next;
-use crate::admin::view::{AliasView, CertificateView, GeneratedView, KeyView, SigningKeyView, WaitingView};
+use crate::admin::view::{
+    AliasView, CertificateView, GateView, GeneratedView, KeyView, SigningKeyView, WaitingView,
+};
 use crate::keys::Fingerprint;
 
 pub(super) fn list(aliases: &[AliasView]) -> String {
@@ -38,6 +40,26 @@ fn renewal(alias: &AliasView) -> String {
         format!("  renewal   {id} is {step}; it waits for {waits}\n")
     });
     renewal.unwrap_or_default()
+}
+
+/// A line, if messages do not go on their way.
+pub(in crate::cli) fn gate(gate: &GateView) -> String {
+    let since = gate.since.as_ref().map(|since| format!(" since {since}"));
+    let ends = gate
+        .ends
+        .as_ref()
+        .map(|ends| format!(" (the hold ends at {ends})"));
+    let ends = ends.unwrap_or_default();
+    let shut = since.map(|since| format!("{}{since}{ends}, ", gate.state));
+    if shut.is_none() && gate.messages == 0 {
+        return String::new();
+    }
+    format!(
+        "  messages  {}{} wait, {} bytes\n",
+        shut.unwrap_or_default(),
+        gate.messages,
+        gate.bytes
+    )
 }
 
 /// A line for each key that waits for its certificate.
@@ -95,11 +117,12 @@ fn summary(alias: &AliasView) -> String {
         })
         .collect();
     format!(
-        "{}\n{}{}{}{}{}",
+        "{}\n{}{}{}{}{}{}",
         alias.alias,
         unreviewed(alias),
         source_problem(alias),
         renewal(alias),
+        gate(&alias.gate),
         or_none(keys),
         waiting(alias)
     )
@@ -118,12 +141,13 @@ pub(super) fn details(alias: &AliasView) -> String {
     };
     let keys: String = alias.keys.iter().map(key).collect();
     format!(
-        "{}\n  strategy  {}\n  used by   {routes}\n{}{}{}{}{}",
+        "{}\n  strategy  {}\n  used by   {routes}\n{}{}{}{}{}{}",
         alias.alias,
         alias.strategy,
         unreviewed(alias),
         source_problem(alias),
         renewal(alias),
+        gate(&alias.gate),
         waiting(alias),
         or_none(keys)
     )

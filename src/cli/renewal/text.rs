@@ -1,7 +1,7 @@
 //! Renewals as people read them: how far each has come, whom it waits for, and what to type next.
 
 use crate::admin::view::{ConfirmationView, Duty, LinkView, OldKeyView, PublishedView, RenewalView};
-use crate::cli::keys::text::signs;
+use crate::cli::keys::text::{gate, signs};
 
 /// One with all that is known of it.
 pub(super) fn details(renewal: &RenewalView) -> String {
@@ -32,7 +32,7 @@ pub(super) fn details(renewal: &RenewalView) -> String {
         "{id}\n  alias     {alias}, {strategy}\n  new key   {key}\n  step      {step}{rolled_back} since {since}\n{signs}  waits for {}\n{}{}\
          \n  steps\n{steps}{receivers}{old_key}",
         waiting_for.sentence,
-        gate(renewal),
+        gate(&renewal.gate),
         next(renewal),
     )
 }
@@ -72,7 +72,7 @@ pub(super) fn taken(renewal: &RenewalView) -> String {
     format!(
         "{alias}: renewal {id} is {step}.\n{}{waits}{}{}",
         signs(alias, renewal.signs.as_ref()),
-        gate(renewal),
+        gate(&renewal.gate),
         next(renewal)
     )
 }
@@ -118,26 +118,6 @@ fn link(link: &LinkView) -> String {
         expires,
     } = link;
     format!("  {receiver}, until {expires}\n    {url}\n")
-}
-
-fn gate(renewal: &RenewalView) -> String {
-    let gate = &renewal.gate;
-    let since = gate.since.as_ref().map(|since| format!(" since {since}"));
-    let ends = gate
-        .ends
-        .as_ref()
-        .map(|ends| format!(" (the hold ends at {ends})"));
-    let ends = ends.unwrap_or_default();
-    let shut = since.map(|since| format!("{}{since}{ends}, ", gate.state));
-    if shut.is_none() && gate.messages == 0 {
-        return String::new();
-    }
-    format!(
-        "  messages  {}{} wait, {} bytes\n",
-        shut.unwrap_or_default(),
-        gate.messages,
-        gate.bytes
-    )
 }
 
 fn receiver(confirmation: &ConfirmationView) -> String {

@@ -35,6 +35,17 @@ impl Lifecycle {
         pending.map(|pending| pending.key.fingerprint()).collect()
     }
 
+    /// Pending keys whose renewal was aborted: only another renewal makes a candidate of one.
+    #[must_use]
+    pub fn given_up_candidates(&self) -> Vec<&Fingerprint> {
+        let renewed = self.renewed_key().map(Key::fingerprint);
+        let pending = self.pending.iter().map(|pending| &pending.key);
+        pending
+            .filter(|key| self.was_renewed(key) && renewed != Some(key.fingerprint()))
+            .map(Key::fingerprint)
+            .collect()
+    }
+
     /// Of a renewal that goes on and has not reached its aim.
     pub(in crate::keys) fn renewed_key(&self) -> Option<&Key> {
         let open = self.open_renewal();
@@ -81,9 +92,13 @@ impl Lifecycle {
 
     fn only_next_key(&self) -> Option<&Key> {
         let key = self.only_pending_key().ok()?;
-        let given_up = |renewal: &super::Renewal| renewal.key() == key.fingerprint();
-        let given_up = self.renewals.iter().any(|renewal| given_up(renewal));
-        (!given_up && self.check_order(key).is_ok()).then_some(key)
+        (!self.was_renewed(key) && self.check_order(key).is_ok()).then_some(key)
+    }
+
+    fn was_renewed(&self, key: &Key) -> bool {
+        self.renewals
+            .iter()
+            .any(|renewal| renewal.key() == key.fingerprint())
     }
 
     fn way_back(&self) -> Option<&Key> {

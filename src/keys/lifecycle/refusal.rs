@@ -238,7 +238,10 @@ pub enum Refusal {
     #[error("several keys are pending under this alias ({}): name the one, or discard the others", list(.0))]
     SeveralPending(Vec<Fingerprint>),
     /// One renewal at a time.
-    #[error("renewal {renewal} goes on under this alias, to key {key}: bring it to its end, or abort it")]
+    #[error(
+        "renewal {renewal} goes on under this alias, to key {key}: bring it to its end, as `countersign renewal show \
+         {renewal}` says, or abort it"
+    )]
     RenewalOpen {
         /// Which.
         renewal: RenewalId,

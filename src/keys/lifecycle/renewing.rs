@@ -80,9 +80,20 @@ impl Lifecycle {
         }
         let certificate = match key {
             Some(key) => self.renewable_key(key)?.certificate().clone(),
-            None => self.only_renewable_key()?.certificate().clone(),
+            None => self.unnamed_key()?.certificate().clone(),
         };
         Ok(self.begin(id, certificate, receivers, now))
+    }
+
+    /// Where there is none, and a renewal has not been completed, that one is probably meant.
+    fn unnamed_key(&self) -> Result<&Key, Refusal> {
+        match (self.only_renewable_key(), self.open_renewal()) {
+            (Err(Refusal::NothingPending), Some(open)) => Err(Refusal::RenewalOpen {
+                renewal: open.id.clone(),
+                key: open.key().clone(),
+            }),
+            (key, _) => key,
+        }
     }
 
     /// Ends the one before.

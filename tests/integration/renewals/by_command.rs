@@ -219,7 +219,10 @@ async fn what_cannot_be_done_says_what_can() {
             "there is no renewal r-0123456789abcdef",
         ),
         ("renewal preflight orders", "no key is pending under orders"),
-        ("renewal hold orders", "no key is pending under this alias"),
+        (
+            "renewal hold orders",
+            "the alias's strategy is pre-publish, which holds no messages",
+        ),
     ] {
         let refused = is_refused(&scene, arguments).await;
         assert!(refused.contains(sentence), "{arguments}: {refused}");
@@ -255,6 +258,59 @@ async fn what_cannot_be_done_says_what_can() {
         .visit_with(request(Method::GET, "/api/v1/renewals"), "")
         .await;
     assert_eq!(elsewhere.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_the_strategy_does_not_have_begins_no_renewal() {
+    let scene = Scene::set("strategy = \"receiver-led\"", "key_refused = [\"countersign\"]").await;
+    scene.import().await;
+    let refused = is_refused(&scene, "renewal hold orders").await;
+    assert!(
+        refused.contains("the alias's strategy is receiver-led, which holds no messages"),
+        "{refused}"
+    );
+    let shown = types(&scene, "renewal show").await;
+    assert!(shown.starts_with("No renewal goes on."), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_whose_renewal_was_aborted_is_told_to_need_another_one() {
+    let scene = Scene::set("strategy = \"receiver-led\"", "key_refused = [\"countersign\"]").await;
+    let (said, new) = imported(&scene, "next.pem").await;
+    assert!(said.contains("Nothing is to be typed"), "{said}");
+    types(&scene, "renewal start orders").await;
+    types(&scene, "renewal abort orders").await;
+    let said = types(&scene, "keys import orders --key next.pem").await;
+    assert!(
+        said.contains("Its renewal was aborted, so nothing switches to it"),
+        "{said}"
+    );
+    assert_eq!(next(&said), format!("renewal start orders --key {new}"));
+    types(&scene, next(&said)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_is_in_the_list_and_once_it_was_resumed_a_start_names_the_renewal_that_goes_on() {
+    let scene = Scene::set("strategy = \"hold\"", "").await;
+    scene.import().await;
+    types(&scene, "renewal hold orders --wait").await;
+    for list in ["keys list", "keys show orders"] {
+        let said = types(&scene, list).await;
+        assert!(said.contains("\n  messages  holding since "), "{said}");
+    }
+    types(&scene, "renewal resume orders").await;
+    let said = types(&scene, "keys list").await;
+    assert!(!said.contains("\n  messages  "), "{said}");
+    for again in ["renewal start orders", "renewal hold orders"] {
+        let refused = is_refused(&scene, again).await;
+        assert!(refused.contains("goes on under this alias"), "{again}: {refused}");
+        let renewal = word_after(&refused, "countersign renewal show ").trim_end_matches('`');
+        let shown = types(&scene, &format!("renewal show {renewal}")).await;
+        assert_eq!(next(&shown), format!("renewal confirm {renewal}"));
+    }
+    let said = types(&scene, "renewal confirm orders").await;
+    let said = types(&scene, next(&said)).await;
+    assert!(said.contains(" is completed."), "{said}");
 }
 
 /// What is said of a new key, and its name.

@@ -42,8 +42,10 @@ fn no_key_is_a_candidate_that_came_before_may_not_sign_or_was_given_up() {
     assert_eq!(named.candidate(TODAY), Some(0), "an operator knows what it does");
     let mut given_up = led([active(0), pending(1), start(1, 1, &[ERP]), abort(1)]);
     assert_eq!(given_up.candidate(TODAY), None);
+    assert_eq!(given_up.state.given_up_candidates(), [&fingerprint(1)]);
     given_up.run(start(2, 1, &[ERP]), TODAY);
     assert_eq!(given_up.candidate(TODAY), Some(1));
+    assert!(given_up.state.given_up_candidates().is_empty());
 }
 
 #[test]
