@@ -30,12 +30,14 @@ mod linger;
 mod opening;
 mod peer;
 mod places;
+mod refused;
 mod serving;
 mod standing;
 
 pub use host::{NotOneHost, host};
 pub use peer::Peer;
 pub use places::{Place, Places, Yielding};
+pub(crate) use refused::Refused;
 pub use serving::{Serving, serve_router};
 
 use impatient::Impatient;

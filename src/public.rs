@@ -14,7 +14,7 @@ use axum::Router;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rustls::ServerConfig;
@@ -23,7 +23,7 @@ use crate::certificates::{self, Wanted};
 use crate::clock::Clock;
 use crate::config::{Config, PublicConfig};
 use crate::keys::Keys;
-use crate::listener::{self, Serving};
+use crate::listener::{self, Refused, Serving};
 
 /// What the listener shows.
 #[derive(Clone)]
@@ -48,6 +48,7 @@ impl Public {
             .route("/confirm/{token}", get(confirm::show).post(confirm::act))
             .fallback(nothing_here)
             .layer(from_fn(one_host))
+            .layer(from_fn_with_state(Arc::<Refused>::default(), late))
             .layer(map_response(page::guard))
             .with_state(self);
         Serving { tls, router }
@@ -88,6 +89,15 @@ async fn one_host(request: Request, next: Next) -> Response {
         Ok(_) => next.run(request).await,
         Err(refused) => (StatusCode::BAD_REQUEST, sentence(&refused.to_string())).into_response(),
     }
+}
+
+/// Links and aliases are guessed in vain, and not too fast.
+async fn late(State(refused): State<Arc<Refused>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.status() == StatusCode::NOT_FOUND {
+        refused.one_more().await;
+    }
+    response
 }
 
 async fn nothing_here() -> (StatusCode, &'static str) {

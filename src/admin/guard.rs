@@ -48,14 +48,16 @@ impl Guard {
     ) -> Result<Response, Problem> {
         let (method, target) = (request.method().clone(), request.uri().path().to_owned());
         let peer = request.extensions().get::<Peer>();
-        let caller = guard
-            .access
-            .caller(request.headers(), peer)
-            .inspect_err(|problem| {
-                guard
-                    .strangers
-                    .not_let_in(&method, &target, request.headers(), peer, problem);
-            })?;
+        let caller = match guard.access.caller(request.headers(), peer) {
+            Ok(caller) => caller,
+            Err(problem) => {
+                let strangers = &guard.strangers;
+                strangers
+                    .not_let_in(&method, &target, request.headers(), peer, &problem)
+                    .await;
+                return Err(problem);
+            }
+        };
         let Actor { name, shown, from } = caller.actor();
         let span = tracing::info_span!("admin", who = %name, by = %shown, from = from.map(field::display));
         async {

@@ -186,7 +186,9 @@ pub(super) async fn no_such_resource(
         }
         Err(unknown) => {
             let (method, path) = (request.method(), request.uri().path());
-            strangers.not_let_in(method, path, request.headers(), peer, &unknown);
+            strangers
+                .not_let_in(method, path, request.headers(), peer, &unknown)
+                .await;
             unknown
         }
     }

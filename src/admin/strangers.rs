@@ -1,4 +1,5 @@
 //! Failed logins, for the audit: who showed a token or a certificate that nobody here knows, from where, how often.
+//! Many of them are answered late, so that who tries without end takes no cores from messages.
 //!
 //! Whoever reaches the port can cause them, and each record stays for good and costs a write to the disk. So an address has
 //! its first one at once, and what follows it within a minute as one more with a count; and all have a bound of records an
@@ -19,7 +20,7 @@ use super::problem::Problem;
 use crate::clock::Clock;
 use crate::keys::Keys;
 use crate::keys::audit::Author;
-use crate::listener::Peer;
+use crate::listener::{Peer, Refused};
 use crate::logging::Seldom;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -37,6 +38,7 @@ struct Inner {
     keys: Keys,
     clock: Clock,
     tried: Mutex<Tried>,
+    refused: Refused,
 }
 
 #[derive(Default)]
@@ -58,12 +60,13 @@ impl Strangers {
             keys,
             clock,
             tried: Mutex::default(),
+            refused: Refused::default(),
         }))
     }
 
     /// A request was not let in. Whoever reaches the port can have that said in the log; the audit is told of those who
-    /// showed something.
-    pub(super) fn not_let_in(
+    /// showed something. Returns when it may be answered.
+    pub(super) async fn not_let_in(
         &self,
         method: &Method,
         path: &str,
@@ -81,6 +84,7 @@ impl Strangers {
         if let Some(from) = from.filter(|_| shown) {
             self.tried(from);
         }
+        self.0.refused.one_more().await;
     }
 
     /// Somebody there showed what nobody knows. Returns at once; it is written beside.

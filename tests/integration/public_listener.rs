@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use countersign::app::{App, Origin};
 use countersign::clock::Clock;
@@ -322,6 +323,31 @@ async fn who_has_no_link_has_no_form_read() {
     raw.send("POST /confirm/token HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nstep=")
         .await;
     assert!(raw.message().await.starts_with("HTTP/1.1 404"));
+}
+
+/// So nobody takes the cores from messages by guessing, or tries many links.
+#[tokio::test]
+async fn who_guesses_links_without_end_waits_for_the_answers_and_nobody_else_does() {
+    let whole = Whole::start(ALIASES).await;
+    import(&whole, "orders").await;
+    let mut flow = Flow::connect(whole.public()).await;
+    let guess = || {
+        let guess = request(Method::GET, "/confirm/token");
+        guess.body(Full::default()).unwrap()
+    };
+    for _ in 0..300 {
+        assert_eq!(within(flow.send(guess())).await.status, 404);
+    }
+    let begun = Instant::now();
+    let guessed = within(flow.send(guess()));
+    let asked = async {
+        assert_eq!(get(&whole, "/certificates/orders").await.status, 200);
+        begun.elapsed()
+    };
+    let (guessed, asked) = tokio::join!(guessed, asked);
+    assert_eq!(guessed.status, 404);
+    assert!(begun.elapsed() >= Duration::from_millis(500));
+    assert!(asked < Duration::from_millis(500), "{asked:?}");
 }
 
 #[tokio::test]
