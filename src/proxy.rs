@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::{Keys, Strategy};
-use crate::listener;
+use crate::listener::{self, Refused};
 use crate::metrics::{HeldFact, Metrics, Phase};
 use crate::tls::{TlsError, server_config};
 
@@ -59,6 +59,8 @@ pub struct Proxy {
     connections: listener::Settings,
     routes: Routes,
     room: Room,
+    /// Requests that are for no route.
+    lost: Arc<Refused>,
     reading: Reading,
     signing: Arc<Signing>,
     judging: Arc<Judging>,
@@ -83,6 +85,7 @@ impl Proxy {
             connections: listener::Settings::default(),
             routes: Routes::none(gates),
             room: Room::none(),
+            lost: Arc::default(),
             reading: Reading::nothing(),
             signing: Arc::new(Signing::new(keys, clock.clone(), metrics.clone())),
             clocks: Arc::default(),
@@ -121,6 +124,7 @@ impl Proxy {
             },
             routes,
             room,
+            lost: self.lost.clone(),
             reading: Reading::within(&config.proxy),
             signing: self.signing.clone(),
             judging: self.judging.clone(),
@@ -172,9 +176,18 @@ impl Proxy {
             Ok(response) => reply::pass_on(response, exchange),
             Err(refusal) => {
                 let reusable = body.drain(refusal.is_urgent()).await;
+                if refusal.is_of_the_sender() {
+                    exchange.give_way();
+                    self.refused(&exchange).turn().await;
+                }
                 reply::refuse(&refusal, exchange, reusable)
             }
         }
+    }
+
+    /// The line for a message that was refused: its alias's, if it has one.
+    fn refused<'r>(&'r self, exchange: &'r Exchange) -> &'r Refused {
+        exchange.route().map_or(&self.lost, |route| &route.room.refused)
     }
 
     /// A message's way.

@@ -91,11 +91,11 @@ async fn one_host(request: Request, next: Next) -> Response {
     }
 }
 
-/// Links and aliases are guessed in vain, and not too fast.
+/// Links and aliases that nobody has are asked for without end, and not too fast.
 async fn late(State(refused): State<Arc<Refused>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    if response.status() == StatusCode::NOT_FOUND {
-        refused.one_more().await;
+    if response.status().is_client_error() {
+        refused.turn().await;
     }
     response
 }

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 use crate::config::AdminConfig;
-use crate::listener;
+use crate::listener::{self, Refused};
 use crate::xml::text::Line;
 
 /// Routes that say nothing but "up", to whoever asks by whatever name.
@@ -32,6 +32,8 @@ struct Reached {
     hosts: Vec<String>,
     /// Its certificate answers for the name, whatever it is: no other name leads here.
     tls: bool,
+    /// Where those wait who do not mean it.
+    refused: Refused,
 }
 
 impl Names {
@@ -39,6 +41,7 @@ impl Names {
         Self(Arc::new(Reached {
             hosts: config.hosts.clone(),
             tls: config.tls.is_some(),
+            refused: Refused::default(),
         }))
     }
 
@@ -46,7 +49,10 @@ impl Names {
     pub(super) async fn check(State(names): State<Self>, request: Request, next: Next) -> Response {
         match names.judge(&request) {
             Ok(()) => next.run(request).await,
-            Err(refused) => refused.into_response(),
+            Err(refused) => {
+                names.0.refused.turn().await;
+                refused.into_response()
+            }
         }
     }
 
@@ -124,6 +130,7 @@ mod tests {
         let names = Names(Arc::new(Reached {
             hosts: hosts.iter().map(ToString::to_string).collect(),
             tls,
+            refused: Refused::default(),
         }));
         let judged = names.judge(&asked(host, origin));
         judged.map_err(|problem| problem.to_string())

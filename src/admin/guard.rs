@@ -58,13 +58,17 @@ impl Guard {
                 return Err(problem);
             }
         };
+        let load = caller.load().clone();
         let Actor { name, shown, from } = caller.actor();
         let span = tracing::info_span!("admin", who = %name, by = %shown, from = from.map(field::display));
         async {
             let response = match guard.admit(caller, &path, request).await {
                 // The bytes of the body count until it has been dealt with, the request until it is answered.
                 Ok((request, place, _bytes)) => holding(next.run(request).await, place),
-                Err(refused) => refused.into_response(),
+                Err(refused) => {
+                    load.refused().turn().await;
+                    refused.into_response()
+                }
             };
             log(&method, &target, response.status());
             Ok(response)

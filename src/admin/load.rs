@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use super::problem::Problem;
+use crate::listener::Refused;
 use crate::proxy::load::{Exhausted, Limit, Part, Portion, Share};
 
 /// Requests of one caller, until their answers have gone out.
@@ -35,6 +36,7 @@ pub(super) struct Load {
     requests: Limit,
     bytes: Portion,
     turns: Arc<Semaphore>,
+    refused: Arc<Refused>,
 }
 
 /// Of all callers.
@@ -54,6 +56,7 @@ impl Common {
             requests: Limit::new(REQUESTS),
             bytes: Portion::new(BYTES, &self.0),
             turns: Arc::new(Semaphore::new(1)),
+            refused: Arc::default(),
         }
     }
 }
@@ -71,6 +74,11 @@ impl Load {
         let turn = turn.ok()?.ok()?;
         sleep(BETWEEN_TURNS).await;
         Some(turn)
+    }
+
+    /// The line for its requests that are not let through.
+    pub(super) fn refused(&self) -> &Refused {
+        &self.refused
     }
 
     /// A body, of which nothing has come yet. Who says that much will come takes nothing by that.

@@ -1,5 +1,5 @@
 //! Failed logins, for the audit: who showed a token or a certificate that nobody here knows, from where, how often.
-//! Many of them are answered late, so that who tries without end takes no cores from messages.
+//! They are answered one after the other, so that who tries without end takes no cores from messages.
 //!
 //! Whoever reaches the port can cause them, and each record stays for good and costs a write to the disk. So an address has
 //! its first one at once, and what follows it within a minute as one more with a count; and all have a bound of records an
@@ -84,7 +84,7 @@ impl Strangers {
         if let Some(from) = from.filter(|_| shown) {
             self.tried(from);
         }
-        self.0.refused.one_more().await;
+        self.0.refused.turn().await;
     }
 
     /// Somebody there showed what nobody knows. Returns at once; it is written beside.

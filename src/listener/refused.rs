@@ -1,58 +1,22 @@
-//! Requests of a listener that were refused because nobody here knows who sent them, or what they ask for. Whoever reaches the
-//! port can send them without end; from a number on they are answered late, so that they take no cores from messages.
+//! Answers to requests that are refused. Whoever reaches a port can send such requests without end, and each is little work;
+//! so they are answered one after the other, and take no cores from messages.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::sync::Mutex;
+use tokio::time::sleep;
 
-const MINUTE: Duration = Duration::from_secs(60);
-/// Requests of a minute that are refused at once: more than people and their tools get wrong.
-const AT_ONCE: u32 = 300;
-/// What further ones wait for their answer. Each keeps its connection meanwhile, and connections are bounded.
-const WAIT: Duration = Duration::from_millis(500);
+/// Five hundred a second are more than people and their tools get wrong.
+const EACH: Duration = Duration::from_millis(2);
 
-/// How many there were lately.
+/// The line in which they wait for their answers. Each keeps its connection meanwhile, and connections are bounded.
 #[derive(Default)]
-pub(crate) struct Refused(Mutex<Minute>);
-
-#[derive(Default)]
-struct Minute {
-    begun: Option<Instant>,
-    times: u32,
-}
+pub(crate) struct Refused(Mutex<()>);
 
 impl Refused {
-    /// Counts a request, and returns when it may be answered.
-    pub(crate) async fn one_more(&self) {
-        if self.is_flood(Instant::now()) {
-            sleep(WAIT).await;
-        }
-    }
-
-    fn is_flood(&self, now: Instant) -> bool {
-        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = |begun: Instant| now.saturating_duration_since(begun) >= MINUTE;
-        if minute.begun.is_none_or(over) {
-            *minute = Minute {
-                begun: Some(now),
-                times: 0,
-            };
-        }
-        minute.times = minute.times.saturating_add(1);
-        minute.times > AT_ONCE
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn further_requests_wait_until_the_minute_is_over() {
-        let (refused, begun) = (Refused::default(), Instant::now());
-        assert!((0..AT_ONCE).all(|_| !refused.is_flood(begun)));
-        assert!(refused.is_flood(begun + MINUTE / 2));
-        assert!(!refused.is_flood(begun + MINUTE));
+    /// Returns when the next one may be answered.
+    pub(crate) async fn turn(&self) {
+        let _turn = self.0.lock().await;
+        sleep(EACH).await;
     }
 }

@@ -64,6 +64,11 @@ impl Exchange {
         self.place = Some(place);
     }
 
+    /// It takes no room any more, but waits for its answer.
+    pub(super) fn give_way(&mut self) {
+        self.place = None;
+    }
+
     /// Whether the answer ends with its head.
     pub(super) fn asks_for_head(&self) -> bool {
         self.method == Method::HEAD

@@ -94,6 +94,11 @@ impl Refusal {
     pub(super) fn is_urgent(&self) -> bool {
         matches!(Verdict::of(self).outcome, Outcome::Overloaded)
     }
+
+    /// Its sender must change the request, and can send it without end as it is.
+    pub(super) fn is_of_the_sender(&self) -> bool {
+        matches!(Verdict::of(self).outcome, Outcome::Refused)
+    }
 }
 
 /// Passes the receiver's answer on, to its last byte or the exchange's deadline.

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::load::{Limit, Portion};
 use crate::config::{Config, ProxyConfig};
 use crate::cores::cores;
+use crate::listener::Refused;
 use crate::open_files;
 
 /// Messages that may wait for a core, for each core: at 5 ms for an RSA-4096 signature, the last one waits about a
@@ -32,6 +33,8 @@ pub(super) struct AliasRoom {
     pub(super) waiting: Portion,
     /// To wait for a core beside other aliases.
     pub(super) turns: Arc<Semaphore>,
+    /// Where messages wait that are refused.
+    pub(super) refused: Arc<Refused>,
 }
 
 /// Of the aliases of one configuration.
@@ -62,6 +65,7 @@ impl AliasRoom {
             bytes: self.bytes.within(&bounds.bytes),
             waiting: self.waiting.within(&bounds.waiting),
             turns: self.turns.clone(),
+            refused: self.refused.clone(),
         }
     }
 }
@@ -74,6 +78,7 @@ impl Default for AliasRoom {
             bytes: Portion::default(),
             waiting: Portion::default(),
             turns: Arc::new(Semaphore::new(cores())),
+            refused: Arc::default(),
         }
     }
 }
