@@ -49,7 +49,12 @@ impl Limit {
 
     /// Whether as much could be taken now.
     pub(crate) fn has(&self, amount: usize) -> bool {
-        amount <= self.most.saturating_sub(self.taken())
+        amount <= self.left()
+    }
+
+    /// How much could be taken now.
+    fn left(&self) -> usize {
+        self.most.saturating_sub(self.taken())
     }
 
     /// How much there is.
@@ -93,26 +98,47 @@ impl Drop for Share {
 pub(crate) struct Portion {
     own: Limit,
     all: Limit,
+    /// It is bounded by what the others leave, too, but never to less than this.
+    least: Option<usize>,
 }
 
 impl Portion {
     /// Of which nothing has been taken yet.
     pub(crate) fn new(most: usize, all: &Limit) -> Self {
-        let (own, all) = (Limit::new(most), all.clone());
-        Self { own, all }
+        Self {
+            own: Limit::new(most),
+            all: all.clone(),
+            least: None,
+        }
+    }
+
+    /// Three quarters of what the others leave, and so much in any case that there is.
+    pub(crate) fn beside_others(least: usize, all: &Limit) -> Self {
+        Self {
+            least: Some(least),
+            ..Self::new(all.most(), all)
+        }
     }
 
     /// The bounds of another one on what is taken of this one.
     pub(crate) fn within(&self, bounds: &Self) -> Self {
-        let own = self.own.with_most(bounds.own.most);
-        let all = bounds.all.clone();
-        Self { own, all }
+        Self {
+            own: self.own.with_most(bounds.own.most),
+            ..bounds.clone()
+        }
     }
 
     /// Takes as much, at once or not at all.
     pub(crate) fn take(&self, amount: usize) -> Result<Part, Exhausted> {
         let (own, all) = (self.own.take(amount)?, self.all.take(amount)?);
-        Ok(Part { own, all })
+        let leaves_enough = self.leaves_enough(self.own.taken(), self.all.left());
+        leaves_enough.then_some(Part { own, all }).ok_or(Exhausted)
+    }
+
+    /// Where it has taken so much of its own, and so much is left.
+    fn leaves_enough(&self, own: usize, left: usize) -> bool {
+        let bound = |least: usize| least.max(left.saturating_mul(3));
+        self.least.is_none_or(|least| own <= bound(least))
     }
 
     /// Takes as much more for a part of this portion.
@@ -125,7 +151,9 @@ impl Portion {
 
     /// Whether as much could be taken now.
     pub(crate) fn has(&self, amount: usize) -> bool {
-        self.own.has(amount) && self.all.has(amount)
+        let (own, left) = (self.own.taken(), self.all.left());
+        let leaves_enough = || self.leaves_enough(own.saturating_add(amount), left.saturating_sub(amount));
+        self.own.has(amount) && self.all.has(amount) && leaves_enough()
     }
 }
 
@@ -171,6 +199,41 @@ mod tests {
         assert_eq!(all.taken(), 3);
         drop(other.take(4).unwrap());
         assert_eq!((rest.amount(), all.taken()), (3, 3));
+    }
+
+    #[test]
+    fn who_takes_all_that_he_can_leaves_something_to_the_next() {
+        let all = Limit::new(1024);
+        let many: Vec<_> = (0..8).map(|_| Portion::beside_others(1, &all)).collect();
+        let all_they_can =
+            |portion: &Portion| std::iter::from_fn(|| portion.take(1).ok()).collect::<Vec<_>>();
+        let taken: Vec<_> = many.iter().map(all_they_can).collect();
+        let amounts: Vec<_> = taken.iter().map(Vec::len).collect();
+        assert_eq!(
+            amounts,
+            [768, 192, 48, 12, 3, 1, 0, 0],
+            "and then there is nothing"
+        );
+        drop(taken);
+        let both = [&many[0], &many[1]];
+        let by_turns: Vec<_> = (0..1024).filter_map(|turn| both[turn % 2].take(1).ok()).collect();
+        assert_eq!(
+            by_turns.len(),
+            2 * 1024 * 3 / 7,
+            "an equal part for each and one for a third"
+        );
+        let other = &many[2];
+        assert!(other.has(48) && !other.has(148), "three quarters of the rest");
+        assert!(other.take(100).is_ok());
+    }
+
+    #[test]
+    fn what_one_may_always_take_is_not_bounded_by_the_others() {
+        let all = Limit::new(100);
+        let (greedy, modest) = (Portion::beside_others(40, &all), Portion::beside_others(40, &all));
+        let _most = greedy.take(60).unwrap();
+        assert!(modest.has(40) && !modest.has(41));
+        assert!(modest.take(40).is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What messages may take at a time: requests that are under way, bytes that have not left, places in the line for a core.
-//! Where there are several aliases, those of one take three quarters at most: however its receiver hangs or its flows flood
-//! it, something is left for the others.
+//! Where there are several aliases, those of one take three quarters at most of what the others leave: however its receiver
+//! hangs or its flows flood it, something is left for the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -109,15 +109,15 @@ impl Room {
         earlier: impl Iterator<Item = (&'a str, &'a AliasRoom)>,
     ) -> AliasRooms<'a> {
         let aliases: BTreeSet<_> = config.routes.iter().map(|route| &route.alias).collect();
-        let most = |all: &Limit| match aliases.len() {
-            0 | 1 => all.most(),
-            _ => all.most() - all.most() / 4,
+        let portion = |least: usize, all: &Limit| match aliases.len() {
+            0 | 1 => Portion::new(all.most(), all),
+            _ => Portion::beside_others(least, all),
         };
         let bounds = AliasRoom {
-            requests: Portion::new(most(&self.requests), &self.requests),
+            requests: portion(1, &self.requests),
             // Each message that may be sent may be sent alone.
-            bytes: Portion::new(most(&self.bytes).max(config.proxy.max_message), &self.bytes),
-            waiting: Portion::new(most(&self.waiting), &self.waiting),
+            bytes: portion(config.proxy.max_message, &self.bytes),
+            waiting: portion(1, &self.waiting),
             ..AliasRoom::default()
         };
         AliasRooms {
