@@ -75,6 +75,9 @@ pub struct Limits {
     /// Namespace declarations in scope at the same time, those that others hide among them: a parser looks through
     /// them for every name.
     pub declarations: usize,
+    /// Different names of elements, attributes and targets, and namespace names, in one document: a parser keeps them all in
+    /// a table.
+    pub names: usize,
     /// Bytes of a namespace name: canonical form may repeat it on every element.
     pub namespace: usize,
     /// Bytes of a name, prefix included.
@@ -90,6 +93,7 @@ impl Default for Limits {
             attributes: 256,
             open_attributes: 512,
             declarations: 128,
+            names: 65_536,
             namespace: 512,
             name: 1024,
             value: 1024 * 1024,

@@ -17,7 +17,8 @@ use crate::wss::{MessageError, PlainMessage, Profile, Protection, SignError, Sig
 use crate::xml::Limits;
 use crate::xml::libxml::Tree;
 
-/// A message that can be made larger. `%` in what is repeated is how often it has been before.
+/// A message that can be made larger. `%` in what is repeated is how often it has been before, `$` is the same, but begins
+/// again before there are too many names.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
     /// In the Envelope's start tag.
@@ -47,6 +48,9 @@ pub enum Grown {
     /// It is no message that we sign. With the time that took, and the bytes that had come.
     Refused(Duration, usize, String),
 }
+
+/// Nearly as many as there may be.
+const NAMES: usize = 60_000;
 
 /// Bytes that arrive at a time from who is not slow.
 const CHUNK: usize = 16 << 10;
@@ -82,9 +86,11 @@ impl Shape {
         let times = size.saturating_sub(once) / repeated;
         let (mut blocks, mut elements) = (String::new(), String::new());
         for number in 0..times {
+            let names = (number % NAMES).to_string();
             let number = number.to_string();
-            blocks += &block.replace('%', &number);
-            elements += &element.replace('%', &number);
+            let numbered = |text: &str| text.replace('%', &number).replace('$', &names);
+            blocks += &numbered(block);
+            elements += &numbered(element);
             if blocks.len() + elements.len() >= size {
                 break;
             }

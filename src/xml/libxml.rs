@@ -267,6 +267,38 @@ mod tests {
         assert_eq!(refusal("<?xml version='1.1'?><a/>"), ParseErrorKind::Encoding);
     }
 
+    /// The table would take longer for each: 2.9.14 (dict.c) puts texts of three bytes and white space into it by itself.
+    #[test]
+    fn texts_are_not_in_the_table_of_names() {
+        let names = Limits::default().names;
+        let different = |count: usize, one: &dyn Fn(usize) -> String| {
+            let all: String = (0..count).map(one).collect();
+            Tree::parse(format!("<a>{all}</a>").as_bytes(), &Limits::default()).map(drop)
+        };
+        let space = |number: usize| {
+            let bits = (0..18).map(|bit| if number >> bit & 1 == 0 { ' ' } else { '\t' });
+            format!("\n{}<e/>", bits.collect::<String>())
+        };
+        let letters: Vec<_> = ('0'..='9')
+            .chain('A'..='Z')
+            .chain('a'..='z')
+            .chain('-'..='.')
+            .collect();
+        let short = |number: usize| {
+            let letter = |number: usize| letters[number % letters.len()];
+            let text: String = [number, number >> 6, number >> 12]
+                .map(letter)
+                .into_iter()
+                .collect();
+            format!("<e a='{text}'>{text}</e>")
+        };
+        assert_eq!(different(3 * names, &space), Ok(()));
+        assert_eq!(different(3 * names, &short), Ok(()));
+        let refused = different(3 * names, &|number| format!("<e{number}/>")).unwrap_err();
+        assert_eq!(refused.kind, ParseErrorKind::Limit);
+        assert_eq!(refused.message, "more than 65536 different names");
+    }
+
     #[test]
     fn no_depth_exhausts_the_stack_of_a_thread() {
         let canonicalize = |depth: usize| {

@@ -10,6 +10,7 @@
 
 mod chars;
 pub mod declaration;
+mod different;
 mod element;
 mod error;
 mod event;
@@ -28,6 +29,7 @@ pub use tag::Attribute;
 use super::Limits;
 use super::namespace::{Mark, Namespaces};
 use chars::Checked;
+use different::Different;
 use name::OpenName;
 use tag::Lexer;
 use utf8::Utf8;
@@ -56,6 +58,7 @@ pub struct Scanner {
     open: Vec<Open>,
     /// What they have together.
     open_attributes: usize,
+    different: Different,
     root_seen: bool,
     /// What is long about the names of the open elements, end to end.
     names: Vec<u8>,
@@ -109,6 +112,7 @@ impl Scanner {
             namespaces,
             open: Vec::with_capacity(16),
             open_attributes: 0,
+            different: Different::new(),
             root_seen: false,
             names: Vec::new(),
         }

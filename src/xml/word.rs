@@ -55,6 +55,12 @@ impl Word {
         self.0.to_le_bytes()
     }
 
+    /// The same of two.
+    #[inline]
+    pub(super) fn hash_with(self, other: Self, bits: u32) -> usize {
+        Self(self.0 ^ other.0.rotate_left(7)).hash(bits)
+    }
+
     /// A small number that depends on all bytes, below `1 << bits`.
     #[inline]
     pub(super) fn hash(self, bits: u32) -> usize {

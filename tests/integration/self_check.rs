@@ -356,6 +356,7 @@ fn a_message_at_its_limits_has_room_for_the_insertion() {
         attributes: 4,
         open_attributes: 6,
         declarations: 4,
+        names: 8,
         namespace: 41,
         name: 10,
         value: 41,

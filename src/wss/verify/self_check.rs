@@ -235,11 +235,14 @@ fn with_insertion(limits: &Limits) -> Limits {
     const DEPTH: usize = 11;
     /// More than an element of ours has, and more than it has in scope beyond the message's.
     const ATTRIBUTES: usize = 16;
+    /// More than there are in what we put in.
+    const NAMES: usize = 256;
     Limits {
         depth: limits.depth.max(DEPTH),
         attributes: limits.attributes.saturating_add(ATTRIBUTES),
         declarations: limits.declarations.saturating_add(ATTRIBUTES),
         open_attributes: limits.open_attributes.saturating_add(ATTRIBUTES),
+        names: limits.names.saturating_add(NAMES),
         name: usize::MAX,
         value: usize::MAX,
         namespace: usize::MAX,

@@ -10,6 +10,9 @@ use crate::xml::Limits;
 /// thread of ours has 2 MiB of stack, three times what this takes.
 const DEEPEST: usize = 4096;
 
+/// Names that a parser knows before it has read any, and more.
+const PARSERS_OWN: usize = 64;
+
 /// Null, or a text that ends with NUL.
 pub(super) type Text = *const xmlChar;
 
@@ -21,6 +24,8 @@ pub(super) struct Tag<'t> {
     pub(super) open_attributes: usize,
     /// Namespace declarations in scope, its own among them.
     pub(super) in_scope: usize,
+    /// Names and short texts that the parser keeps.
+    pub(super) kept: usize,
     /// Prefix and local name.
     pub(super) name: [Text; 2],
     /// Prefix and namespace name of each declaration.
@@ -57,6 +62,11 @@ impl Tag<'_> {
             self.in_scope,
             "namespace declarations in scope",
         )?;
+        // Prefixes are kept apart from local names, and some names are the parser's own.
+        let kept = limits.names.saturating_mul(2).saturating_add(PARSERS_OWN);
+        if self.kept > kept {
+            return Err(format!("more than {} different names", limits.names));
+        }
         // SAFETY: the caller's promise
         let length = |text| unsafe { length(text) };
         let name = |prefix: usize, local| {

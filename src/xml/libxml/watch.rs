@@ -6,11 +6,12 @@ use std::marker::PhantomData;
 use std::ptr::{NonNull, null};
 
 use libxml::bindings::{
-    _xmlParserCtxt, _xmlParserInput, xmlChar, xmlCtxtReadMemory, xmlErrorDomain_XML_FROM_NAMESPACE,
-    xmlErrorLevel_XML_ERR_ERROR, xmlErrorLevel_XML_ERR_FATAL, xmlFreeParserCtxt, xmlNewParserCtxt,
-    xmlParserErrors_XML_WAR_NS_URI_RELATIVE, xmlParserOption_XML_PARSE_HUGE,
-    xmlParserOption_XML_PARSE_IGNORE_ENC, xmlParserOption_XML_PARSE_NONET,
-    xmlParserOption_XML_PARSE_PEDANTIC, xmlSAX2StartDocument, xmlSAX2StartElementNs, xmlStopParser,
+    _xmlParserCtxt, _xmlParserInput, xmlChar, xmlCtxtReadMemory, xmlDictSize,
+    xmlErrorDomain_XML_FROM_NAMESPACE, xmlErrorLevel_XML_ERR_ERROR, xmlErrorLevel_XML_ERR_FATAL,
+    xmlFreeParserCtxt, xmlNewParserCtxt, xmlParserErrors_XML_WAR_NS_URI_RELATIVE,
+    xmlParserOption_XML_PARSE_COMPACT, xmlParserOption_XML_PARSE_HUGE, xmlParserOption_XML_PARSE_IGNORE_ENC,
+    xmlParserOption_XML_PARSE_NONET, xmlParserOption_XML_PARSE_PEDANTIC, xmlSAX2Characters,
+    xmlSAX2StartDocument, xmlSAX2StartElementNs, xmlStopParser,
 };
 
 use super::encoding::{NOT_SERVED, Told, is_served};
@@ -42,10 +43,12 @@ impl Watch {
 pub(super) struct Parser<'w>(NonNull<_xmlParserCtxt>, PhantomData<&'w mut Watch>);
 
 /// HUGE lifts libxml2's own limits, in whose place ours are enforced; PEDANTIC makes it say which
-/// namespace names are relative.
-const OPTIONS: c_int =
-    (xmlParserOption_XML_PARSE_HUGE | xmlParserOption_XML_PARSE_NONET | xmlParserOption_XML_PARSE_PEDANTIC)
-        .cast_signed();
+/// namespace names are relative; COMPACT keeps short values in their nodes, and not in the table of names.
+const OPTIONS: c_int = (xmlParserOption_XML_PARSE_HUGE
+    | xmlParserOption_XML_PARSE_NONET
+    | xmlParserOption_XML_PARSE_PEDANTIC
+    | xmlParserOption_XML_PARSE_COMPACT)
+    .cast_signed();
 
 /// Its encoding was told from outside.
 const IGNORE_DECLARED: c_int = xmlParserOption_XML_PARSE_IGNORE_ENC.cast_signed();
@@ -108,6 +111,8 @@ impl<'w> Parser<'w> {
         sax.startDocument = Some(start_document);
         sax.internalSubset = Some(refuse_document_type);
         sax.startElementNs = Some(start_element);
+        sax.characters = Some(characters);
+        sax.ignorableWhitespace = Some(characters);
         sax.serror = Some(note_error);
         Self(context, PhantomData)
     }
@@ -225,6 +230,23 @@ unsafe extern "C" fn refuse_document_type(
     unsafe { refuse(context.cast(), ParseErrorKind::DocumentType, message) }
 }
 
+/// SAX `characters`: texts go into the tree, and none into the table of names, which does not grow well with many of them.
+/// The shortest are in their nodes by COMPACT; white space between tags would be in the table.
+unsafe extern "C" fn characters(context: *mut c_void, text: *const xmlChar, length: c_int) {
+    let parser = context.cast::<_xmlParserCtxt>();
+    let is_compact = usize::try_from(length).is_ok_and(|length| length < 2 * size_of::<usize>());
+    // SAFETY: libxml2 passes the context as user data
+    let names = unsafe { (*parser).dictNames };
+    if !is_compact {
+        // SAFETY: as above
+        unsafe { (*parser).dictNames = 0 };
+    }
+    // SAFETY: the very arguments that libxml2 would have passed
+    unsafe { xmlSAX2Characters(context, text, length) };
+    // SAFETY: as above
+    unsafe { (*parser).dictNames = names };
+}
+
 /// SAX `startElementNs`: holds the tag against the limits before the tree grows by it.
 unsafe extern "C" fn start_element(
     context: *mut c_void,
@@ -249,6 +271,8 @@ unsafe extern "C" fn start_element(
         open_attributes: watch.open(open, own),
         // A stack of pairs, those of this tag among them
         in_scope: fields.nsNr.unsigned_abs() as usize / 2,
+        // SAFETY: null, or the table of a live context
+        kept: unsafe { xmlDictSize(fields.dict) }.max(0).unsigned_abs() as usize,
         name: [prefix, local],
         // SAFETY: pairs of prefix and namespace name
         declared: unsafe { rows(namespaces, namespace_count) },

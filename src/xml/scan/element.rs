@@ -31,12 +31,17 @@ impl Scanner {
             let most = self.limits.open_attributes;
             return Err(self.error(at, Problem::TooManyOpenAttributes(most)).into());
         }
+        self.meet_names(buffer, &lexed);
         let mark = self.namespaces.mark();
-        let declares = resolve::declare(&mut self.namespaces, &mut self.lexer, buffer, mark, &self.limits);
+        let known = (&mut self.namespaces, &mut self.different);
+        let declares = resolve::declare(known, &mut self.lexer, buffer, mark, &self.limits);
         let declares = declares.map_err(|Fault(at, problem)| self.error(at, problem))?;
         if declares && self.namespaces.has_more_than(self.most_declarations) {
             let most = self.limits.declarations;
             return Err(self.error(at, Problem::TooManyDeclarations(most)).into());
+        }
+        if self.different.count() > self.limits.names {
+            return Err(self.error(at, Problem::TooManyNames(self.limits.names)).into());
         }
         let prefix = resolve::element(&mut self.namespaces, &lexed.name, buffer)
             .map_err(|problem| self.error(at, problem))?;
@@ -63,6 +68,16 @@ impl Scanner {
             self.close(buffer, lexed.end..lexed.end, name, false, handler)?;
         }
         Ok(Some(lexed.end))
+    }
+
+    #[inline(always)]
+    fn meet_names(&mut self, buffer: &[u8], lexed: &Lexed) {
+        let from = |start| buffer.get(start..).unwrap_or(&[]);
+        self.different.meet(from(lexed.name.start), lexed.name.length);
+        for attribute in &self.lexer.attributes {
+            let name = &attribute.name;
+            self.different.meet(from(name.start()), name.length());
+        }
     }
 
     /// The tag as it will be.

@@ -108,6 +108,9 @@ pub enum Problem {
     /// [`Limits::declarations`](crate::xml::Limits::declarations).
     #[error("more than {0} namespace declarations in scope")]
     TooManyDeclarations(usize),
+    /// [`Limits::names`](crate::xml::Limits::names).
+    #[error("more than {0} different names of elements, attributes and namespaces")]
+    TooManyNames(usize),
     /// [`Limits::name`](crate::xml::Limits::name).
     #[error("a name of more than {0} bytes")]
     NameTooLong(usize),

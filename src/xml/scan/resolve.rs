@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::chars;
+use super::different::Different;
 use super::lossy;
 use super::name::Name;
 use super::tag::{Attribute, Fault, Lexer};
@@ -14,20 +15,20 @@ use crate::xml::word::Word;
 /// Puts the tag's declarations into force and takes them out of its attributes; whether there were any.
 #[inline(always)]
 pub(super) fn declare(
-    namespaces: &mut Namespaces,
+    known: (&mut Namespaces, &mut Different),
     lexer: &mut Lexer,
     buffer: &[u8],
     mark: Mark,
     limits: &Limits,
 ) -> Result<bool, Fault> {
     match lexer.may_declare {
-        true => declare_some(namespaces, lexer, buffer, mark, limits),
+        true => declare_some(known, lexer, buffer, mark, limits),
         false => Ok(false),
     }
 }
 
 fn declare_some(
-    namespaces: &mut Namespaces,
+    (namespaces, different): (&mut Namespaces, &mut Different),
     lexer: &mut Lexer,
     buffer: &[u8],
     mark: Mark,
@@ -47,7 +48,7 @@ fn declare_some(
             let value = attribute.value(buffer, made);
             let bound = match value.len() > limits.namespace {
                 true => Err(Problem::NamespaceTooLong(limits.namespace)),
-                false => bind(namespaces, declared, name, value, mark),
+                false => bind((namespaces, different), declared, name, value, mark),
             };
             failed = bound.err().map(|problem| Fault(attribute.name.start(), problem));
         }
@@ -57,7 +58,7 @@ fn declare_some(
 }
 
 fn bind(
-    namespaces: &mut Namespaces,
+    (namespaces, different): (&mut Namespaces, &mut Different),
     prefix: &[u8],
     written: &[u8],
     name: &[u8],
@@ -91,6 +92,7 @@ fn bind(
     // Documents that declare a prefix on each element do so to one name.
     if namespaces.resolve(prefix) != name {
         check_uri(name)?;
+        different.meet(name, name.len());
     }
     if namespaces.is_bound_since(prefix, mark) {
         return Err(Problem::DuplicateAttribute(lossy(written)));

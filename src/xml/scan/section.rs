@@ -105,6 +105,10 @@ impl Scanner {
         {
             return Err(self.error(at, Problem::ProcessingInstruction).into());
         }
+        self.different.meet(target, length);
+        if self.different.count() > self.limits.names {
+            return Err(self.error(at, Problem::TooManyNames(self.limits.names)).into());
+        }
         let end = at + 2 + length;
         handler.processing_instruction(&self.piece(buffer, at..end, None))?;
         self.state = State::AfterTarget;

@@ -79,6 +79,10 @@ fn elements() -> Vec<Form> {
     vec![
         body("siblings", "<e/>"),
         body("named siblings with text", "<item>value %</item>"),
+        body("a new name on each", "<e$/>"),
+        body("a new attribute on each", "<e a$=''/>"),
+        body("a new target on each", "<?p$ ?>"),
+        body("short texts and values", "<e a='$'>$</e>"),
         body("long names", format!("<{0} {0}=''></{0}>", long(1000))),
         body("white space", "<e \n\t a = '' />\r\n   "),
         body("ids", "<e Id='id-%'/>"),
@@ -100,14 +104,14 @@ fn namespaces() -> Vec<Form> {
         among("declarations around names", "<p0:e p1:a='' p119:b=''/>"),
         among(
             "a listed prefix that is declared anew",
-            "<p0:e xmlns:p0='urn:%'/>",
+            "<p0:e xmlns:p0='urn:$'/>",
         ),
         among(
             "a listed prefix that is declared again",
             "<p0:e xmlns:p0='urn:p0'/>",
         ),
         body("a prefix declared on each", "<p:e xmlns:p='urn:p'/>"),
-        body("a new prefix on each", "<p%:e xmlns:p%='urn:p'/>"),
+        body("a new prefix on each", "<p$:e xmlns:p$='urn:p'/>"),
         body(
             "default namespaces that flip",
             "<a xmlns='urn:1'><b xmlns='urn:2'><c xmlns=''/></b></a>",
@@ -201,7 +205,7 @@ fn headers() -> Vec<Form> {
     );
     let around = declarations(100);
     vec![
-        header("header blocks", "", "", "<h xmlns='urn:h%'>%</h>", ""),
+        header("header blocks", "", "", "<h xmlns='urn:h$'>%</h>", ""),
         header(
             "header blocks among declarations",
             &around,
@@ -243,17 +247,19 @@ fn drips() -> Vec<Form> {
 }
 
 /// Those that are not let in, and what is said of them.
-pub(super) fn refused() -> Vec<(Form, &'static str)> {
+pub(super) fn refused() -> Vec<(Form, &'static str, usize)> {
     let siblings = |name, envelope: String| within(name, envelope, "", "<e/>", "");
     let many = |count: usize| numbered(count, " a@=''");
     vec![
         (
             siblings("too many declarations", declarations(128)),
             "more than 128 namespace declarations in scope",
+            128 << 10,
         ),
         (
             body("too many attributes", format!("<e{}/>", many(257))),
             "more than 256 attributes on one element",
+            128 << 10,
         ),
         (
             body(
@@ -261,10 +267,17 @@ pub(super) fn refused() -> Vec<(Form, &'static str)> {
                 format!("<e{0}><e{0}><e{0}/></e></e>", many(200)),
             ),
             "more than 512 attributes on elements within each other",
+            128 << 10,
+        ),
+        (
+            body("too many names", "<e%/>"),
+            "more than 65536 different names",
+            640 << 10,
         ),
         (
             body("too deep", "<e>"),
             "more than 256 elements within each other",
+            128 << 10,
         ),
         (
             siblings(
@@ -272,10 +285,12 @@ pub(super) fn refused() -> Vec<(Form, &'static str)> {
                 format!(" xmlns:p='urn:{}'", long(512)),
             ),
             "a namespace name of more than 512 bytes",
+            128 << 10,
         ),
         (
             body("a name that is too long", format!("<{}/>", long(1025))),
             "a name of more than 1024 bytes",
+            128 << 10,
         ),
         (
             header(
@@ -286,6 +301,7 @@ pub(super) fn refused() -> Vec<(Form, &'static str)> {
                 "",
             ),
             "more than 30 parts to sign",
+            128 << 10,
         ),
     ]
 }
