@@ -3,6 +3,7 @@
 //! with more names each look-up takes longer, and a message of nothing but new names takes a time that grows with its square.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher;
 
 use crate::xml::word::{WIDTH, Word};
 
@@ -12,7 +13,8 @@ const SLOT_BITS: u32 = 7;
 pub(super) struct Different {
     /// Those met lately, by a hash: documents repeat few names often.
     lately: Vec<Short>,
-    all: HashSet<Box<[u8]>>,
+    /// By a hash that nobody outside can choose names for; the names themselves would be several times the message.
+    all: HashSet<u64>,
 }
 
 /// A name of at most two words.
@@ -72,9 +74,7 @@ impl Different {
 
     #[inline(never)]
     fn enter(&mut self, written: &[u8], slot: usize, name: Short) {
-        if !self.all.contains(written) {
-            self.all.insert(written.into());
-        }
+        self.all.insert(self.all.hasher().hash_one(written));
         if let Some(place) = self.lately.get_mut(slot) {
             *place = name;
         }
