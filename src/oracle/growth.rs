@@ -49,8 +49,8 @@ pub enum Grown {
     Refused(Duration, usize, String),
 }
 
-/// Nearly as many as there may be.
-const NAMES: usize = 60_000;
+/// Half as many as there may be, for an element and its attribute may each have one.
+const NAMES: usize = 30_000;
 
 /// Bytes that arrive at a time from who is not slow.
 const CHUNK: usize = 16 << 10;

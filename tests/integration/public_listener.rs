@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use countersign::app::{App, Origin};
 use countersign::clock::Clock;
@@ -14,6 +14,7 @@ use openssl::pkcs7::Pkcs7;
 use openssl::x509::X509;
 use serde_json::json;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::support::admin::{new_key, pem};
 use crate::support::authority::Authority;
