@@ -18,10 +18,11 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::clock::Clock;
+use crate::cloud_events::delivery::Sinks;
 use crate::config::{Config, SinkConfig, StateConfig};
-use crate::event::delivery::Sinks;
-use crate::event::{self, Event, Occurrence};
 use crate::files::Files;
+use crate::keys::lifecycle::Event;
+use crate::keys::occurrence::{self, Occurrence};
 use crate::keys::source::Source;
 use crate::keys::store::{StateDirectory, Store, StoreError};
 use crate::keys::upkeep::Upkeep;
@@ -261,7 +262,7 @@ fn keys(
     // Weakly: the metrics show the keys.
     let counted = Arc::downgrade(metrics);
     let subscribers = vec![
-        Box::new(event::log) as event::Subscriber,
+        Box::new(occurrence::log) as occurrence::Subscriber,
         Box::new(move |occurrence: &Occurrence| {
             if let Some(metrics) = counted.upgrade() {
                 count(&metrics, occurrence);

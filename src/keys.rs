@@ -26,6 +26,7 @@ pub mod material;
 #[cfg(test)]
 mod model;
 mod name;
+pub mod occurrence;
 mod operator;
 pub mod pkcs11;
 mod private_key;
@@ -61,11 +62,11 @@ pub use suitability::KeyRefused;
 pub use uses::{Count, UseCounts, Uses};
 pub use waiting::{NotCertified, Waiting};
 
-use crate::event::{Event, Occurrence, Subscriber};
 use answer::Remembered;
 use audit::Author;
 use decided::Decided;
-use lifecycle::{Command, Key, Lifecycle, Policy};
+use lifecycle::{Command, Event, Key, Lifecycle, Policy};
+use occurrence::{Occurrence, Subscriber};
 use store::{AuditTrail, Store, StoreError, StoreStatus};
 
 /// The keys of a running proxy. Cheap to clone; all clones are the same keys.

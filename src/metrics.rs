@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use prometheus::{Encoder, Histogram, HistogramVec, IntCounterVec, PullingGauge, Registry, TextEncoder};
 
-use crate::event::Trigger;
+use crate::keys::lifecycle::Trigger;
 use crate::keys::pkcs11::TokenFact;
 use crate::keys::{Fingerprint, Purpose};
 

@@ -15,7 +15,7 @@ use super::commands::on_a_thread;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::view::{EventAnswer, EventAnswers, EventRequest, ProblemView};
 use super::{Admin, Caller, draining};
-use crate::event::cloud_event::{CloudEvent, NotACloudEvent, Received};
+use crate::cloud_events::codec::{CloudEvent, NotACloudEvent, Received};
 use crate::keys::answer::{Answer, Verdict};
 use crate::keys::audit::Author;
 use crate::keys::{CommandError, Refusal};

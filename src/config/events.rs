@@ -10,7 +10,7 @@ use super::table::Table;
 use super::tls::ReceiverTls;
 use super::value::Value;
 use super::{AliasConfig, value};
-use crate::event::outgoing::Subscription;
+use crate::cloud_events::outgoing::Subscription;
 
 /// Events in and out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use super::fingerprint::hex;
 use super::waiting::Waiting;
 use crate::clock::rfc3339;
-use crate::event::Event;
+use crate::keys::lifecycle::Event;
 pub use author::Author;
 pub(super) use words::describe;
 

@@ -10,7 +10,8 @@ use super::Keys;
 use super::audit::Author;
 use super::lifecycle::{Lifecycle, Policy};
 use super::store::{Store, StoreError};
-use crate::event::{Event, Occurrence};
+use crate::keys::lifecycle::Event;
+use crate::keys::occurrence::Occurrence;
 
 /// What is to be stored and seen.
 pub(super) struct Decided {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::Keys;
 use super::answer::{Answer, Cause, Remembered};
 use super::store::{Lying, Outbox, StoreError};
-use crate::event::outgoing::Subscription;
+use crate::cloud_events::outgoing::Subscription;
 
 impl Keys {
     /// What an event was answered, if it was.

@@ -13,6 +13,7 @@ mod candidate;
 mod command;
 mod confirming;
 mod consequence;
+mod event;
 mod gate;
 mod hold_over;
 mod holding;
@@ -20,6 +21,7 @@ mod link;
 mod notice;
 mod refusal;
 mod renewal;
+mod renewal_news;
 mod renewing;
 mod restore;
 mod retention;
@@ -32,7 +34,6 @@ mod withdrawal;
 use std::sync::Arc;
 
 use super::{Certificate, Signer};
-use crate::event::Event;
 use command::Circumstances;
 use notice::Notices;
 use state::{Active, Discarded, Pending, Purged, Retired, Revoked};
@@ -42,12 +43,14 @@ pub use command::{
     AfterHold, AfterImport, Command, HoldLimit, LEAST_RETENTION, MOST_HELD, Moment, Origin, Policy,
     RenewalCommand, Replacement, SETTLE, Strategy,
 };
+pub use event::{Event, Trigger};
 pub use gate::{Drain, Gate, Hold};
 pub(super) use link::Link;
 pub use link::{LinkHash, LinkToken};
 pub use notice::Notice;
 pub use refusal::Refusal;
 pub use renewal::{Confirmation, Confirmed, NotARenewal, Renewal, RenewalId, Step, Taken, WaitsFor};
+pub use renewal_news::RenewalNews;
 pub(super) use restore::{Half, Inconsistent, StoredRenewal};
 pub use state::{Arrival, Entry, Key, KeyState, Schedule};
 

@@ -13,7 +13,7 @@ use super::lifecycle::{AfterImport, Command, KeyState, Lifecycle, Origin, Renewa
 use super::store::StoreError;
 use super::waiting::{Waiting, certify, reissued};
 use super::{Certificate, CommandError, Fingerprint, KeyMaterial, Keys, Reason, Signer};
-use crate::event::Trigger;
+use crate::keys::lifecycle::Trigger;
 
 /// Somebody who operates the keys.
 pub struct Operator<'a> {

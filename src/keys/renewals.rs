@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Keys;
 use super::lifecycle::{HoldLimit, LinkHash, Policy, Renewal, RenewalId, Strategy};
-use crate::event::{Event, Trigger};
+use crate::keys::lifecycle::{Event, Trigger};
 
 /// A confirmation link that is known, be its renewal over or not.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -213,8 +213,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::Trigger;
     use crate::keys::generate::{KeyAlgorithm, SelfSigned};
+    use crate::keys::lifecycle::Trigger;
     use crate::keys::lifecycle::{AfterImport, Command, Moment, Origin, Policy, Replacement};
     use crate::keys::{DistinguishedName, Reference};
 

@@ -60,7 +60,7 @@ use super::audit::{Author, Chain, Link, Record};
 use super::lifecycle::{Inconsistent, Lifecycle};
 use super::waiting::Waiting;
 use super::{Fingerprint, UseCounts};
-use crate::event::Event;
+use crate::keys::lifecycle::Event;
 use database::{Database, Outcome};
 use error::Failed;
 use events::{Telling, Told};

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::generate::{KeyAlgorithm, SelfSigned};
 use super::*;
-use crate::event::Trigger;
+use crate::keys::lifecycle::Trigger;
 
 const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use time::OffsetDateTime;
 
-use crate::event::cloud_event::{BATCHED, CloudEvent, Data, Received, STRUCTURED};
+use crate::cloud_events::codec::{BATCHED, CloudEvent, Data, Received, STRUCTURED};
 
 /// Reads a body as an event in each mode; in binary mode its first five lines are header fields.
 ///

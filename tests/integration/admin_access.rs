@@ -100,12 +100,12 @@ async fn metrics_are_without_what_one_may_not_see() {
     let admin = TestAdmin::start_for(&[("billing", narrowed), ("all", "role = \"viewer\"")]).await;
     admin.metrics.key_switched(
         "orders",
-        countersign::event::Trigger::Activate,
+        countersign::keys::lifecycle::Trigger::Activate,
         Default::default(),
     );
     admin.metrics.key_switched(
         "invoices",
-        countersign::event::Trigger::Activate,
+        countersign::keys::lifecycle::Trigger::Activate,
         Default::default(),
     );
     admin

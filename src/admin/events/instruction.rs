@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::cloud_events::codec::Data;
 use crate::config::origin;
-use crate::event::cloud_event::Data;
 use crate::keys::lifecycle::{RenewalId, Replacement, Schedule};
 use crate::keys::{Fingerprint, Reason};
 use crate::spelling::vocabulary;

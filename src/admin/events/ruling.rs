@@ -11,7 +11,7 @@ use crate::admin::draining::drains_towards_another;
 use crate::admin::problem::Problem;
 use crate::admin::{Admin, Caller};
 use crate::clock::rfc3339;
-use crate::event::cloud_event::{CloudEvent, Data};
+use crate::cloud_events::codec::{CloudEvent, Data};
 use crate::keys::answer::{Answer, Cause, Remembered, Verdict};
 use crate::keys::audit::Author;
 use crate::keys::store::StoreError;

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::event::cloud_event::{CloudEvent, Data};
+use crate::cloud_events::codec::{CloudEvent, Data};
 
 /// What names of secrets have in them, written together and in lower case.
 const NAMES: [&str; 9] = [

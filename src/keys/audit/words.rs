@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::PUBLIC_KEY;
 use crate::clock::rfc3339;
-use crate::event::{Event, RenewalNews};
+use crate::keys::lifecycle::{Event, RenewalNews};
 
 type Description = (&'static str, Vec<(&'static str, String)>);
 

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::state::{Active, Pending, Retired};
 use super::{AfterImport, KeyState, Lifecycle, Moment, Origin, Policy, Refusal, Schedule};
-use crate::event::{Event, Trigger};
+use super::{Event, Trigger};
 use crate::keys::lifecycle::Key;
 use crate::keys::material::NotValid;
 use crate::keys::{Fingerprint, Signer};

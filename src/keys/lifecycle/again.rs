@@ -3,8 +3,8 @@
 
 use super::command::Circumstances;
 use super::renewal::{Renewal, Step};
+use super::{Event, Trigger};
 use super::{Gate, Key, Lifecycle, Moment, Policy, Refusal, Strategy};
-use crate::event::{Event, Trigger};
 use crate::keys::Fingerprint;
 
 impl Lifecycle {

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use super::Event;
 use super::command::Circumstances;
 use super::renewal::RenewalId;
 use super::{AfterImport, Lifecycle, Origin, Refusal, Strategy};
-use crate::event::Event;
 use crate::keys::Signer;
 use crate::keys::lifecycle::Step;
 

@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 
 use super::command::Circumstances;
 use super::renewal::{RenewalId, Step};
+use super::{Event, Trigger};
 use super::{Key, Lifecycle, Refusal, Strategy};
-use crate::event::{Event, Trigger};
 use crate::keys::Fingerprint;
 
 impl Lifecycle {

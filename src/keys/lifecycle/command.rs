@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::Trigger;
 use super::{Drain, Hold, LinkHash, Reason, RenewalId, Schedule};
-use crate::event::Trigger;
 use crate::keys::{Fingerprint, Signer};
 use crate::spelling::vocabulary;
 

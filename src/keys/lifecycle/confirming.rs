@@ -3,8 +3,8 @@
 use super::command::Circumstances;
 use super::link::Link;
 use super::renewal::{Confirmation, Confirmed, Renewal, RenewalId, Step};
+use super::{Event, RenewalNews};
 use super::{Gate, Lifecycle, LinkHash, Refusal, Strategy};
-use crate::event::{Event, RenewalNews};
 use crate::keys::Fingerprint;
 
 impl Lifecycle {

@@ -2,8 +2,8 @@
 //! not the one that signs any more.
 
 use super::command::Circumstances;
+use super::{Event, Trigger};
 use super::{Gate, Key, Lifecycle};
-use crate::event::{Event, Trigger};
 use crate::keys::{Certificate, Fingerprint};
 
 impl Lifecycle {

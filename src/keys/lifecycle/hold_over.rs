@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::command::Circumstances;
 use super::{AfterHold, Gate, Hold, Lifecycle, Refusal};
-use crate::event::{Event, RenewalNews};
+use super::{Event, RenewalNews};
 
 impl Lifecycle {
     /// The stretch of time in which messages wait.

@@ -4,7 +4,7 @@
 use super::command::Circumstances;
 use super::renewal::{Renewal, RenewalId, Step};
 use super::{Drain, Gate, Lifecycle, Policy, Refusal, Strategy};
-use crate::event::{Event, RenewalNews, Trigger};
+use super::{Event, RenewalNews, Trigger};
 use crate::keys::Fingerprint;
 
 impl Lifecycle {

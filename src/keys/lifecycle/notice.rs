@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::Event;
 use super::{Key, Lifecycle, Moment, Policy, Strategy};
-use crate::event::Event;
 use crate::keys::{Certificate, Fingerprint};
 use crate::spelling::vocabulary;
 

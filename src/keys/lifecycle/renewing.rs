@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::command::Circumstances;
 use super::renewal::{Renewal, RenewalId, Step, Taken};
+use super::{Event, RenewalNews};
 use super::{Gate, Key, Lifecycle, Refusal, RenewalCommand};
-use crate::event::{Event, RenewalNews};
 use crate::keys::{Certificate, Fingerprint};
 
 /// By whoever may.

@@ -4,8 +4,8 @@
 
 use time::OffsetDateTime;
 
+use super::Event;
 use super::{Lifecycle, Moment, Policy};
-use crate::event::Event;
 
 impl Policy {
     /// For a key that is displaced now; never before the date of an earlier displacement.

@@ -18,9 +18,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::*;
-use crate::event::Trigger;
 use crate::keys::Signer;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
+use crate::keys::lifecycle::Trigger;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -14,9 +14,9 @@ use time::OffsetDateTime;
 use super::Random;
 use super::expected::{Expected, Gate, Key, Led, Now, Renewing, STRATEGIES, State, Step};
 use super::witness::Witness;
-use crate::event::Subscriber;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
 use crate::keys::lifecycle::{AfterHold, HoldLimit, LinkToken, Policy, Strategy};
+use crate::keys::occurrence::Subscriber;
 use crate::keys::store::tests::open;
 use crate::keys::{Certificate, CommandError, Fingerprint, KeyMaterial, Keys, PrivateKey};
 

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use super::expected::{Expected, State};
-use crate::event::{Event, Occurrence, Trigger};
 use crate::keys::lifecycle::{Entry, KeyState};
+use crate::keys::lifecycle::{Event, Trigger};
+use crate::keys::occurrence::Occurrence;
 use crate::keys::{Fingerprint, Keys};
 
 type Key = (String, String);

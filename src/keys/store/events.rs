@@ -8,10 +8,10 @@ use time::OffsetDateTime;
 use super::error::Failed;
 use super::outbox::{Lying, Outbox};
 use super::{Store, StoreError, answer_table, outbox_table};
-use crate::event::Event;
-use crate::event::outgoing::{Outgoing, Source, Subscription};
+use crate::cloud_events::outgoing::{Outgoing, Source, Subscription};
 use crate::keys::answer::{Answer, Cause, Remembered, Verdict};
 use crate::keys::audit::{Author, Link};
+use crate::keys::lifecycle::Event;
 use crate::keys::lifecycle::Lifecycle;
 
 /// Whom what happens is told, and as whom. Cheap to clone.

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::key_table::{milliseconds, time};
 use super::outbox::Lying;
-use crate::event::outgoing::{Outgoing, Source, Subscription};
+use crate::cloud_events::outgoing::{Outgoing, Source, Subscription};
 
 /// One row a sink that wants the event.
 pub(super) fn append(

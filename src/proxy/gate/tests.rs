@@ -47,7 +47,7 @@ impl Bench {
         };
         let policies = BTreeMap::from([(ALIAS.to_owned(), policy)]);
         let (tell, changes) = watch::channel(());
-        let told = Box::new(move |_: &crate::event::Occurrence| tell.send_replace(()));
+        let told = Box::new(move |_: &crate::keys::occurrence::Occurrence| tell.send_replace(()));
         let keys = Keys::open(store, &policies, vec![told], NOW).unwrap();
         let [old, new] = [AfterImport::Activate, AfterImport::StayPending].map(|then| import(&keys, then));
         Self {

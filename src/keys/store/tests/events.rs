@@ -1,7 +1,7 @@
 //! Answers to events, and the outbox: with what they tell of, or not at all; for as long as is said, and no longer.
 
 use super::*;
-use crate::event::outgoing::{OutgoingType, Subscription};
+use crate::cloud_events::outgoing::{OutgoingType, Subscription};
 use crate::keys::CommandError;
 use crate::keys::answer::{Answer, Cause, Verdict};
 

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 
 use super::database::mutation::GUESSES;
 use super::*;
-use crate::event::outgoing::Subscription;
+use crate::cloud_events::outgoing::Subscription;
 use crate::keys::CommandError;
 use crate::keys::answer::{Answer, Cause, Verdict};
 use crate::keys::generate::Wanted;

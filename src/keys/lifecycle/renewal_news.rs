@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
+use super::AfterHold;
 use crate::clock::rfc3339;
-use crate::keys::lifecycle::AfterHold;
 
 /// Something that happened to a renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::cloud_event::{CloudEvent, Data};
-use super::{Event, RenewalNews};
+use super::codec::{CloudEvent, Data};
 use crate::clock::rfc3339;
 use crate::keys::Certificate;
-use crate::keys::lifecycle::{Lifecycle, Renewal, RenewalId};
+use crate::keys::lifecycle::{Event, Lifecycle, Renewal, RenewalId, RenewalNews};
 use crate::spelling::vocabulary;
 
 vocabulary! {

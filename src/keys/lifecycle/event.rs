@@ -1,21 +1,12 @@
-//! What happened to keys, in the past tense. Logs, metrics and the audit derive from these and from
-//! nothing else, so they cannot disagree. Told after the fact: by then every new message sees it.
-
-pub mod cloud_event;
-pub mod delivery;
-pub mod outgoing;
-mod renewal;
-
-use std::time::Duration;
+//! What happened to keys, in the past tense. The log, the metrics, the audit and the CloudEvents that go out derive from
+//! these facts and from nothing else, so they cannot disagree.
 
 use time::OffsetDateTime;
 
+use super::{Notice, Reason, RenewalId, RenewalNews};
 use crate::clock::rfc3339;
-use crate::keys::lifecycle::{Notice, Reason, RenewalId};
 use crate::keys::{Certificate, Fingerprint};
 use crate::spelling::vocabulary;
-
-pub use renewal::RenewalNews;
 
 /// Something that happened to a key, or to its renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +144,21 @@ impl Event {
     pub fn words(&self) -> String {
         words(self)
     }
+
+    /// Somebody has to act, now or soon.
+    #[must_use]
+    pub const fn needs_attention(&self) -> bool {
+        if let Self::Renewal { news, .. } = self {
+            return news.needs_attention();
+        }
+        matches!(
+            self,
+            Self::KeyRevoked { .. }
+                | Self::ActivationCancelled { .. }
+                | Self::ActivatedUnconfirmed { .. }
+                | Self::KeyExpiring { .. }
+        )
+    }
 }
 
 vocabulary! {
@@ -178,38 +184,6 @@ vocabulary! {
         Hold = "hold",
         /// The exchange for its successor was given up, by somebody or because a hold lasted for too long.
         Back = "back",
-    }
-}
-
-/// An event and its circumstances.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Occurrence {
-    /// Whose key it is.
-    pub alias: String,
-    /// When.
-    pub at: OffsetDateTime,
-    /// From the command to the instant at which every new message was subject to it.
-    pub took: Duration,
-    /// Of that, the exchange of the keys in memory.
-    pub publishing: Duration,
-    /// What.
-    pub event: Event,
-}
-
-/// Is told of everything that happens, in order; must be quick, since the next command waits.
-pub type Subscriber = Box<dyn Fn(&Occurrence) + Send + Sync>;
-
-/// The log's subscriber.
-pub fn log(occurrence: &Occurrence) {
-    let (alias, event) = (&occurrence.alias, &occurrence.event);
-    let certificate = event.certificate();
-    let (key, subject) = (certificate.fingerprint(), certificate.subject());
-    let what = words(event);
-    let renewal = event.renewal().map(tracing::field::display);
-    if needs_attention(event) {
-        tracing::warn!(%alias, renewal, %key, %subject, "{what}");
-    } else {
-        tracing::info!(%alias, renewal, %key, %subject, "{what}");
     }
 }
 
@@ -258,17 +232,4 @@ fn words(event: &Event) -> String {
         Event::KeyPurgeable { .. } => "key may be purged: its retention is over".to_owned(),
         Event::Renewal { news, .. } => news.words(),
     }
-}
-
-fn needs_attention(event: &Event) -> bool {
-    if let Event::Renewal { news, .. } = event {
-        return news.needs_attention();
-    }
-    matches!(
-        event,
-        Event::KeyRevoked { .. }
-            | Event::ActivationCancelled { .. }
-            | Event::ActivatedUnconfirmed { .. }
-            | Event::KeyExpiring { .. }
-    )
 }

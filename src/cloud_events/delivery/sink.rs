@@ -20,8 +20,8 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::causes::innermost;
+use crate::cloud_events::codec::STRUCTURED;
 use crate::config::SinkConfig;
-use crate::event::cloud_event::STRUCTURED;
 use crate::files;
 use crate::metrics::DeliveryOutcome;
 use crate::tls::{TlsError, client_config};
