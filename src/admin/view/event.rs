@@ -1,4 +1,4 @@
-//! Events and what became of them, as documents. Of an event only what it should look like: `event::cloud_event` reads it.
+//! Events and what became of them, as documents. Of an event only what it should look like: `cloud_events::codec` reads it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
