@@ -1,5 +1,5 @@
-//! CloudEvents: how they are read and written, which of them go out, and how they are delivered. An edge: nothing that decides
-//! about keys knows of it.
+//! CloudEvents: how they are read and written, which of them go out, and how they are delivered. What decides about keys
+//! knows nothing of them; the store puts those that go out into its outbox.
 
 pub mod codec;
 pub mod delivery;
