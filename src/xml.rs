@@ -76,7 +76,7 @@ pub struct Limits {
     /// them for every name.
     pub declarations: usize,
     /// Different names of elements, attributes and targets, and namespace names, in one document: a parser keeps them all in
-    /// a table.
+    /// a table. Those of the first so many bytes do not count.
     pub names: usize,
     /// Bytes of a namespace name: canonical form may repeat it on every element.
     pub namespace: usize,

@@ -294,7 +294,7 @@ mod tests {
         };
         assert_eq!(different(3 * names, &space), Ok(()));
         assert_eq!(different(3 * names, &short), Ok(()));
-        let refused = different(3 * names, &|number| format!("<e{number}/>")).unwrap_err();
+        let refused = different(4 * names, &|number| format!("<e{number}/>")).unwrap_err();
         assert_eq!(refused.kind, ParseErrorKind::Limit);
         assert_eq!(refused.message, "more than 65536 different names");
     }

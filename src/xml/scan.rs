@@ -112,7 +112,7 @@ impl Scanner {
             namespaces,
             open: Vec::with_capacity(16),
             open_attributes: 0,
-            different: Different::new(),
+            different: Different::default(),
             root_seen: false,
             names: Vec::new(),
         }

@@ -62,8 +62,8 @@ impl Tag<'_> {
             self.in_scope,
             "namespace declarations in scope",
         )?;
-        // Prefixes are kept apart from local names, and some names are the parser's own.
-        let kept = limits.names.saturating_mul(2).saturating_add(PARSERS_OWN);
+        // Prefixes are kept apart from local names, those of the first bytes count here, too, and some are the parser's own.
+        let kept = limits.names.saturating_mul(3).saturating_add(PARSERS_OWN);
         if self.kept > kept {
             return Err(format!("more than {} different names", limits.names));
         }

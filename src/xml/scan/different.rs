@@ -8,54 +8,20 @@ use std::hash::BuildHasher;
 use crate::xml::word::{WIDTH, Word};
 
 const SLOT_BITS: u32 = 7;
+const SLOTS: usize = 1 << SLOT_BITS;
 
-/// The names met so far.
+/// The names met so far. Takes no memory before the first one.
+#[derive(Default)]
 pub(super) struct Different {
-    /// Those met lately, by a hash: documents repeat few names often.
-    lately: Vec<Short>,
-    /// By a hash that nobody outside can choose names for; the names themselves would be several times the message.
+    /// Those of one word that were met lately, by a hash: documents repeat few names often.
+    short: Vec<Word>,
+    /// The same of two words, with their lengths.
+    long: Vec<(usize, Word, Word)>,
+    /// All, by a hash that nobody outside can choose names for; the names themselves would be several times the message.
     all: HashSet<u64>,
 }
 
-/// A name of at most two words.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Short {
-    length: usize,
-    first: Word,
-    /// Of a name that is longer than one.
-    last: Word,
-}
-
-impl Short {
-    const EMPTY: Self = Self {
-        length: 0,
-        first: Word::of_short(b""),
-        last: Word::of_short(b""),
-    };
-
-    /// Of the name of `length` bytes at the start of `bytes`.
-    #[inline(always)]
-    fn of(bytes: &[u8], length: usize) -> Self {
-        let last = match length.checked_sub(WIDTH) {
-            None | Some(0) => Word::of_short(b""),
-            Some(at) => Word::of(bytes.get(at..).unwrap_or(&[]), WIDTH),
-        };
-        Self {
-            length,
-            first: Word::of(bytes, length),
-            last,
-        }
-    }
-}
-
 impl Different {
-    pub(super) fn new() -> Self {
-        Self {
-            lately: vec![Short::EMPTY; 1 << SLOT_BITS],
-            all: HashSet::new(),
-        }
-    }
-
     /// Of the names met so far, how many are different.
     #[inline]
     pub(super) fn count(&self) -> usize {
@@ -65,19 +31,42 @@ impl Different {
     /// Meets the name of `length` bytes at the start of `bytes`.
     #[inline(always)]
     pub(super) fn meet(&mut self, bytes: &[u8], length: usize) {
-        let name = Short::of(bytes, length);
-        let slot = name.first.hash_with(name.last, SLOT_BITS);
-        if length > 2 * WIDTH || self.lately.get(slot) != Some(&name) {
-            self.enter(bytes.get(..length).unwrap_or(&[]), slot, name);
+        if length > WIDTH {
+            return self.meet_long(bytes, length);
+        }
+        let word = Word::of(bytes, length);
+        let slot = word.hash(SLOT_BITS);
+        if self.short.get(slot) != Some(&word) {
+            self.enter(bytes, length);
+            self.short.resize(SLOTS, Word::of_short(b""));
+            if let Some(place) = self.short.get_mut(slot) {
+                *place = word;
+            }
         }
     }
 
     #[inline(never)]
-    fn enter(&mut self, written: &[u8], slot: usize, name: Short) {
-        self.all.insert(self.all.hasher().hash_one(written));
-        if let Some(place) = self.lately.get_mut(slot) {
-            *place = name;
+    fn meet_long(&mut self, bytes: &[u8], length: usize) {
+        if length > 2 * WIDTH {
+            return self.enter(bytes, length);
         }
+        let first = Word::of(bytes, WIDTH);
+        let last = Word::of(bytes.get(length - WIDTH..).unwrap_or(&[]), WIDTH);
+        let (name, slot) = ((length, first, last), first.hash_with(last, SLOT_BITS));
+        if self.long.get(slot) != Some(&name) {
+            self.enter(bytes, length);
+            self.long
+                .resize(SLOTS, (0, Word::of_short(b""), Word::of_short(b"")));
+            if let Some(place) = self.long.get_mut(slot) {
+                *place = name;
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn enter(&mut self, bytes: &[u8], length: usize) {
+        let name = bytes.get(..length).unwrap_or(&[]);
+        self.all.insert(self.all.hasher().hash_one(name));
     }
 }
 
@@ -87,7 +76,7 @@ mod tests {
 
     #[test]
     fn each_name_counts_once_however_often_it_is_met_and_whatever_stands_behind_it() {
-        let mut different = Different::new();
+        let mut different = Different::default();
         let mut met = HashSet::new();
         for length in 1..70 {
             for first in b'a'..=b'e' {

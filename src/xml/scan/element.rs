@@ -31,17 +31,20 @@ impl Scanner {
             let most = self.limits.open_attributes;
             return Err(self.error(at, Problem::TooManyOpenAttributes(most)).into());
         }
-        self.meet_names(buffer, &lexed);
+        let counts = self.counts_names(at);
+        if counts {
+            self.meet_names(buffer, &lexed);
+        }
         let mark = self.namespaces.mark();
-        let known = (&mut self.namespaces, &mut self.different);
+        let known = (&mut self.namespaces, counts.then_some(&mut self.different));
         let declares = resolve::declare(known, &mut self.lexer, buffer, mark, &self.limits);
         let declares = declares.map_err(|Fault(at, problem)| self.error(at, problem))?;
         if declares && self.namespaces.has_more_than(self.most_declarations) {
             let most = self.limits.declarations;
             return Err(self.error(at, Problem::TooManyDeclarations(most)).into());
         }
-        if self.different.count() > self.limits.names {
-            return Err(self.error(at, Problem::TooManyNames(self.limits.names)).into());
+        if counts {
+            self.check_names(at)?;
         }
         let prefix = resolve::element(&mut self.namespaces, &lexed.name, buffer)
             .map_err(|problem| self.error(at, problem))?;
@@ -68,6 +71,20 @@ impl Scanner {
             self.close(buffer, lexed.end..lexed.end, name, false, handler)?;
         }
         Ok(Some(lexed.end))
+    }
+
+    /// A name takes four bytes with its tag: before as many bytes as there may be names, nobody can have a quarter of them.
+    #[inline(always)]
+    pub(super) fn counts_names(&self, at: usize) -> bool {
+        self.base + at as u64 > self.limits.names as u64
+    }
+
+    #[inline(always)]
+    pub(super) fn check_names(&self, at: usize) -> Result<(), Error> {
+        if self.different.count() > self.limits.names {
+            return Err(self.error(at, Problem::TooManyNames(self.limits.names)));
+        }
+        Ok(())
     }
 
     #[inline(always)]

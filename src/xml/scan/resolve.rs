@@ -15,7 +15,7 @@ use crate::xml::word::Word;
 /// Puts the tag's declarations into force and takes them out of its attributes; whether there were any.
 #[inline(always)]
 pub(super) fn declare(
-    known: (&mut Namespaces, &mut Different),
+    known: (&mut Namespaces, Option<&mut Different>),
     lexer: &mut Lexer,
     buffer: &[u8],
     mark: Mark,
@@ -28,7 +28,7 @@ pub(super) fn declare(
 }
 
 fn declare_some(
-    (namespaces, different): (&mut Namespaces, &mut Different),
+    (namespaces, mut different): (&mut Namespaces, Option<&mut Different>),
     lexer: &mut Lexer,
     buffer: &[u8],
     mark: Mark,
@@ -48,7 +48,13 @@ fn declare_some(
             let value = attribute.value(buffer, made);
             let bound = match value.len() > limits.namespace {
                 true => Err(Problem::NamespaceTooLong(limits.namespace)),
-                false => bind((namespaces, different), declared, name, value, mark),
+                false => bind(
+                    (namespaces, different.as_deref_mut()),
+                    declared,
+                    name,
+                    value,
+                    mark,
+                ),
             };
             failed = bound.err().map(|problem| Fault(attribute.name.start(), problem));
         }
@@ -58,7 +64,7 @@ fn declare_some(
 }
 
 fn bind(
-    (namespaces, different): (&mut Namespaces, &mut Different),
+    (namespaces, different): (&mut Namespaces, Option<&mut Different>),
     prefix: &[u8],
     written: &[u8],
     name: &[u8],
@@ -92,7 +98,9 @@ fn bind(
     // Documents that declare a prefix on each element do so to one name.
     if namespaces.resolve(prefix) != name {
         check_uri(name)?;
-        different.meet(name, name.len());
+        if let Some(different) = different {
+            different.meet(name, name.len());
+        }
     }
     if namespaces.is_bound_since(prefix, mark) {
         return Err(Problem::DuplicateAttribute(lossy(written)));

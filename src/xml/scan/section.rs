@@ -105,9 +105,9 @@ impl Scanner {
         {
             return Err(self.error(at, Problem::ProcessingInstruction).into());
         }
-        self.different.meet(target, length);
-        if self.different.count() > self.limits.names {
-            return Err(self.error(at, Problem::TooManyNames(self.limits.names)).into());
+        if self.counts_names(at) {
+            self.different.meet(target, length);
+            self.check_names(at)?;
         }
         let end = at + 2 + length;
         handler.processing_instruction(&self.piece(buffer, at..end, None))?;

@@ -272,7 +272,7 @@ pub(super) fn refused() -> Vec<(Form, &'static str, usize)> {
         (
             body("too many names", "<e%/>"),
             "more than 65536 different names",
-            640 << 10,
+            704 << 10,
         ),
         (
             body("too deep", "<e>"),
