@@ -77,8 +77,8 @@ impl Admin {
             renewal: keys
                 .open_renewal()
                 .map(|renewal| self.renewal_view(alias, keys, renewal)),
-            ambiguous_candidates: ambiguous(strategy, keys),
-            given_up_candidates: given_up(strategy, keys),
+            ambiguous_candidates: candidates(strategy, keys.ambiguous_candidates()),
+            given_up_candidates: candidates(strategy, keys.given_up_candidates()),
             waiting: self
                 .keys
                 .waiting(alias)
@@ -97,20 +97,10 @@ impl Admin {
     }
 }
 
-/// Only where the receiver decides.
-fn ambiguous(strategy: Strategy, keys: &Lifecycle) -> Vec<String> {
-    if strategy != Strategy::ReceiverLed {
-        return Vec::new();
+/// Only where the receiver decides which key signs does it matter what becomes of a pending one.
+fn candidates(strategy: Strategy, keys: Vec<&Fingerprint>) -> Vec<String> {
+    match strategy {
+        Strategy::ReceiverLed => keys.into_iter().map(ToString::to_string).collect(),
+        Strategy::PrePublish | Strategy::Hold => Vec::new(),
     }
-    let ambiguous = keys.ambiguous_candidates().into_iter();
-    ambiguous.map(ToString::to_string).collect()
-}
-
-/// Likewise.
-fn given_up(strategy: Strategy, keys: &Lifecycle) -> Vec<String> {
-    if strategy != Strategy::ReceiverLed {
-        return Vec::new();
-    }
-    let given_up = keys.given_up_candidates().into_iter();
-    given_up.map(ToString::to_string).collect()
 }

@@ -8,9 +8,8 @@ use tokio::time::Instant;
 
 use super::Keys;
 use super::audit::Author;
-use super::lifecycle::{Lifecycle, Policy};
+use super::lifecycle::{Event, Lifecycle, Policy};
 use super::store::{Store, StoreError};
-use crate::keys::lifecycle::Event;
 use crate::keys::occurrence::Occurrence;
 
 /// What is to be stored and seen.

@@ -33,7 +33,6 @@ mod withdrawal;
 
 use std::sync::Arc;
 
-use super::{Certificate, Signer};
 use command::Circumstances;
 use notice::Notices;
 use state::{Active, Discarded, Pending, Purged, Retired, Revoked};
@@ -54,7 +53,7 @@ pub use renewal_news::RenewalNews;
 pub(super) use restore::{Half, Inconsistent, StoredRenewal};
 pub use state::{Arrival, Entry, Key, KeyState, Schedule};
 
-use super::{Fingerprint, Identity};
+use super::{Certificate, Fingerprint, Identity, Signer};
 
 /// The keys of one alias.
 #[derive(Clone, Default)]

@@ -9,11 +9,12 @@ use time::OffsetDateTime;
 
 use super::audit::Author;
 use super::generate::{GenerateError, KeyPair};
-use super::lifecycle::{AfterImport, Command, KeyState, Lifecycle, Origin, RenewalId, Replacement, Schedule};
+use super::lifecycle::{
+    AfterImport, Command, KeyState, Lifecycle, Origin, RenewalId, Replacement, Schedule, Trigger,
+};
 use super::store::StoreError;
 use super::waiting::{Waiting, certify, reissued};
 use super::{Certificate, CommandError, Fingerprint, KeyMaterial, Keys, Reason, Signer};
-use crate::keys::lifecycle::Trigger;
 
 /// Somebody who operates the keys.
 pub struct Operator<'a> {

@@ -8,8 +8,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::Keys;
-use super::lifecycle::{HoldLimit, LinkHash, Policy, Renewal, RenewalId, Strategy};
-use crate::keys::lifecycle::{Event, Trigger};
+use super::lifecycle::{Event, HoldLimit, LinkHash, Policy, Renewal, RenewalId, Strategy, Trigger};
 
 /// A confirmation link that is known, be its renewal over or not.
 #[derive(Debug, Clone, PartialEq, Eq)]

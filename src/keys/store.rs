@@ -57,10 +57,9 @@ pub use status::StoreStatus;
 pub use survey::{Survey, survey};
 
 use super::audit::{Author, Chain, Link, Record};
-use super::lifecycle::{Inconsistent, Lifecycle};
+use super::lifecycle::{Event, Inconsistent, Lifecycle};
 use super::waiting::Waiting;
 use super::{Fingerprint, UseCounts};
-use crate::keys::lifecycle::Event;
 use database::{Database, Outcome};
 use error::Failed;
 use events::{Telling, Told};

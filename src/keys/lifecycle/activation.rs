@@ -5,8 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::state::{Active, Pending, Retired};
-use super::{AfterImport, KeyState, Lifecycle, Moment, Origin, Policy, Refusal, Schedule};
-use super::{Event, Trigger};
+use super::{AfterImport, Event, KeyState, Lifecycle, Moment, Origin, Policy, Refusal, Schedule, Trigger};
 use crate::keys::lifecycle::Key;
 use crate::keys::material::NotValid;
 use crate::keys::{Fingerprint, Signer};

@@ -3,8 +3,7 @@
 
 use super::command::Circumstances;
 use super::renewal::{Renewal, Step};
-use super::{Event, Trigger};
-use super::{Gate, Key, Lifecycle, Moment, Policy, Refusal, Strategy};
+use super::{Event, Gate, Key, Lifecycle, Moment, Policy, Refusal, Strategy, Trigger};
 use crate::keys::Fingerprint;
 
 impl Lifecycle {

@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use super::Event;
 use super::command::Circumstances;
 use super::renewal::RenewalId;
-use super::{AfterImport, Lifecycle, Origin, Refusal, Strategy};
+use super::{AfterImport, Event, Lifecycle, Origin, Refusal, Strategy};
 use crate::keys::Signer;
 use crate::keys::lifecycle::Step;
 

@@ -5,8 +5,7 @@ use time::OffsetDateTime;
 
 use super::command::Circumstances;
 use super::renewal::{RenewalId, Step};
-use super::{Event, Trigger};
-use super::{Key, Lifecycle, Refusal, Strategy};
+use super::{Event, Key, Lifecycle, Refusal, Strategy, Trigger};
 use crate::keys::Fingerprint;
 
 impl Lifecycle {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::Trigger;
-use super::{Drain, Hold, LinkHash, Reason, RenewalId, Schedule};
+use super::{Drain, Hold, LinkHash, Reason, RenewalId, Schedule, Trigger};
 use crate::keys::{Fingerprint, Signer};
 use crate::spelling::vocabulary;
 

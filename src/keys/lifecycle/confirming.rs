@@ -3,8 +3,7 @@
 use super::command::Circumstances;
 use super::link::Link;
 use super::renewal::{Confirmation, Confirmed, Renewal, RenewalId, Step};
-use super::{Event, RenewalNews};
-use super::{Gate, Lifecycle, LinkHash, Refusal, Strategy};
+use super::{Event, Gate, Lifecycle, LinkHash, Refusal, RenewalNews, Strategy};
 use crate::keys::Fingerprint;
 
 impl Lifecycle {

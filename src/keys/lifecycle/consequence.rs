@@ -2,8 +2,7 @@
 //! not the one that signs any more.
 
 use super::command::Circumstances;
-use super::{Event, Trigger};
-use super::{Gate, Key, Lifecycle};
+use super::{Event, Gate, Key, Lifecycle, Trigger};
 use crate::keys::{Certificate, Fingerprint};
 
 impl Lifecycle {

@@ -142,7 +142,50 @@ impl Event {
     /// In words.
     #[must_use]
     pub fn words(&self) -> String {
-        words(self)
+        match self {
+            Self::KeyImported { .. } => "key imported".to_owned(),
+            Self::ActivationScheduled { certificate, at, .. } => {
+                let begins = *at == certificate.not_before();
+                let why = if begins { ", when its certificate becomes valid" } else { "" };
+                format!("key will be activated at {}{why}", rfc3339(*at))
+            }
+            Self::ActivationCancelled { reason, .. } => format!("key will not be activated by itself: {reason}"),
+            Self::KeyActivated { trigger, .. } => format!("key activated by {trigger}"),
+            Self::KeyRetired {
+                kept_until,
+                rolled_back,
+                ..
+            } => {
+                let what = if *rolled_back { "rolled back and retired" } else { "retired" };
+                format!("key {what}, kept until {}", rfc3339(*kept_until))
+            }
+            Self::RetentionExtended { kept_until, .. } => format!("key kept until {}", rfc3339(*kept_until)),
+            Self::KeyRevoked { reason, stopped, .. } => {
+                let consequence = if *stopped { "; its alias signs no more" } else { "" };
+                format!("key revoked: {reason}{consequence}")
+            }
+            Self::KeyDiscarded { .. } => "key discarded".to_owned(),
+            Self::KeyPurged {
+                compromised: false, ..
+            } => "key purged".to_owned(),
+            Self::KeyPurged {
+                compromised: true, ..
+            } => "key purged before its time: it is compromised".to_owned(),
+            Self::ActivatedUnconfirmed { receivers, .. } if receivers.is_empty() => {
+                "key activated before its predecessor expires; no receiver has confirmed that it has the certificate"
+                    .to_owned()
+            }
+            Self::ActivatedUnconfirmed { receivers, .. } => format!(
+                "key activated before its predecessor expires, though not confirmed by {}",
+                receivers.join(", ")
+            ),
+            Self::KeyExpiring { certificate, notice } => {
+                let expiry = rfc3339(certificate.not_after());
+                format!("the active key expires within {notice}, on {expiry}: renew it")
+            }
+            Self::KeyPurgeable { .. } => "key may be purged: its retention is over".to_owned(),
+            Self::Renewal { news, .. } => news.words(),
+        }
     }
 
     /// Somebody has to act, now or soon.
@@ -184,52 +227,5 @@ vocabulary! {
         Hold = "hold",
         /// The exchange for its successor was given up, by somebody or because a hold lasted for too long.
         Back = "back",
-    }
-}
-
-fn words(event: &Event) -> String {
-    match event {
-        Event::KeyImported { .. } => "key imported".to_owned(),
-        Event::ActivationScheduled { certificate, at, .. } => {
-            let begins = *at == certificate.not_before();
-            let why = if begins { ", when its certificate becomes valid" } else { "" };
-            format!("key will be activated at {}{why}", rfc3339(*at))
-        }
-        Event::ActivationCancelled { reason, .. } => format!("key will not be activated by itself: {reason}"),
-        Event::KeyActivated { trigger, .. } => format!("key activated by {trigger}"),
-        Event::KeyRetired {
-            kept_until,
-            rolled_back,
-            ..
-        } => {
-            let what = if *rolled_back { "rolled back and retired" } else { "retired" };
-            format!("key {what}, kept until {}", rfc3339(*kept_until))
-        }
-        Event::RetentionExtended { kept_until, .. } => format!("key kept until {}", rfc3339(*kept_until)),
-        Event::KeyRevoked { reason, stopped, .. } => {
-            let consequence = if *stopped { "; its alias signs no more" } else { "" };
-            format!("key revoked: {reason}{consequence}")
-        }
-        Event::KeyDiscarded { .. } => "key discarded".to_owned(),
-        Event::KeyPurged {
-            compromised: false, ..
-        } => "key purged".to_owned(),
-        Event::KeyPurged {
-            compromised: true, ..
-        } => "key purged before its time: it is compromised".to_owned(),
-        Event::ActivatedUnconfirmed { receivers, .. } if receivers.is_empty() => {
-            "key activated before its predecessor expires; no receiver has confirmed that it has the certificate"
-                .to_owned()
-        }
-        Event::ActivatedUnconfirmed { receivers, .. } => format!(
-            "key activated before its predecessor expires, though not confirmed by {}",
-            receivers.join(", ")
-        ),
-        Event::KeyExpiring { certificate, notice } => {
-            let expiry = rfc3339(certificate.not_after());
-            format!("the active key expires within {notice}, on {expiry}: renew it")
-        }
-        Event::KeyPurgeable { .. } => "key may be purged: its retention is over".to_owned(),
-        Event::Renewal { news, .. } => news.words(),
     }
 }

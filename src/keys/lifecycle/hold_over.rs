@@ -5,8 +5,7 @@ use humantime::format_duration;
 use time::OffsetDateTime;
 
 use super::command::Circumstances;
-use super::{AfterHold, Gate, Hold, Lifecycle, Refusal};
-use super::{Event, RenewalNews};
+use super::{AfterHold, Event, Gate, Hold, Lifecycle, Refusal, RenewalNews};
 
 impl Lifecycle {
     /// The stretch of time in which messages wait.

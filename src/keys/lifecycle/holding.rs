@@ -3,8 +3,7 @@
 
 use super::command::Circumstances;
 use super::renewal::{Renewal, RenewalId, Step};
-use super::{Drain, Gate, Lifecycle, Policy, Refusal, Strategy};
-use super::{Event, RenewalNews, Trigger};
+use super::{Drain, Event, Gate, Lifecycle, Policy, Refusal, RenewalNews, Strategy, Trigger};
 use crate::keys::Fingerprint;
 
 impl Lifecycle {

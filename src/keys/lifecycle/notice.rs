@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::Event;
-use super::{Key, Lifecycle, Moment, Policy, Strategy};
+use super::{Event, Key, Lifecycle, Moment, Policy, Strategy};
 use crate::keys::{Certificate, Fingerprint};
 use crate::spelling::vocabulary;
 

@@ -10,8 +10,7 @@ use aws_lc_rs::rand;
 use time::OffsetDateTime;
 
 use super::link::Link;
-use super::{Event, RenewalNews};
-use super::{Gate, Strategy};
+use super::{Event, Gate, RenewalNews, Strategy};
 use crate::keys::fingerprint::hex;
 use crate::keys::{Certificate, Fingerprint};
 use crate::spelling::vocabulary;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::command::Circumstances;
 use super::renewal::{Renewal, RenewalId, Step, Taken};
-use super::{Event, RenewalNews};
-use super::{Gate, Key, Lifecycle, Refusal, RenewalCommand};
+use super::{Event, Gate, Key, Lifecycle, Refusal, RenewalCommand, RenewalNews};
 use crate::keys::{Certificate, Fingerprint};
 
 /// By whoever may.

@@ -4,8 +4,7 @@
 
 use time::OffsetDateTime;
 
-use super::Event;
-use super::{Lifecycle, Moment, Policy};
+use super::{Event, Lifecycle, Moment, Policy};
 
 impl Policy {
     /// For a key that is displaced now; never before the date of an earlier displacement.

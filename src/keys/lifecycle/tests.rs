@@ -20,7 +20,6 @@ use time::OffsetDateTime;
 use super::*;
 use crate::keys::Signer;
 use crate::keys::generate::{KeyAlgorithm, SelfSigned};
-use crate::keys::lifecycle::Trigger;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Event, Trigger};
-use super::{Key, Lifecycle, Moment, Policy, Refusal, Schedule, Strategy};
+use super::{Event, Key, Lifecycle, Moment, Policy, Refusal, Schedule, Strategy, Trigger};
 use crate::keys::Fingerprint;
 
 /// SAP's daily job activates a pending key when the active one would expire within 24 hours.

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::state::{Active, Discarded, Purged, Revoked};
-use super::{Event, Trigger};
-use super::{Key, KeyState, Lifecycle, Moment, Policy, Reason, Refusal, Replacement};
+use super::{Event, Key, KeyState, Lifecycle, Moment, Policy, Reason, Refusal, Replacement, Trigger};
 use crate::keys::{Certificate, DecryptionKey, Fingerprint};
 
 impl Lifecycle {

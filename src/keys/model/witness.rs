@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use super::expected::{Expected, State};
-use crate::keys::lifecycle::{Entry, KeyState};
-use crate::keys::lifecycle::{Event, Trigger};
+use crate::keys::lifecycle::{Entry, Event, KeyState, Trigger};
 use crate::keys::occurrence::Occurrence;
 use crate::keys::{Fingerprint, Keys};
 

@@ -11,8 +11,7 @@ use super::{Store, StoreError, answer_table, outbox_table};
 use crate::cloud_events::outgoing::{Outgoing, Source, Subscription};
 use crate::keys::answer::{Answer, Cause, Remembered, Verdict};
 use crate::keys::audit::{Author, Link};
-use crate::keys::lifecycle::Event;
-use crate::keys::lifecycle::Lifecycle;
+use crate::keys::lifecycle::{Event, Lifecycle};
 
 /// Whom what happens is told, and as whom. Cheap to clone.
 #[derive(Clone)]

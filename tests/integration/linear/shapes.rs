@@ -246,7 +246,10 @@ fn drips() -> Vec<Form> {
     all
 }
 
-/// Those that are not let in, and what is said of them.
+/// Bytes at most that come before most limits are exceeded.
+const EARLY: usize = 128 << 10;
+
+/// Those that are not let in, what is said of them, and how many bytes may have come by then.
 pub(super) fn refused() -> Vec<(Form, &'static str, usize)> {
     let siblings = |name, envelope: String| within(name, envelope, "", "<e/>", "");
     let many = |count: usize| numbered(count, " a@=''");
@@ -254,12 +257,12 @@ pub(super) fn refused() -> Vec<(Form, &'static str, usize)> {
         (
             siblings("too many declarations", declarations(128)),
             "more than 128 namespace declarations in scope",
-            128 << 10,
+            EARLY,
         ),
         (
             body("too many attributes", format!("<e{}/>", many(257))),
             "more than 256 attributes on one element",
-            128 << 10,
+            EARLY,
         ),
         (
             body(
@@ -267,7 +270,7 @@ pub(super) fn refused() -> Vec<(Form, &'static str, usize)> {
                 format!("<e{0}><e{0}><e{0}/></e></e>", many(200)),
             ),
             "more than 512 attributes on elements within each other",
-            128 << 10,
+            EARLY,
         ),
         (
             body("too many names", "<e%/>"),
@@ -277,7 +280,7 @@ pub(super) fn refused() -> Vec<(Form, &'static str, usize)> {
         (
             body("too deep", "<e>"),
             "more than 256 elements within each other",
-            128 << 10,
+            EARLY,
         ),
         (
             siblings(
@@ -285,12 +288,12 @@ pub(super) fn refused() -> Vec<(Form, &'static str, usize)> {
                 format!(" xmlns:p='urn:{}'", long(512)),
             ),
             "a namespace name of more than 512 bytes",
-            128 << 10,
+            EARLY,
         ),
         (
             body("a name that is too long", format!("<{}/>", long(1025))),
             "a name of more than 1024 bytes",
-            128 << 10,
+            EARLY,
         ),
         (
             header(
@@ -301,7 +304,7 @@ pub(super) fn refused() -> Vec<(Form, &'static str, usize)> {
                 "",
             ),
             "more than 30 parts to sign",
-            128 << 10,
+            EARLY,
         ),
     ]
 }

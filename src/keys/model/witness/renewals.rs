@@ -6,8 +6,7 @@ use time::OffsetDateTime;
 
 use super::super::expected::{Expected, Gate, Led, Renewal as ExpectedRenewal};
 use super::Witness;
-use crate::keys::lifecycle::RenewalNews;
-use crate::keys::lifecycle::{Renewal, Step, Strategy};
+use crate::keys::lifecycle::{Renewal, RenewalNews, Step, Strategy};
 use crate::keys::{Fingerprint, Keys};
 
 impl Witness {
